@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What happens inside the new namespaces, before any byte of the job: the template links it. */
+
+#include "plan/plan.h"
+#include "proto/template-wire.h"
+
+/* Everything that a box needs to know; the template fills it in from TemplateMake. */
+typedef struct CageBox {
+        const PlanImage *plan;
+        TemplateMake make;
+        int fds[_MAKE_FD_MAX]; /* -EBADF where none came */
+} CageBox;
+
+/* Called in the new job process, after the last step of the plan: it runs the program that comes by
+ * RUNNER_FD_CHANNEL (descriptors 0, 1, 2 and 3 are in place, nothing else is open) and never
+ * returns. */
+typedef void (*CageJobMain)(void);
+
+/* The child of clone3: becomes the box's init (PID 1). Waits for the id maps, walks the plan, forks
+ * the job process and serves it until it ends. Never returns, never runs a byte of the job. */
+_noreturn_ void cage_init_main(const CageBox *box, CageJobMain job_main);
+
+/* clone3() with the namespaces of the plan: returns the pid in the template, 0 in the box, or a
+ * negative errno. *ret_pidfd is set in the template only. */
+int cage_clone(const CageBox *box, int *ret_pidfd);
+
+/* To be called once by the template before it serves: everything that clone and init need and that
+ * start-up can find out (address of the thread id, sizes of the seccomp notification). */
+int cage_prepare(void);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Profiles: named policies. An operator writes TOML; `pysb-runner --compile-profile` (CPython's
+ * tomllib, without privilege) turns it into flat lines; builder and broker read only those:
+ *
+ *      FILE:LINE: section.key = VALUE
+ *
+ * VALUE is an integer, true, false or a JSON string; a list is one line per element. FILE:LINE says
+ * where the value comes from, `extends` already resolved. One key table (profile.c) has for every
+ * key its parser, its place in the struct and its documentation. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "basic/cleanup.h"
+#include "profile/limits.h"
+
+#define PROFILE_NAME_MAX 31
+#define PROFILES_MAX 64
+
+typedef enum ProfileNetwork {
+        PROFILE_NETWORK_NONE,     /* no socket() at all, a net namespace without even lo up */
+        PROFILE_NETWORK_LOOPBACK, /* lo is up; AF_INET, AF_INET6 and AF_UNIX sockets */
+        _PROFILE_NETWORK_MAX,
+} ProfileNetwork;
+
+typedef enum ProfileFiles {
+        PROFILE_FILES_NONE,    /* an empty read-only root; no openat in the filter */
+        PROFILE_FILES_PRIVATE, /* read-only Python, /dev, writable tmpfs /app and /tmp */
+        _PROFILE_FILES_MAX,
+} ProfileFiles;
+
+typedef enum ProfileProc {
+        PROFILE_PROC_NONE, /* no /proc */
+        PROFILE_PROC_PIDS, /* proc mounted with subset=pid,hidepid=invisible */
+        _PROFILE_PROC_MAX,
+} ProfileProc;
+
+/* Where one value of a profile comes from. */
+typedef struct ProfileSource {
+        char *key;   /* "limits.memory" */
+        char *where; /* "default.toml:12" */
+} ProfileSource;
+
+typedef struct Profile {
+        char *name;
+        char *description;
+        bool granted; /* tenants may use it without being named; raw: false */
+        char *digest; /* 64 lower case hexadecimal digits: SHA-256 over the resolved values */
+
+        ProfileNetwork network;
+        ProfileFiles files;
+        ProfileProc proc;
+        bool policy;         /* [python] policy: off in raw */
+        char **preload;      /* modules that the template imports; NULL-terminated, never NULL */
+        char **deny_modules; /* modules that cannot be imported while policy is on */
+        char **environment;  /* NAME=VALUE */
+
+        Limits limits;        /* defaults */
+        Limits maximum;       /* what a request may ask for at most */
+        uint64_t retain_usec; /* keep the result of a submitted job this long */
+        uint64_t grace_usec;  /* Cancel: from SIGINT to SIGKILL */
+
+        ProfileSource *sources;
+        size_t n_sources;
+} Profile;
+
+/* Reads the flat lines of exactly one profile. On failure returns -EINVAL (or -ENOMEM) and
+ * *ret_error is one sentence such as "evil.toml:7: limits.memory: 4K is below the lowest value,
+ * 8 MiB"; the caller frees it. Pure. */
+int profile_parse(const char *lines, size_t size, Profile **ret_profile, char **ret_error);
+
+Profile *profile_free(Profile *profile);
+DEFINE_CLEANUP(Profile *, profile_free);
+
+/* First 8 bytes of the digest as a number: what a BuilderRequest carries. */
+uint64_t profile_digest_short(const Profile *profile);
+
+const char *profile_network_to_string(ProfileNetwork network); /* none, loopback */
+const char *profile_files_to_string(ProfileFiles files);       /* none, private */
+const char *profile_proc_to_string(ProfileProc proc);          /* none, pids */
+
+/* All profiles of a daemon, in a fixed order: the index is the plan number on the wire. */
+typedef struct ProfileStore {
+        Profile *profiles[PROFILES_MAX];
+        size_t n_profiles;
+} ProfileStore;
+
+/* Reads the flat lines of several profiles one after the other; a line "== NAME" starts each. */
+int profile_store_parse(const char *lines, size_t size, ProfileStore **ret_store, char **ret_error);
+ProfileStore *profile_store_free(ProfileStore *store);
+DEFINE_CLEANUP(ProfileStore *, profile_store_free);
+
+/* Index, or -ENOENT. */
+int profile_store_find(const ProfileStore *store, const char *name);
+
+/* The documentation of every key, from the key table: what `pysbd --help-profile` and the man page
+ * show. */
+void profile_print_keys(FILE *f);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Broker <-> builder: fixed structs on a SOCK_SEQPACKET pair. The broker is assumed to be
+ * compromised: it can name a plan, not write one, and the builder clamps every number again.
+ *
+ * The broker inherits descriptors at fixed numbers and learns the rest from its arguments:
+ *
+ *      pysbd-broker [--embedded] [--idle-exit USEC] --listen N
+ */
+
+#include <stdint.h>
+
+#include "proto/box-facts.h"
+#include "proto/limits.h"
+
+#define BROKER_FD_BUILDER 3  /* this link */
+#define BROKER_FD_PROFILES 4 /* sealed memfd: the flat lines of all profiles, in plan order */
+#define BROKER_FD_FILTER 5   /* sealed memfd: struct sock_filter[], the broker's own filter */
+#define BROKER_FD_CONFIG 6   /* sealed memfd: flat lines of pysbd.toml as far as the broker needs */
+#define BROKER_FD_LISTEN 7   /* the first of N sockets, listening or (embedded) connected */
+
+typedef enum BuilderVerb {
+        BUILDER_START, /* fds: stdin, stdout, stderr, channel. Answered by STARTED, later ENDED */
+        BUILDER_KILL, /* answered by the box's ENDED; unknown boxes are ignored: it raced the end */
+        _BUILDER_VERB_MAX,
+} BuilderVerb;
+
+#define BUILDER_START_FDS 4
+
+typedef struct BuilderRequest {
+        uint32_t verb;   /* BuilderVerb */
+        uint32_t plan;   /* START: index of the profile in BROKER_FD_PROFILES */
+        uint64_t box;    /* chosen by the broker, never 0, never used twice */
+        uint64_t digest; /* START: of that plan, so that a reload cannot mix them up */
+        uint32_t reason; /* KILL: END_OUTPUT or END_CANCEL */
+        uint32_t _reserved;
+        Limits limits; /* START */
+} BuilderRequest;
+
+typedef enum BuilderReportKind {
+        BUILDER_NODE,    /* once, before anything else */
+        BUILDER_STARTED, /* the program starts now */
+        BUILDER_ENDED,   /* the box is gone, every process of it; also when it never started */
+        _BUILDER_REPORT_MAX,
+} BuilderReportKind;
+
+typedef struct BuilderReport {
+        uint32_t kind;           /* BuilderReportKind */
+        uint32_t slots;          /* NODE: boxes that can run at once */
+        uint64_t box;            /* STARTED, ENDED */
+        uint64_t layers;         /* NODE: LAYER_BIT()s that boxes of this daemon have */
+        uint64_t python_version; /* NODE: PY_VERSION_HEX of pysb-runner, 0 until known */
+        uint64_t setup_usec;     /* STARTED */
+        BoxFacts facts;          /* ENDED */
+} BuilderReport;
+
+_Static_assert(sizeof(Limits) == 8 * _LIMIT_MAX, "wire layout");
+_Static_assert(sizeof(BuilderRequest) == 32 + sizeof(Limits), "wire layout");
+_Static_assert(sizeof(BoxFacts) == 112 + 8 * DENIED_CALLS_MAX, "wire layout");
+_Static_assert(sizeof(BuilderReport) == 40 + sizeof(BoxFacts), "wire layout");

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The limits of a job as the processes hand them to each other: one number per row. What the rows
+ * are called outside, their units and their absolute bounds stands in profile/limits.c. */
+
+#include <stdint.h>
+
+typedef enum LimitId {
+        LIMIT_WALL_TIME,  /* microseconds from the start of the program to its end */
+        LIMIT_CPU_TIME,   /* microseconds of user and system time of all processes */
+        LIMIT_MEMORY,     /* bytes, the tmpfs included */
+        LIMIT_CPU,        /* percent, 100 is one CPU */
+        LIMIT_PROCESSES,  /* processes of the program; 1 means that it cannot fork */
+        LIMIT_THREADS,    /* threads beyond the first one of each process, all together */
+        LIMIT_DISK,       /* bytes in /app and in /tmp, each */
+        LIMIT_DISK_FILES, /* files and directories in /app and in /tmp, each */
+        LIMIT_FILE_SIZE,  /* bytes of the largest file */
+        LIMIT_OPEN_FILES, /* descriptors per process */
+        LIMIT_OUTPUT,     /* bytes of stdout and stderr together */
+        LIMIT_RESULT,     /* bytes of the result's JSON text */
+        LIMIT_SOURCE,     /* bytes of the program text */
+        _LIMIT_MAX,
+} LimitId;
+
+typedef struct Limits {
+        uint64_t value[_LIMIT_MAX];
+} Limits;

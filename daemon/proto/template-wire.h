@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Builder <-> template, and builder <-> the init of a box: fixed structs on SOCK_SEQPACKET pairs.
+ *
+ *      pysb-runner --template
+ *
+ * inherits the two descriptors below, and 0, 1, 2 on /dev/null, /dev/null and the daemon's log. */
+
+#include <stdint.h>
+
+#include "proto/box-facts.h"
+#include "proto/limits.h"
+
+#define TEMPLATE_FD_BUILDER 3 /* this link; its end of file ends the template */
+#define TEMPLATE_FD_PLAN 4    /* sealed memfd: PlanImage */
+
+/* Template -> builder, once: warm, single-threaded and ready to be cloned. */
+typedef struct TemplateHello {
+        uint32_t python_version; /* PY_VERSION_HEX */
+        uint32_t _reserved;
+        uint64_t plan_digest;
+        uint64_t vm_bytes; /* address space of the template: RLIMIT_AS of a job counts from here */
+        uint64_t rss_bytes;
+} TemplateHello;
+
+/* Builder -> template: clone one box. Descriptors, in this order. */
+enum {
+        MAKE_FD_CONTROL, /* the box's end of its control link */
+        MAKE_FD_STDIN,
+        MAKE_FD_STDOUT,
+        MAKE_FD_STDERR,
+        MAKE_FD_CHANNEL,
+        MAKE_FD_CGROUP, /* only with has_cgroup */
+        _MAKE_FD_MAX,
+};
+
+typedef struct TemplateMake {
+        uint64_t box;
+        uint32_t has_cgroup;
+        uint32_t has_id_range; /* else a single-id map of the caller's own uid */
+        uint64_t vm_bytes;     /* TemplateHello.vm_bytes, for RLIMIT_AS */
+        Limits limits;
+} TemplateMake;
+
+/* Template -> builder, with the pidfd of the box's init unless error is set. */
+typedef struct TemplateMade {
+        uint64_t box;
+        int32_t error; /* positive errno of clone3 */
+        uint32_t _reserved;
+} TemplateMade;
+
+/* Control link. Builder -> init: one byte, the id maps are written. End of file: the builder died. */
+#define BOX_GO 'g'
+
+typedef enum BoxReportKind {
+        BOX_STEP_FAILED, /* and the box is gone; no job code ran */
+        BOX_READY,       /* everything is in place, the job process reads its channel */
+        BOX_END,         /* the job's main process ended; everything else in the box was killed */
+        _BOX_REPORT_MAX,
+} BoxReportKind;
+
+/* Init -> builder. Init never runs a byte of the job's code and is out of its reach. */
+typedef struct BoxReport {
+        uint32_t kind;          /* BoxReportKind */
+        int32_t error;          /* STEP_FAILED: positive errno */
+        uint32_t step;          /* STEP_FAILED: index in the plan */
+        int32_t job_status;     /* END: as of wait(2) */
+        uint64_t cpu_user_usec; /* END: of all processes that init reaped */
+        uint64_t cpu_system_usec;
+        uint64_t maxrss_bytes; /* END: of the largest process, the template's pages not counted */
+        uint32_t n_denied;     /* END */
+        uint32_t _reserved;
+        DeniedCall denied[DENIED_CALLS_MAX];
+} BoxReport;
+
+_Static_assert(sizeof(TemplateHello) == 32, "wire layout");
+_Static_assert(sizeof(TemplateMake) == 24 + sizeof(Limits), "wire layout");
+_Static_assert(sizeof(TemplateMade) == 16, "wire layout");
+_Static_assert(sizeof(BoxReport) == 48 + 8 * DENIED_CALLS_MAX, "wire layout");

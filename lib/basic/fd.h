@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* File descriptors: every one is CLOEXEC at birth; -EBADF means "none". */
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Closes fd unless it is negative, keeps errno, returns -EBADF for `fd = fd_close(fd)`. */
+int fd_close(int fd);
+
+int fd_set_nonblock(int fd, bool nonblock);
+int fd_set_cloexec(int fd, bool cloexec);
+
+/* A pipe, both ends CLOEXEC; flags may add O_NONBLOCK. */
+int fd_pipe(int ret_fds[static 2], int flags);
+
+/* An AF_UNIX socket pair of the given type, both ends CLOEXEC. */
+int fd_socketpair(int ret_fds[static 2], int type);
+
+/* A memfd with these bytes, sealed against every change. Returns the descriptor. */
+int fd_new_sealed(const char *name, const void *data, size_t size);
