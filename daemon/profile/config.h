@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The daemon's own settings, /etc/pysb/pysbd.toml. Like a profile it comes as flat lines (see
+ * profile.h), "daemon.KEY" for the keys at the top of the file; here every key has a default, and
+ * no file at all is the same as an empty one. (Not to be confused with the generated "config.h".) */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "basic/cleanup.h"
+
+typedef struct DaemonConfig {
+        bool allow_degraded;               /* serve although a cgroup v2 controller is missing */
+        uint64_t ids_first;                /* host uid and gid of the first box */
+        uint64_t ids_count;                /* one id per running box; never 0 */
+        uint64_t max_running_jobs;         /* boxes at once, on the whole node */
+        uint64_t max_queued_jobs;          /* accepted, but not started yet */
+        uint64_t max_connections;          /* of all clients */
+        uint64_t max_connections_per_user; /* of one uid */
+        uint64_t idle_exit_usec; /* exit when there was nothing to do for so long; 0: never */
+        char *default_profile;   /* of a request that names none */
+} DaemonConfig;
+
+/* Reads flat lines; size 0 gives the defaults. Errors as of profile_parse(). Pure. */
+int daemon_config_parse(const char *lines,
+                        size_t size,
+                        DaemonConfig **ret_config,
+                        char **ret_error);
+
+DaemonConfig *daemon_config_free(DaemonConfig *config);
+DEFINE_CLEANUP(DaemonConfig *, daemon_config_free);
+
+/* The documentation of every key. */
+void daemon_config_print_keys(FILE *f);

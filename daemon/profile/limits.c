@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "profile/limits.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "basic/macro.h"
+
+#define USEC_PER_HOUR (3600 * USEC_PER_SEC)
+
+/* The bounds are what the daemon can hold: beyond the highest value nothing of a box is tested, and
+ * below the lowest one an interpreter cannot even say that it failed. */
+const LimitInfo limit_infos[_LIMIT_MAX] = {
+        [LIMIT_WALL_TIME] = { "wallTimeUSec", "wall_time", "wall clock limit", LIMIT_UNIT_USEC,
+                              10 * USEC_PER_MSEC, 24 * USEC_PER_HOUR },
+        [LIMIT_CPU_TIME] = { "cpuTimeUSec", "cpu_time", "CPU time limit", LIMIT_UNIT_USEC,
+                             10 * USEC_PER_MSEC, 24 * USEC_PER_HOUR },
+        [LIMIT_MEMORY] = { "memoryBytes", "memory", "memory limit", LIMIT_UNIT_BYTES, 8 * MIB,
+                           64 * GIB },
+        [LIMIT_CPU] = { "cpuPercent", "cpu", "CPU share limit", LIMIT_UNIT_PERCENT, 1, 6400 },
+        [LIMIT_PROCESSES] = { "processes", "processes", "process limit", LIMIT_UNIT_COUNT, 1,
+                              4096 },
+        [LIMIT_THREADS] = { "threads", "threads", "thread limit", LIMIT_UNIT_COUNT, 0, 4096 },
+        [LIMIT_DISK] = { "diskBytes", "disk", "disk limit", LIMIT_UNIT_BYTES, 64 * KIB, 16 * GIB },
+        [LIMIT_DISK_FILES] = { "diskFiles", "disk_files", "limit on files and directories",
+                               LIMIT_UNIT_COUNT, 16, 1000000 },
+        [LIMIT_FILE_SIZE] = { "fileBytes", "file_size", "file size limit", LIMIT_UNIT_BYTES, 0,
+                              1 * GIB },
+        [LIMIT_OPEN_FILES] = { "openFiles", "open_files", "limit on open files", LIMIT_UNIT_COUNT,
+                               8, 1024 },
+        [LIMIT_OUTPUT] = { "outputBytes", "output", "output limit", LIMIT_UNIT_BYTES, 0, 64 * MIB },
+        [LIMIT_RESULT] = { "resultBytes", "result", "result limit", LIMIT_UNIT_BYTES, 0, 1 * MIB },
+        [LIMIT_SOURCE] = { "sourceBytes", "source", "source limit", LIMIT_UNIT_BYTES, 1, 1 * MIB },
+};
+
+typedef struct Scale {
+        uint64_t factor;
+        const char *name;
+} Scale;
+
+/* The largest unit that divides the value: what a message says is exactly the value. */
+static const Scale *scale_find(const Scale *scales, uint64_t value) {
+        while (scales->factor > 1 && (value < scales->factor || value % scales->factor != 0))
+                scales++;
+        return scales;
+}
+
+const char *limit_format(LimitId id, uint64_t value, char *buf, size_t size) {
+        static const Scale times[] = {
+                { USEC_PER_SEC, "s" },
+                { USEC_PER_MSEC, "ms" },
+                { 1, "us" },
+        };
+        static const Scale sizes[] = {
+                { GIB, "GiB" },
+                { MIB, "MiB" },
+                { KIB, "KiB" },
+                { 1, "bytes" },
+        };
+        const Scale *scale;
+
+        switch (limit_infos[id].unit) {
+        case LIMIT_UNIT_USEC:
+                scale = scale_find(times, value);
+                snprintf(buf, size, "%" PRIu64 " %s", value / scale->factor, scale->name);
+                break;
+        case LIMIT_UNIT_BYTES:
+                scale = scale_find(sizes, value);
+                snprintf(buf, size, "%" PRIu64 " %s", value / scale->factor, scale->name);
+                break;
+        case LIMIT_UNIT_PERCENT:
+                snprintf(buf, size, "%" PRIu64 " %%", value);
+                break;
+        case LIMIT_UNIT_COUNT:
+                snprintf(buf, size, "%" PRIu64, value);
+                break;
+        }
+        return buf;
+}
