@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The interface texts, compiled in from the .varlink files of this directory. */
+
+#define VARLINK_SERVICE_INTERFACE "org.varlink.service"
+#define PYSB_SANDBOX_INTERFACE "io.pysb.sandbox"
+
+extern const char varlink_text_org_varlink_service[];
+extern const char varlink_text_io_pysb_sandbox[];
