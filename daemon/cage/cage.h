@@ -6,6 +6,10 @@
 #include "plan/plan.h"
 #include "proto/template-wire.h"
 
+/* Stack of every thread that a job starts: CPython's default recursion limit fits, and 8 MiB each
+ * would eat the address space that is the memory limit. */
+#define CAGE_THREAD_STACK (1 * MIB)
+
 /* Everything that a box needs to know; the template fills it in from TemplateMake. */
 typedef struct CageBox {
         const PlanImage *plan;

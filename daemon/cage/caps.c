@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <sys/capability.h>
+
+#include "cage/internal.h"
+
+static cap_t no_capabilities;
+
+int cage_prepare_capabilities(void) {
+        if (!no_capabilities)
+                no_capabilities = cap_init();
+        return no_capabilities ? 0 : -errno;
+}
+
+int cage_drop_capabilities(void) {
+        /* The bounding set first: dropping from it needs CAP_SETPCAP. */
+        for (cap_value_t cap = 0; cap < cap_max_bits(); cap++)
+                if (cap_drop_bound(cap) < 0)
+                        return -errno;
+        if (cap_reset_ambient() < 0)
+                return -errno;
+        return cap_set_proc(no_capabilities) < 0 ? -errno : 0;
+}

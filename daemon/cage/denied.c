@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The box's init answers the filter's notifications: known, denied calls fail with EPERM and are
+ * counted by number, so that the result can name them. The answer never is "continue": the job can
+ * change its arguments behind the notification's back. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "cage/internal.h"
+#include "cage/sys.h"
+
+/* As large as this kernel wants them; made once, before the first box. */
+static struct seccomp_notif_sizes sizes;
+static struct seccomp_notif *request;
+static struct seccomp_notif_resp *response;
+
+int cage_prepare_denied(void) {
+        int r = sys_seccomp_sizes(&sizes);
+
+        if (r < 0)
+                return r;
+        request = calloc(1, MAX((size_t) sizes.seccomp_notif, sizeof(*request)));
+        response = calloc(1, MAX((size_t) sizes.seccomp_notif_resp, sizeof(*response)));
+        return request && response ? 0 : -ENOMEM;
+}
+
+void cage_count_denied(DeniedCalls *denied, uint32_t number) {
+        FOREACH_ARRAY(call, denied->calls, denied->n)
+                if (call->number == number) {
+                        if (call->count < UINT32_MAX)
+                                call->count++;
+                        return;
+                }
+        if (denied->n < DENIED_CALLS_MAX)
+                denied->calls[denied->n++] = (DeniedCall){ .number = number, .count = 1 };
+}
+
+void cage_answer_denied(int listener_fd, DeniedCalls *denied) {
+        memset(request, 0, MAX((size_t) sizes.seccomp_notif, sizeof(*request)));
+        if (ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_RECV, request) < 0)
+                return; /* ENOENT: the caller was killed meanwhile */
+        cage_count_denied(denied, (uint32_t) request->data.nr);
+        memset(response, 0, MAX((size_t) sizes.seccomp_notif_resp, sizeof(*response)));
+        response->id = request->id;
+        response->error = -EPERM;
+        (void) ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response);
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* PID 1 of a box: it builds the cage around itself, forks the job, reaps, answers denied system
+ * calls and reports. It is a copy of the template and never runs a byte of the job's code. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/io.h"
+#include "cage/internal.h"
+#include "cage/sys.h"
+#include "proto/link.h"
+#include "proto/runner-wire.h"
+
+/* The job has 0, 1, 2 and RUNNER_FD_CHANNEL; what init keeps follows. */
+enum {
+        INIT_FD_SYNC_WRITE = RUNNER_FD_CHANNEL + 1, /* the job's end until it is caged */
+        INIT_FD_SYNC_READ,
+        INIT_FD_CONTROL,
+        INIT_FD_CHILDREN, /* signalfd of SIGCHLD */
+        INIT_FD_END,
+};
+
+/* What the job process tells init once it is caged, before any byte of the job. */
+typedef struct JobSync {
+        int32_t error; /* positive errno of a failed step */
+        uint32_t step;
+        int32_t listener_fd; /* in init's own table: the two are shared until then */
+        uint32_t _reserved;
+        uint64_t rss_bytes;
+} JobSync;
+
+typedef struct Init {
+        const CageBox *box;
+        pid_t job_pid;
+        int listener_fd;
+        uint64_t job_rss_bytes;
+        DeniedCalls denied;
+} Init;
+
+static _noreturn_ void init_fail(int control_fd, int error, uint32_t step) {
+        BoxReport report = { .kind = BOX_STEP_FAILED, .error = -error, .step = step };
+
+        (void) link_send(control_fd, &report, sizeof(report), NULL, 0);
+        _exit(1);
+}
+
+static int init_wait_go(int control_fd) {
+        char go;
+        ssize_t n;
+
+        do
+                n = recv(control_fd, &go, 1, 0);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        return n == 1 && go == BOX_GO ? 0 : -ECANCELED;
+}
+
+static int init_move_fd(int from, int to) {
+        return dup3(from, to, to <= RUNNER_FD_CHANNEL ? 0 : O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+/* Puts every descriptor at its number and closes all others, the template's own among them. */
+static int init_place_fds(const CageBox *box) {
+        int from[INIT_FD_END] = {
+                box->fds[MAKE_FD_STDIN],
+                box->fds[MAKE_FD_STDOUT],
+                box->fds[MAKE_FD_STDERR],
+                box->fds[MAKE_FD_CHANNEL],
+        };
+        int sync_fds[2], r;
+        sigset_t children;
+
+        r = fd_pipe(sync_fds, 0);
+        if (r < 0)
+                return r;
+        (void) sigemptyset(&children);
+        (void) sigaddset(&children, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &children, NULL) < 0)
+                return -errno;
+        from[INIT_FD_SYNC_WRITE] = sync_fds[1];
+        from[INIT_FD_SYNC_READ] = sync_fds[0];
+        from[INIT_FD_CONTROL] = box->fds[MAKE_FD_CONTROL];
+        from[INIT_FD_CHILDREN] = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+
+        /* First out of each other's way, then into place. */
+        FOREACH_ARRAY(fd, from, INIT_FD_END) {
+                *fd = fcntl(*fd, F_DUPFD_CLOEXEC, INIT_FD_END);
+                if (*fd < 0)
+                        return -errno;
+        }
+        for (int i = 0; i < INIT_FD_END; i++) {
+                r = init_move_fd(from[i], i);
+                if (r < 0)
+                        return r;
+        }
+        return close_range(INIT_FD_END, ~0U, 0) < 0 ? -errno : 0;
+}
+
+/* The job's process: the last steps of the plan, then the listener goes to init, then the job. */
+static _noreturn_ void init_be_job(const CageBox *box, CageJobMain job_main) {
+        struct rusage usage = {};
+        JobSync sync = {};
+        sigset_t none;
+        int r;
+
+        (void) sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        (void) getrusage(RUSAGE_SELF, &usage);
+        sync.rss_bytes = (uint64_t) usage.ru_maxrss * KIB;
+        r = cage_apply(box, PHASE_LAST, PHASE_LAST, &sync.step);
+        /* The table is shared with init until here: this leaves the listener to init and gives the
+         * job a table of its own, without it. */
+        if (r == 0 && close_range(INIT_FD_SYNC_READ, ~0U, CLOSE_RANGE_UNSHARE) < 0)
+                r = -errno;
+        sync.error = -r;
+        sync.listener_fd = cage_listener();
+        if (io_write_full(INIT_FD_SYNC_WRITE, &sync, sizeof(sync)) < 0 || r < 0)
+                _exit(1);
+        (void) close(INIT_FD_SYNC_WRITE);
+        job_main();
+        _exit(1);
+}
+
+/* Reads what the job process says of its cage. It may die before it can say anything. */
+static int init_read_sync(pid_t job_pid, JobSync *ret_sync) {
+        struct pollfd fds[] = {
+                { .fd = INIT_FD_SYNC_READ, .events = POLLIN },
+                { .fd = INIT_FD_CHILDREN, .events = POLLIN },
+        };
+
+        while (poll(fds, ELEMENTSOF(fds), -1) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        if (fds[0].revents & POLLIN)
+                return io_read_full(INIT_FD_SYNC_READ, ret_sync, sizeof(*ret_sync));
+        return -ECHILD;
+}
+
+static int init_start_job(Init *init, CageJobMain job_main, uint32_t *ret_step) {
+        struct clone_args args = {
+                .flags = CLONE_FILES | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+                .exit_signal = SIGCHLD,
+                .child_tid = (uintptr_t) cage_tid_address(),
+        };
+        JobSync sync;
+        long pid;
+        int r;
+
+        pid = sys_clone3(&args);
+        if (pid < 0)
+                return (int) pid;
+        if (pid == 0)
+                init_be_job(init->box, job_main);
+        init->job_pid = (pid_t) pid;
+        r = init_read_sync(init->job_pid, &sync);
+        if (r < 0)
+                return r;
+        if (sync.error != 0) {
+                *ret_step = sync.step;
+                return -sync.error;
+        }
+        init->listener_fd = sync.listener_fd;
+        init->job_rss_bytes = sync.rss_bytes;
+        /* Now the tables are two: let go of the job's ends, or nobody would ever see them close. */
+        return close_range(0, INIT_FD_SYNC_READ, 0) < 0 ? -errno : 0;
+}
+
+/* Reaps whatever ended; returns whether the job's main process was among it. */
+static bool init_reap(const Init *init, int *job_status, int flags) {
+        bool job_ended = false;
+
+        for (;;) {
+                int status;
+                pid_t pid = waitpid(-1, &status, flags | __WALL);
+
+                if (pid < 0 && errno == EINTR)
+                        continue;
+                if (pid <= 0)
+                        return job_ended;
+                if (pid == init->job_pid) {
+                        *job_status = status;
+                        job_ended = true;
+                }
+        }
+}
+
+/* Serves the job until it ends. Returns its wait status. */
+static int init_serve(Init *init) {
+        struct pollfd fds[] = {
+                { .fd = INIT_FD_CHILDREN, .events = POLLIN },
+                { .fd = INIT_FD_CONTROL, .events = 0 },
+                { .fd = init->listener_fd, .events = POLLIN },
+        };
+        int status = 0;
+
+        for (;;) {
+                if (poll(fds, ELEMENTSOF(fds), -1) < 0 && errno != EINTR)
+                        _exit(1);
+                if (fds[1].revents & (POLLHUP | POLLERR))
+                        _exit(1); /* the builder died: with PID 1 the whole box goes */
+                if (fds[2].revents & POLLIN)
+                        cage_answer_denied(init->listener_fd, &init->denied);
+                if (fds[2].revents & POLLHUP)
+                        fds[2].fd = -1; /* nobody is left who has the filter */
+                if (fds[0].revents & POLLIN) {
+                        struct signalfd_siginfo ignored;
+
+                        while (read(INIT_FD_CHILDREN, &ignored, sizeof(ignored)) > 0)
+                                ;
+                        if (init_reap(init, &status, WNOHANG))
+                                return status;
+                }
+        }
+}
+
+static void init_report_end(const Init *init, int job_status) {
+        BoxReport report = {
+                .kind = BOX_END,
+                .job_status = job_status,
+                .n_denied = init->denied.n,
+        };
+        struct rusage usage = {};
+        uint64_t rss_bytes;
+
+        (void) getrusage(RUSAGE_CHILDREN, &usage);
+        report.cpu_user_usec =
+                (uint64_t) usage.ru_utime.tv_sec * USEC_PER_SEC + (uint64_t) usage.ru_utime.tv_usec;
+        report.cpu_system_usec =
+                (uint64_t) usage.ru_stime.tv_sec * USEC_PER_SEC + (uint64_t) usage.ru_stime.tv_usec;
+        rss_bytes = (uint64_t) usage.ru_maxrss * KIB;
+        if (rss_bytes > init->job_rss_bytes)
+                report.maxrss_bytes = rss_bytes - init->job_rss_bytes;
+        memcpy(report.denied, init->denied.calls, sizeof(report.denied));
+        (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
+}
+
+static void init_report_ready(void) {
+        BoxReport report = { .kind = BOX_READY };
+
+        (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
+}
+
+void cage_init_main(const CageBox *box, CageJobMain job_main) {
+        Init init = { .box = box, .listener_fd = -EBADF };
+        int control_fd = box->fds[MAKE_FD_CONTROL], status, r;
+        uint32_t step = UINT32_MAX;
+
+        /* A session of its own: no controlling terminal, so no TIOCSTI into the caller's shell. */
+        (void) setsid();
+        if (init_wait_go(control_fd) < 0)
+                _exit(1);
+        r = cage_apply(box, PHASE_ROOT, PHASE_INNER, &step);
+        if (r < 0)
+                init_fail(control_fd, r, step);
+        /* After the change of ids, which clears it. The poll on the control link is the second
+         * line, and sees a builder that died before this. */
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+                init_fail(control_fd, -errno, step);
+        r = init_place_fds(box);
+        if (r < 0)
+                init_fail(control_fd, r, step);
+        r = init_start_job(&init, job_main, &step);
+        if (r < 0)
+                init_fail(INIT_FD_CONTROL, r, step);
+        init_report_ready();
+        status = init_serve(&init);
+
+        /* The end of the program is the end of everything that it started. */
+        (void) kill(-1, SIGKILL);
+        (void) init_reap(&init, &status, 0);
+        init_report_end(&init, status);
+        _exit(0);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Between the files of the cage. All functions return 0 or a negative errno. */
+
+#include "cage/cage.h"
+
+/* apply.c: does the steps of the given phases, in order. On failure *ret_step is the index. */
+int cage_apply(const CageBox *box, PlanPhase first, PlanPhase last, uint32_t *ret_step);
+
+/* The listener that OP_SECCOMP made in this process, -EBADF before. */
+int cage_listener(void);
+
+/* clone.c: for CLONE_CHILD_SETTID, as found by cage_prepare(). */
+int *cage_tid_address(void);
+
+/* mount.c: targets are relative to the working directory, which is the new root. */
+int cage_private_mounts(void);
+int cage_mount_root(uint64_t size_bytes);
+int cage_make_directory(const char *target, mode_t mode);
+int cage_write_file(const char *target, const char *text, mode_t mode);
+int cage_bind_read_only(const char *source, const char *target, bool optional);
+int cage_bind_device(const char *source, const char *target);
+int cage_mount_tmpfs(const char *target, mode_t mode, const Limits *limits);
+int cage_mount_proc(const char *target);
+int cage_pivot_root(void);
+int cage_read_only_root(void);
+
+/* net.c: raises lo in the namespace of the caller. */
+int cage_loopback_up(void);
+
+/* caps.c: allocates at start-up what dropping needs; then drops the bounding set and all five. */
+int cage_prepare_capabilities(void);
+int cage_drop_capabilities(void);
+
+/* rlimits.c */
+int cage_set_rlimits(const TemplateMake *make);
+
+/* denied.c: answers one notification of the filter with EPERM and counts its number. */
+typedef struct DeniedCalls {
+        uint32_t n;
+        DeniedCall calls[DENIED_CALLS_MAX]; /* in the order of their first occurrence */
+} DeniedCalls;
+
+int cage_prepare_denied(void);
+void cage_answer_denied(int listener_fd, DeniedCalls *denied);
+void cage_count_denied(DeniedCalls *denied, uint32_t number);

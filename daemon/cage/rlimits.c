@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "cage/internal.h"
+
+#define MEMLOCK_BYTES (64 * KIB)
+#define SIGNALS_PENDING 1024
+
+/* The limit of the address space. With a cgroup it stays a little below memory.max, so that most
+ * overruns are a MemoryError that the program can see; without one it is the limit. The stacks of
+ * the threads that the job may have are on top: they are address space before they are memory. */
+static rlim_t cage_address_space(const TemplateMake *make) {
+        uint64_t memory = make->limits.value[LIMIT_MEMORY];
+
+        if (make->has_cgroup)
+                memory -= memory / 16;
+        return make->vm_bytes + memory + make->limits.value[LIMIT_THREADS] * CAGE_THREAD_STACK;
+}
+
+int cage_set_rlimits(const TemplateMake *make) {
+        const uint64_t *limit = make->limits.value;
+        rlim_t cpu_sec = (limit[LIMIT_CPU_TIME] + USEC_PER_SEC - 1) / USEC_PER_SEC;
+        /* RLIMIT_NPROC counts in the box's own user namespace: its tasks, and init. */
+        rlim_t tasks = limit[LIMIT_PROCESSES] + limit[LIMIT_THREADS] + 1;
+        const struct {
+                int resource;
+                rlim_t soft, hard;
+        } rows[] = {
+                { RLIMIT_AS, cage_address_space(make), cage_address_space(make) },
+                { RLIMIT_CORE, 0, 0 },
+                { RLIMIT_CPU, cpu_sec, cpu_sec + 1 }, /* SIGXCPU, a second later SIGKILL */
+                { RLIMIT_FSIZE, limit[LIMIT_FILE_SIZE], limit[LIMIT_FILE_SIZE] },
+                { RLIMIT_MEMLOCK, MEMLOCK_BYTES, MEMLOCK_BYTES },
+                { RLIMIT_MSGQUEUE, 0, 0 },
+                { RLIMIT_NICE, 0, 0 },
+                { RLIMIT_NOFILE, limit[LIMIT_OPEN_FILES], limit[LIMIT_OPEN_FILES] },
+                { RLIMIT_NPROC, tasks, tasks },
+                { RLIMIT_RTPRIO, 0, 0 },
+                { RLIMIT_SIGPENDING, SIGNALS_PENDING, SIGNALS_PENDING },
+        };
+
+        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
+                struct rlimit value = { .rlim_cur = row->soft, .rlim_max = row->hard };
+
+                if (setrlimit(row->resource, &value) < 0)
+                        return -errno;
+        }
+        return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cage/sys.h"
+
+#include <errno.h>
+#include <linux/keyctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+long sys_clone3(struct clone_args *args) {
+        long r = syscall(SYS_clone3, args, sizeof(*args));
+
+        return r < 0 ? -errno : r;
+}
+
+int sys_pivot_root_here(void) {
+        return syscall(SYS_pivot_root, ".", ".") < 0 ? -errno : 0;
+}
+
+int sys_join_session_keyring(void) {
+        return syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int sys_seccomp_listener(const struct sock_fprog *program) {
+        long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                          program);
+
+        return fd < 0 ? -errno : (int) fd;
+}
+
+int sys_seccomp_sizes(struct seccomp_notif_sizes *ret_sizes) {
+        return syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, ret_sizes) < 0 ? -errno : 0;
+}
+
+int sys_tid_address(int **ret_address) {
+        return prctl(PR_GET_TID_ADDRESS, ret_address, 0, 0, 0) < 0 ? -errno : 0;
+}
