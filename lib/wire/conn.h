@@ -11,6 +11,8 @@
  *      while ((r = varlink_conn_receive_call(c, &call)) > 0)
  *              handle it, varlink_conn_send(c, reply, NULL)
  *      if (varlink_conn_is_closed(c))
+ *              nobody reads what comes now: cancel the call that runs
+ *      if (varlink_conn_is_finished(c))
  *              close it
  *
  * Once a complete message waits, no further bytes are read: a client that pipelines stays bounded
@@ -83,9 +85,13 @@ int varlink_conn_wait(VarlinkConn *conn, uint64_t deadline_usec);
 /* A complete message waits to be received. */
 bool varlink_conn_has_message(const VarlinkConn *conn);
 
-/* The peer has closed its end (or half of it): nothing more will arrive. A message that is complete
- * may still wait. */
+/* The peer has closed its end, or half of it. Calls that it has sent before may still wait, here or
+ * in the socket. (epoll repeats EPOLLHUP for as long as the socket is open: be quick, or turn the
+ * event source off.) */
 bool varlink_conn_is_closed(const VarlinkConn *conn);
+
+/* The same, and every message has been taken: only output may be left. */
+bool varlink_conn_is_finished(const VarlinkConn *conn);
 
 /* Bytes queued for sending; whether that is more than the high-water mark. */
 size_t varlink_conn_output_bytes(const VarlinkConn *conn);

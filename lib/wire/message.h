@@ -48,17 +48,20 @@ void varlink_reply_done(VarlinkReply *reply);
 int varlink_call_parse(const char *text, size_t size, VarlinkCall *ret_call);
 int varlink_reply_parse(const char *text, size_t size, VarlinkReply *ret_reply);
 
-/* Strict JSON text to a value, behind the pre-scan. -EBADMSG, -ENOMEM. */
+/* Strict JSON text to a value, behind the pre-scan. -EBADMSG, -ENOMEM.
+ *
+ * The parser seeds its hash tables from /dev/urandom when it makes the first object. A process that
+ * gives up openat() calls json_object_seed() with random bits before that, else the seed is the
+ * time, and colliding keys can be computed. */
 int wire_json_parse(const char *text, size_t size, json_t **ret_value);
 
 /* The builders below return a message for varlink_conn_send(), or NULL for lack of memory. They
- * steal parameters; NULL parameters are an empty object only where that is said, since NULL usually
- * means that making them failed. */
+ * steal parameters; NULL parameters are a failure of whoever made them, and give NULL. */
 
 /* A call; more and oneway exclude each other. */
 json_t *varlink_call_new(const char *method, json_t *parameters, bool more, bool oneway);
 
-/* A reply; parameters NULL is lack of memory. */
+/* A reply, the last one unless it continues. */
 json_t *varlink_reply_new(json_t *parameters, bool continues);
 
 /* An error with its full name, such as "io.pysb.sandbox.QueueFull". */
