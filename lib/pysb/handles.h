@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What the opaque handles of pysb.h are inside, for the files of this directory. */
+
+#include <jansson.h>
+
+#include "basic/cleanup.h"
+#include "pysb/pysb.h"
+
+DEFINE_CLEANUP(PysbClient *, pysb_client_free);
+DEFINE_CLEANUP(PysbRequest *, pysb_request_free);
+DEFINE_CLEANUP(PysbResult *, pysb_result_free);
+DEFINE_CLEANUP(PysbDocument *, pysb_document_free);
+
+/* Bytes that came as 'text' or as Base64 'data'; NULL and 0 if neither was there. */
+typedef struct Bytes {
+        char *data; /* a NUL stands behind them */
+        size_t size;
+} Bytes;
+
+void bytes_done(Bytes *bytes);
+
+/* Reads the pair from an object, which may be NULL. -EBADMSG if it is malformed. */
+int bytes_from_json(const json_t *object, Bytes *ret_bytes);
+
+struct PysbRequest {
+        json_t *json; /* JobRequest */
+        int stdin_fd; /* -EBADF is none */
+};
+
+struct PysbResult {
+        json_t *json; /* Result */
+        Bytes out, err;
+};
+
+struct PysbEvent {
+        json_t *json; /* Event */
+        Bytes output;
+};
+
+/* Takes a reference to the object. -EBADMSG if what every result has is missing. */
+int result_new(json_t *json, PysbResult **ret_result);
+
+/* An event borrows its memory from the caller. -EBADMSG if what every event has is missing. */
+int event_init(PysbEvent *event, json_t *json);
+void event_done(PysbEvent *event);
+
+/* An object as compact text (free() it). */
+int json_to_text(const json_t *json, char **ret_text);
+
+/* The member's string, NULL if it is absent or no string; object may be NULL. */
+const char *json_member_string(const json_t *object, const char *name);
+
+/* The member's integer; -ENODATA. */
+int json_member_integer(const json_t *object, const char *name, int64_t *ret_value);

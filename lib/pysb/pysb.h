@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef PYSB_H
+#define PYSB_H
+
+/* libpysb: run untrusted Python in a sandbox, from C.
+ *
+ * A client is one connection to the daemon, a request says what to run, a result says how it ended.
+ *
+ *     pysb_client_new(&client, NULL);
+ *     pysb_request_new(&request);
+ *     pysb_request_set_code(request, "print(6 * 7)", 12);
+ *     pysb_run(client, request, &result);
+ *     puts(pysb_result_get_outcome_name(result));
+ *
+ * Conventions. Functions that return int give 0 (or a documented positive value) on success and a
+ * negative errno on failure; ret_… is set on success only. Strings are UTF-8. Times are in
+ * microseconds (_usec), sizes in bytes. Whatever a program did, being killed for a limit included,
+ * is a result; errors mean that nothing ran or that nobody knows. Destructors accept NULL and return
+ * NULL. There is no global state: a client and what came from it belong to one thread at a time.
+ *
+ * Errors of all calls to the daemon:
+ *     -EREMOTEIO   the daemon refused: see pysb_client_get_error_name()
+ *     -ECONNRESET  the daemon closed the connection before it answered
+ *     -EBADMSG     the answer was no answer to this call; the connection is closed
+ *     -EMSGSIZE    the request is larger than one message may be
+ *     -EBUSY       another call is in progress on this client
+ *     -ENOTCONN    the connection was lost earlier
+ *     -ENOMEM */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct PysbClient PysbClient;
+typedef struct PysbRequest PysbRequest;
+typedef struct PysbResult PysbResult;
+typedef struct PysbEvent PysbEvent;
+typedef struct PysbDocument PysbDocument;
+
+/* How a job ended. A daemon that is newer than this library may send others: _UNKNOWN. */
+typedef enum PysbOutcome {
+        PYSB_OUTCOME_UNKNOWN,
+        PYSB_OUTCOME_SUCCESS,
+        PYSB_OUTCOME_EXCEPTION,
+        PYSB_OUTCOME_EXIT_NONZERO,
+        PYSB_OUTCOME_SIGNALED,
+        PYSB_OUTCOME_WALL_TIME_LIMIT,
+        PYSB_OUTCOME_CPU_TIME_LIMIT,
+        PYSB_OUTCOME_MEMORY_LIMIT,
+        PYSB_OUTCOME_OUTPUT_LIMIT,
+        PYSB_OUTCOME_REJECTED,
+        PYSB_OUTCOME_CANCELLED,
+        PYSB_OUTCOME_EXPIRED,
+        PYSB_OUTCOME_LOST,
+        PYSB_OUTCOME_INTERNAL_ERROR
+} PysbOutcome;
+
+/* What an event is about. */
+typedef enum PysbEventKind {
+        PYSB_EVENT_UNKNOWN,
+        PYSB_EVENT_ACCEPTED, /* the job exists: pysb_event_get_job() */
+        PYSB_EVENT_QUEUED,   /* its place in the queue changed */
+        PYSB_EVENT_STARTED,  /* the program starts */
+        PYSB_EVENT_OUTPUT    /* bytes from the program: pysb_event_get_output() */
+} PysbEventKind;
+
+/* The two output streams of a program, by their descriptors. */
+typedef enum PysbStream {
+        PYSB_STREAM_STDOUT = 1,
+        PYSB_STREAM_STDERR = 2
+} PysbStream;
+
+/* Hears about the job of pysb_start() or pysb_attach(). Each event comes with event set. The last
+ * call has event NULL, and either result set, or result NULL and error a negative errno. The event
+ * lives as long as the callback, the result is the callback's to keep and to free. The callback must
+ * not free the client; in its last call it may start the next one. */
+typedef void (*PysbCallback)(
+        PysbClient *client, const PysbEvent *event, PysbResult *result, int error, void *userdata);
+
+/*
+ * Client: one connection
+ */
+
+/* Connects to the daemon at address, such as "unix:/run/pysb/io.pysb.sandbox"; NULL is that one.
+ * Errors: -EINVAL for another kind of address, those of connect(2). */
+int pysb_client_new(PysbClient **ret_client, const char *address);
+
+/* Starts a private daemon for this client, which ends with it: no service and no privilege needed.
+ * It is the program that the environment variable PYSBD names, else the installed one. Errors:
+ * those of execve(2). */
+int pysb_client_new_embedded(PysbClient **ret_client);
+
+/* Takes a connected stream socket, and owns it from success on. */
+int pysb_client_new_from_fd(PysbClient **ret_client, int fd);
+
+/* Closes the connection, which cancels a job that runs on it and is not detached. An embedded
+ * daemon has ended and is reaped when this returns. */
+PysbClient *pysb_client_free(PysbClient *client);
+
+/* One sentence for humans about the last call that failed on this client; NULL if none did. This
+ * and the next two are valid until the next call on the client. */
+const char *pysb_client_get_error(const PysbClient *client);
+
+/* The name of the varlink error, such as "io.pysb.sandbox.LimitExceeded"; NULL if the daemon sent
+ * none. */
+const char *pysb_client_get_error_name(const PysbClient *client);
+
+/* The parameters of the varlink error as JSON text; NULL if the daemon sent none. */
+const char *pysb_client_get_error_json(const PysbClient *client);
+
+/*
+ * Calls that wait for the answer
+ */
+
+/* Runs one program and waits for its end; its output is in the result. */
+int pysb_run(PysbClient *client, const PysbRequest *request, PysbResult **ret_result);
+
+/* Hands a job over and returns its identifier (free() it); it goes on without this connection. */
+int pysb_submit(PysbClient *client, const PysbRequest *request, char **ret_job);
+
+/* Waits for the end of a job, at most timeout_usec; UINT64_MAX waits forever, 0 only looks.
+ * Errors: -ETIMEDOUT. */
+int pysb_wait(PysbClient *client, const char *job, uint64_t timeout_usec, PysbResult **ret_result);
+
+/* Asks a job to stop; success if it has ended already. The reason goes into the result's message
+ * and may be NULL. */
+int pysb_cancel(PysbClient *client, const char *job, const char *reason);
+
+/* Calls any method of io.pysb.sandbox, or of another interface by its full name, with parameters as
+ * a JSON object (NULL is {}); returns the reply's parameters as JSON text (free() it). */
+int pysb_call(PysbClient *client,
+              const char *method,
+              const char *parameters_json,
+              char **ret_reply_json);
+
+/*
+ * Calls for an event loop of your own: start one, then, whenever the descriptor is ready for the
+ * events asked for, call process.
+ */
+
+/* Runs one program; the callback gets its events, output included, and its result. */
+int pysb_start(PysbClient *client,
+               const PysbRequest *request,
+               PysbCallback callback,
+               void *userdata);
+
+/* Runs one program; the callback gets only the result, with the output inside. */
+int pysb_start_quiet(PysbClient *client,
+                     const PysbRequest *request,
+                     PysbCallback callback,
+                     void *userdata);
+
+/* Follows a job from its first event, or from after the one with this sequence number. */
+int pysb_attach(PysbClient *client,
+                const char *job,
+                uint64_t after_sequence,
+                PysbCallback callback,
+                void *userdata);
+
+/* The descriptor to watch; negative once the connection is closed. */
+int pysb_client_get_fd(const PysbClient *client);
+
+/* What to watch it for: POLLIN and POLLOUT of poll(2). Ask again before each wait. */
+int pysb_client_get_events(const PysbClient *client);
+
+/* Sends and receives what is possible without waiting, and calls the callback. Returns 1 while a
+ * call is in progress, 0 when none is; an error has been given to the callback too. */
+int pysb_client_process(PysbClient *client);
+
+/*
+ * Request: what to run. Setting NULL or an empty value takes a setting back, where that makes sense.
+ */
+
+int pysb_request_new(PysbRequest **ret_request);
+PysbRequest *pysb_request_free(PysbRequest *request);
+
+/* The program: Python source of size bytes. Errors: -EILSEQ if it is not UTF-8 or contains NUL. */
+int pysb_request_set_code(PysbRequest *request, const char *code, size_t size);
+
+/* The profile by name; NULL is the daemon's default. */
+int pysb_request_set_profile(PysbRequest *request, const char *profile);
+
+/* Appends to sys.argv[1:]. */
+int pysb_request_add_argument(PysbRequest *request, const char *argument);
+
+/* Sets an environment variable of the program. */
+int pysb_request_set_environment(PysbRequest *request, const char *name, const char *value);
+
+/* Sets a label, which lists of jobs show. */
+int pysb_request_set_label(PysbRequest *request, const char *name, const char *value);
+
+/* Sets a limit by its name in the interface's Limits, such as "memoryBytes" or "wallTimeUSec".
+ * Errors: -ERANGE above INT64_MAX. Unknown names are refused by the daemon. */
+int pysb_request_set_limit(PysbRequest *request, const char *limit, uint64_t value);
+
+/* Standard input: these bytes. */
+int pysb_request_set_stdin(PysbRequest *request, const void *data, size_t size);
+
+/* Standard input: a copy of this descriptor of a regular file, a memfd or a pipe. */
+int pysb_request_set_stdin_fd(PysbRequest *request, int fd);
+
+/* Gives up if the job has not started this long after it was accepted. */
+int pysb_request_set_queue_timeout(PysbRequest *request, uint64_t timeout_usec);
+
+/* Lets a job of pysb_run() or pysb_start() go on when the connection closes. */
+int pysb_request_set_detach(PysbRequest *request, bool detach);
+
+/* Keeps output and result for this long after the end. */
+int pysb_request_set_retain(PysbRequest *request, uint64_t retain_usec);
+
+/* Seeds the module random, for runs that can be repeated. */
+int pysb_request_set_seed(PysbRequest *request, int64_t seed);
+
+/* The request as the interface's JobRequest (free() it); a descriptor is shown as index 0. */
+int pysb_request_to_json(const PysbRequest *request, char **ret_json);
+
+/*
+ * Result: how a job ended. What a getter returns lives as long as the result.
+ */
+
+PysbResult *pysb_result_free(PysbResult *result);
+
+/* The identifier of the job. */
+const char *pysb_result_get_job(const PysbResult *result);
+
+PysbOutcome pysb_result_get_outcome(const PysbResult *result);
+
+/* The outcome as the daemon named it, such as "wall_time_limit". */
+const char *pysb_result_get_outcome_name(const PysbResult *result);
+
+/* The exit status of the interpreter; -ENODATA if it did not exit. */
+int pysb_result_get_exit_code(const PysbResult *result, int *ret_exit_code);
+
+/* The number of the signal that ended the program; -ENODATA if none did. */
+int pysb_result_get_signal(const PysbResult *result, int *ret_signal);
+
+/* The name of that signal, such as "SIGSEGV"; NULL if none. */
+const char *pysb_result_get_signal_name(const PysbResult *result);
+
+/* One sentence about what happened; NULL if there is nothing to say. */
+const char *pysb_result_get_message(const PysbResult *result);
+
+/* The uncaught exception: class name, str() and traceback; NULL if there was none. */
+const char *pysb_result_get_exception_type(const PysbResult *result);
+const char *pysb_result_get_exception_message(const PysbResult *result);
+const char *pysb_result_get_exception_traceback(const PysbResult *result);
+
+/* The value of the job as JSON text, made by the program; NULL if it gave none. */
+const char *pysb_result_get_result_json(const PysbResult *result);
+
+/* The captured bytes of a stream, with a NUL behind them; NULL and 0 if it was not captured. */
+const char *pysb_result_get_output(const PysbResult *result, PysbStream stream, size_t *ret_size);
+
+/* Whether the program wrote more to that stream than is here. */
+bool pysb_result_is_truncated(const PysbResult *result, PysbStream stream);
+
+/* A figure by its name in the interface's Usage, such as "wallTimeUSec" or "memoryPeakBytes";
+ * -ENODATA if it was not measured. */
+int pysb_result_get_usage(const PysbResult *result, const char *name, uint64_t *ret_value);
+
+/* The engine that ran it, such as "namespace"; NULL if none did. */
+const char *pysb_result_get_engine(const PysbResult *result);
+
+/* The protection layers that were in force, by index from 0; NULL at the end. */
+const char *pysb_result_get_layer(const PysbResult *result, size_t index);
+
+/* Whether the machine gave weaker limits than a service on cgroup v2 does. */
+bool pysb_result_is_degraded(const PysbResult *result);
+
+/* The whole result as the interface's Result (free() it). */
+int pysb_result_to_json(const PysbResult *result, char **ret_json);
+
+/*
+ * Event: one step in the life of a job
+ */
+
+PysbEventKind pysb_event_get_kind(const PysbEvent *event);
+
+/* The kind as the daemon named it, such as "started". */
+const char *pysb_event_get_kind_name(const PysbEvent *event);
+
+/* 1, 2, 3, … within the job; for pysb_attach(). */
+uint64_t pysb_event_get_sequence(const PysbEvent *event);
+
+/* The identifier of the job; NULL except in "accepted". */
+const char *pysb_event_get_job(const PysbEvent *event);
+
+/* The stream and the bytes of an "output" event; -ENODATA for another kind. */
+int pysb_event_get_output(const PysbEvent *event,
+                          PysbStream *ret_stream,
+                          const char **ret_data,
+                          size_t *ret_size);
+
+/* The whole event as the interface's Event (free() it). */
+int pysb_event_to_json(const PysbEvent *event, char **ret_json);
+
+/*
+ * Document: reads the JSON text of pysb_call(). A path is names and array indices with dots between
+ * them, such as "jobs.0.state".
+ */
+
+/* Errors: -EBADMSG if it is no JSON object. */
+int pysb_document_new(PysbDocument **ret_document, const char *json);
+PysbDocument *pysb_document_free(PysbDocument *document);
+
+/* The string there; NULL if there is none. */
+const char *pysb_document_get_string(const PysbDocument *document, const char *path);
+
+/* The integer there; -ENODATA if there is none. */
+int pysb_document_get_integer(const PysbDocument *document, const char *path, int64_t *ret_value);
+
+/* Whether true is there. */
+bool pysb_document_is_true(const PysbDocument *document, const char *path);
+
+/* The number of elements of the array or object there; 0 if there is none. */
+size_t pysb_document_get_size(const PysbDocument *document, const char *path);
+
+/* The name of the member at that index of the object there; NULL at the end. */
+const char *pysb_document_get_name(const PysbDocument *document, const char *path, size_t index);
+
+/* The text as a JSON string with its quotes, for the parameters of pysb_call() (free() it). Errors:
+ * -EILSEQ if it is not UTF-8. */
+int pysb_quote(const char *text, char **ret_json);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
