@@ -2,17 +2,147 @@
 #include "profile/config.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "profile/flat.h"
+
+#define CONFIG_KEY(name_, parse_, field, documentation_)                                 \
+        {                                                                                \
+                .name = name_, .parse = parse_, .is_optional = true,                     \
+                .offset = offsetof(DaemonConfig, field), .documentation = documentation_ \
+        }
+
+static const Key keys[] = {
+        CONFIG_KEY("daemon.allow_degraded",
+                   key_parse_boolean,
+                   allow_degraded,
+                   "Serve on a host without the cgroup v2 controllers memory, cpu and pids; limits "
+                   "are weaker there and every result says so. Default: false"),
+        CONFIG_KEY("daemon.default_profile",
+                   key_parse_string,
+                   default_profile,
+                   "Profile of a request that names none. Default: \"default\""),
+        CONFIG_KEY("daemon.max_running_jobs",
+                   key_parse_count,
+                   max_running_jobs,
+                   "Jobs that run at once, of all users. Default: 16"),
+        CONFIG_KEY("daemon.max_queued_jobs",
+                   key_parse_count,
+                   max_queued_jobs,
+                   "Jobs that wait, of all users; more are refused. Default: 256"),
+        CONFIG_KEY("daemon.max_connections",
+                   key_parse_count,
+                   max_connections,
+                   "Client connections at once. Default: 1024"),
+        CONFIG_KEY("daemon.max_connections_per_user",
+                   key_parse_count,
+                   max_connections_per_user,
+                   "Client connections of one uid at once. Default: 128"),
+        CONFIG_KEY("daemon.idle_exit",
+                   key_parse_duration,
+                   idle_exit_usec,
+                   "Exit after so long without a connection and a job; the socket unit starts the "
+                   "daemon again. 0 is never. Default: \"10min\""),
+        CONFIG_KEY("ids.first",
+                   key_parse_count,
+                   ids_first,
+                   "First of the host uids and gids that boxes get. No user may have one of them. "
+                   "Default: 1879048192"),
+        CONFIG_KEY("ids.count",
+                   key_parse_count,
+                   ids_count,
+                   "How many: a box has one for itself, the oldest is used first. Default: 65536"),
+};
+
+/* What a number may be; all of them end up in tables that are allocated at start. */
+static const struct {
+        const char *key;
+        size_t offset;
+        uint64_t lowest, highest;
+} ranges[] = {
+        { "daemon.max_running_jobs", offsetof(DaemonConfig, max_running_jobs), 1, 4096 },
+        { "daemon.max_queued_jobs", offsetof(DaemonConfig, max_queued_jobs), 0, 65536 },
+        { "daemon.max_connections", offsetof(DaemonConfig, max_connections), 1, 4096 },
+        { "daemon.max_connections_per_user", offsetof(DaemonConfig, max_connections_per_user), 1,
+          4096 },
+        /* Below are system and login users; -1 is "no change" for setresuid(). */
+        { "ids.first", offsetof(DaemonConfig, ids_first), 65536, UINT32_MAX - 1 },
+        { "ids.count", offsetof(DaemonConfig, ids_count), 1, 65536 },
+};
+
+static int config_check(const DaemonConfig *config, const KeySources *sources, char **ret_error) {
+        for (size_t i = 0; i < ELEMENTSOF(ranges); i++) {
+                uint64_t value = *(const uint64_t *) ((const char *) config + ranges[i].offset);
+
+                if (value < ranges[i].lowest || value > ranges[i].highest)
+                        return flat_error(ret_error,
+                                          "%s: %s: %" PRIu64 " is out of range, it must be %" PRIu64
+                                          " to %" PRIu64,
+                                          key_sources_find(sources, ranges[i].key), ranges[i].key,
+                                          value, ranges[i].lowest, ranges[i].highest);
+        }
+        if (config->ids_first + config->ids_count > UINT32_MAX) {
+                const char *where = key_sources_find(sources, "ids.first");
+
+                return flat_error(
+                        ret_error, "%s: ids.first: with ids.count the range must end below %u",
+                        where ? where : key_sources_find(sources, "ids.count"), UINT32_MAX);
+        }
+        return 0;
+}
+
+static DaemonConfig *config_new(void) {
+        DaemonConfig *config = malloc(sizeof(*config));
+
+        if (!config)
+                return NULL;
+        *config = (DaemonConfig){
+                .ids_first = 1879048192,
+                .ids_count = 65536,
+                .max_running_jobs = 16,
+                .max_queued_jobs = 256,
+                .max_connections = 1024,
+                .max_connections_per_user = 128,
+                .idle_exit_usec = 10 * 60 * USEC_PER_SEC,
+        };
+        return config;
+}
 
 int daemon_config_parse(const char *lines,
                         size_t size,
                         DaemonConfig **ret_config,
                         char **ret_error) {
-        return -ENOSYS;
+        _cleanup_(daemon_config_freep) DaemonConfig *config = config_new();
+        _cleanup_(key_sources_done) KeySources sources = {};
+        int r;
+
+        *ret_error = NULL;
+        if (!config)
+                return -ENOMEM;
+        r = keys_parse(keys, ELEMENTSOF(keys), lines, size, config, &sources, ret_error);
+        if (r < 0)
+                return r;
+        r = config_check(config, &sources, ret_error);
+        if (r < 0)
+                return r;
+        if (!config->default_profile) {
+                config->default_profile = strdup("default");
+                if (!config->default_profile)
+                        return -ENOMEM;
+        }
+        *ret_config = TAKE_PTR(config);
+        return 0;
 }
 
 DaemonConfig *daemon_config_free(DaemonConfig *config) {
+        if (config)
+                free(config->default_profile);
+        free(config);
         return NULL;
 }
 
 void daemon_config_print_keys(FILE *f) {
+        FOREACH_ARRAY(key, keys, ELEMENTSOF(keys))
+                fprintf(f, "%s\n        %s.\n", key->name, key->documentation);
 }

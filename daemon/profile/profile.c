@@ -1,37 +1,392 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "profile/profile.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
+#include <string.h>
 
-int profile_parse(const char *lines, size_t size, Profile **ret_profile, char **ret_error) {
-        return -ENOSYS;
+#include "basic/macro.h"
+#include "basic/parse.h"
+#include "profile/flat.h"
+
+#define LIST_ELEMENTS_MAX 512
+
+/* In the order of the enumerations. */
+static const char *const network_values[] = { "none", "loopback", NULL };
+static const char *const files_values[] = { "none", "private", NULL };
+static const char *const proc_values[] = { "none", "pids", NULL };
+
+_Static_assert(ELEMENTSOF(network_values) == _PROFILE_NETWORK_MAX + 1, "a name for each");
+_Static_assert(ELEMENTSOF(files_values) == _PROFILE_FILES_MAX + 1, "a name for each");
+_Static_assert(ELEMENTSOF(proc_values) == _PROFILE_PROC_MAX + 1, "a name for each");
+
+const char *profile_network_to_string(ProfileNetwork network) {
+        return (unsigned) network < _PROFILE_NETWORK_MAX ? network_values[network] : NULL;
 }
-Profile *profile_free(Profile *profile) {
-        return NULL;
+
+const char *profile_files_to_string(ProfileFiles files) {
+        return (unsigned) files < _PROFILE_FILES_MAX ? files_values[files] : NULL;
 }
-uint64_t profile_digest_short(const Profile *profile) {
+
+const char *profile_proc_to_string(ProfileProc proc) {
+        return (unsigned) proc < _PROFILE_PROC_MAX ? proc_values[proc] : NULL;
+}
+
+/* A name goes into file names, messages and fixed fields of the wires. */
+static bool name_is_valid(const char *name) {
+        size_t size = strlen(name);
+
+        return size > 0 && size <= PROFILE_NAME_MAX && islower((unsigned char) name[0]) &&
+               strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == size;
+}
+
+static int parse_name(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        if (line->type != FLAT_STRING || !name_is_valid(line->text))
+                return flat_error(ret_error,
+                                  "%s: %s: '%s' is no name; it must be at most %d lower case "
+                                  "letters, digits, '-' and '_', and start with a letter",
+                                  line->where, line->key, line->text, PROFILE_NAME_MAX);
+        return key_parse_string(key, line, field, ret_error);
+}
+
+static int parse_digest(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        if (line->type != FLAT_STRING || strlen(line->text) != 64 ||
+            strspn(line->text, "0123456789abcdef") != 64)
+                return flat_error(ret_error, "%s: %s: must be 64 lower case hexadecimal digits",
+                                  line->where, line->key);
+        return key_parse_string(key, line, field, ret_error);
+}
+
+static int list_append(char ***list, const char *text, const FlatLine *line, char **ret_error) {
+        char **longer;
+        size_t n = 0;
+
+        while ((*list)[n])
+                n++;
+        if (n >= LIST_ELEMENTS_MAX)
+                return flat_error(ret_error, "%s: %s: has more than %d elements", line->where,
+                                  line->key, LIST_ELEMENTS_MAX);
+        longer = reallocarray(*list, n + 2, sizeof(**list));
+        if (!longer)
+                return -ENOMEM;
+        *list = longer;
+        longer[n] = strdup(text);
+        if (!longer[n])
+                return -ENOMEM;
+        longer[n + 1] = NULL;
         return 0;
 }
-const char *profile_network_to_string(ProfileNetwork network) {
+
+/* Dotted identifiers. ASCII only: what looks like another name is not allowed to be one. */
+static bool module_is_valid(const char *s) {
+        bool at_start = true;
+
+        for (; *s != '\0'; s++) {
+                unsigned char c = (unsigned char) *s;
+
+                if (at_start ? !(isalpha(c) || c == '_') : !(isalnum(c) || c == '_' || c == '.'))
+                        return false;
+                at_start = c == '.';
+        }
+        return !at_start;
+}
+
+static int parse_module(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        if (line->type != FLAT_STRING || !module_is_valid(line->text))
+                return flat_error(ret_error, "%s: %s: '%s' is no module name, such as \"os.path\"",
+                                  line->where, line->key, line->text);
+        return list_append(field, line->text, line, ret_error);
+}
+
+static bool variable_is_valid(const char *s) {
+        size_t length = strcspn(s, "=");
+
+        if (length == 0 || s[length] != '=' || isdigit((unsigned char) s[0]))
+                return false;
+        for (size_t i = 0; i < length; i++)
+                if (!isalnum((unsigned char) s[i]) && s[i] != '_')
+                        return false;
+        return true;
+}
+
+static int parse_variable(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        if (line->type != FLAT_STRING || !variable_is_valid(line->text))
+                return flat_error(ret_error,
+                                  "%s: %s: '%s' is no variable of the form \"NAME=VALUE\"",
+                                  line->where, line->key, line->text);
+        return list_append(field, line->text, line, ret_error);
+}
+
+static int parse_limit_value(const LimitInfo *info,
+                             const FlatLine *line,
+                             uint64_t *ret_value,
+                             char **ret_error) {
+        bool is_plain = line->type == FLAT_INTEGER;
+        const char *right = NULL;
+
+        if (info->unit == LIMIT_UNIT_USEC)
+                return key_parse_duration(NULL, line, ret_value, ret_error);
+        if (info->unit == LIMIT_UNIT_BYTES) {
+                if (line->type == FLAT_BOOLEAN || parse_size(line->text, ret_value) < 0)
+                        right = "a size; write a number of bytes, or a string with one of K, M, G, "
+                                "such as \"50M\"";
+        } else if (!is_plain || parse_u64(line->text, ret_value) < 0)
+                right = info->unit == LIMIT_UNIT_PERCENT
+                                ? "a percentage; write a plain number, 100 is one CPU"
+                                : "a count; write a plain number";
+        if (right)
+                return flat_error(ret_error, "%s: %s: '%s' is not %s", line->where, line->key,
+                                  line->text, right);
+        return 0;
+}
+
+/* Both [limits] and [maximum]: the name behind the point is looked up in the table of limits. */
+static int parse_limit(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        const char *name = line->key + strlen(key->name);
+        Limits *limits = field;
+        char bound[32];
+
+        for (LimitId id = 0; id < _LIMIT_MAX; id++) {
+                const LimitInfo *info = &limit_infos[id];
+                uint64_t value;
+                int r;
+
+                if (strcmp(name, info->key) != 0)
+                        continue;
+                r = parse_limit_value(info, line, &value, ret_error);
+                if (r < 0)
+                        return r;
+                if (value < info->lowest || value > info->highest)
+                        return flat_error(
+                                ret_error, "%s: %s: %s is %s value, %s", line->where, line->key,
+                                line->text,
+                                value < info->lowest ? "below the lowest" : "above the highest",
+                                limit_format(id,
+                                             value < info->lowest ? info->lowest : info->highest,
+                                             bound, sizeof(bound)));
+                limits->value[id] = value;
+                return 0;
+        }
+        return flat_error(ret_error, "%s: %s: there is no such limit", line->where, line->key);
+}
+
+#define PROFILE_KEY(name_, parse_, field, ...) \
+        { .name = name_, .parse = parse_, .offset = offsetof(Profile, field), __VA_ARGS__ }
+
+static const Key keys[] = {
+        PROFILE_KEY("profile.name",
+                    parse_name,
+                    name,
+                    .documentation = "Is the name of the file without .toml and cannot be set"),
+        PROFILE_KEY("profile.digest",
+                    parse_digest,
+                    digest,
+                    .documentation = "Is computed over all other values and cannot be set"),
+        PROFILE_KEY("profile.description",
+                    key_parse_string,
+                    description,
+                    .documentation = "What the profile is for, in one line. Is not inherited"),
+        PROFILE_KEY("profile.granted",
+                    key_parse_boolean,
+                    granted,
+                    .documentation = "Whether every user may run jobs with it. Where it is false, "
+                                     "only a private (embedded) daemon does. Is not inherited"),
+        PROFILE_KEY("profile.network",
+                    key_parse_enumeration,
+                    network,
+                    .values = network_values,
+                    .documentation = "\"none\": no interface is up and socket() is denied. "
+                                     "\"loopback\": lo is up; TCP, UDP and Unix sockets"),
+        PROFILE_KEY("profile.files",
+                    key_parse_enumeration,
+                    files,
+                    .values = files_values,
+                    .documentation =
+                            "\"private\": read-only Python, writable /app and /tmp of its own. "
+                            "\"none\": an empty root, and nothing can be opened"),
+        PROFILE_KEY("profile.proc",
+                    key_parse_enumeration,
+                    proc,
+                    .values = proc_values,
+                    .documentation = "\"pids\": /proc with the processes of the box and nothing "
+                                     "else. \"none\": no /proc"),
+        PROFILE_KEY("python.policy",
+                    key_parse_boolean,
+                    policy,
+                    .documentation = "Whether deny_modules is in force. It keeps honest programs "
+                                     "from mistakes; what holds dishonest ones is the kernel"),
+        PROFILE_KEY("python.preload",
+                    parse_module,
+                    preload,
+                    .is_list = true,
+                    .documentation = "Modules that are imported once, before any job, and are free "
+                                     "for every job from then on"),
+        PROFILE_KEY("python.deny_modules",
+                    parse_module,
+                    deny_modules,
+                    .is_list = true,
+                    .documentation = "Modules that a program cannot import"),
+        PROFILE_KEY("python.environment",
+                    parse_variable,
+                    environment,
+                    .is_list = true,
+                    .documentation = "Environment of the program, as \"NAME=VALUE\""),
+        PROFILE_KEY("job.retain",
+                    key_parse_duration,
+                    retain_usec,
+                    .documentation = "How long the result of a submitted job is kept"),
+        PROFILE_KEY("job.grace",
+                    key_parse_duration,
+                    grace_usec,
+                    .documentation = "Time between SIGINT and SIGKILL when a job is cancelled"),
+        PROFILE_KEY("limits.",
+                    parse_limit,
+                    limits,
+                    .documentation = "Value of a limit for a request that does not name it"),
+        PROFILE_KEY("maximum.",
+                    parse_limit,
+                    maximum,
+                    .documentation = "Highest value of a limit that a request may ask for"),
+};
+
+/* Every key but the lists must have been set: what is in force stands in the file, or in the one
+ * that it extends, and nowhere else. */
+static int check_missing(const KeySources *sources, const char *file, char **ret_error) {
+        FOREACH_ARRAY(key, keys, ELEMENTSOF(keys)) {
+                bool is_section = key->parse == parse_limit;
+
+                for (LimitId id = 0; id < (is_section ? _LIMIT_MAX : 1); id++) {
+                        char name[64];
+
+                        (void) snprintf(name, sizeof(name), "%s%s", key->name,
+                                        is_section ? limit_infos[id].key : "");
+                        if (!key->is_list && !key_sources_find(sources, name))
+                                return flat_error(ret_error,
+                                                  "%s: %s: is missing; set it, or extend a profile "
+                                                  "that does",
+                                                  file, name);
+                }
+        }
+        return 0;
+}
+
+static int check_values(const Profile *p, const KeySources *sources, char **ret_error) {
+        for (LimitId id = 0; id < _LIMIT_MAX; id++) {
+                char limit_key[64], maximum_key[64], limit[32], maximum[32];
+
+                if (p->limits.value[id] <= p->maximum.value[id])
+                        continue;
+                (void) snprintf(limit_key, sizeof(limit_key), "limits.%s", limit_infos[id].key);
+                (void) snprintf(maximum_key, sizeof(maximum_key), "maximum.%s",
+                                limit_infos[id].key);
+                return flat_error(ret_error, "%s: %s: %s is above %s, which is %s (%s)",
+                                  key_sources_find(sources, limit_key), limit_key,
+                                  limit_format(id, p->limits.value[id], limit, sizeof(limit)),
+                                  maximum_key,
+                                  limit_format(id, p->maximum.value[id], maximum, sizeof(maximum)),
+                                  key_sources_find(sources, maximum_key));
+        }
+        if (p->files == PROFILE_FILES_NONE && p->proc != PROFILE_PROC_NONE)
+                return flat_error(ret_error,
+                                  "%s: profile.proc: must be \"none\" where files is \"none\", "
+                                  "nothing could open it",
+                                  key_sources_find(sources, "profile.proc"));
+        return 0;
+}
+
+static Profile *profile_new(void) {
+        Profile *p = calloc(1, sizeof(*p));
+
+        if (!p)
+                return NULL;
+        p->preload = calloc(1, sizeof(*p->preload));
+        p->deny_modules = calloc(1, sizeof(*p->deny_modules));
+        p->environment = calloc(1, sizeof(*p->environment));
+        if (!p->preload || !p->deny_modules || !p->environment)
+                return profile_free(p);
+        return p;
+}
+
+static void list_free(char **list) {
+        for (size_t i = 0; list && list[i]; i++)
+                free(list[i]);
+        free(list);
+}
+
+Profile *profile_free(Profile *profile) {
+        KeySources sources;
+
+        if (!profile)
+                return NULL;
+        sources = (KeySources){ profile->sources, profile->n_sources };
+        key_sources_done(&sources);
+        list_free(profile->preload);
+        list_free(profile->deny_modules);
+        list_free(profile->environment);
+        free(profile->name);
+        free(profile->description);
+        free(profile->digest);
+        free(profile);
         return NULL;
 }
-const char *profile_files_to_string(ProfileFiles files) {
-        return NULL;
+
+int profile_parse(const char *lines, size_t size, Profile **ret_profile, char **ret_error) {
+        _cleanup_(profile_freep) Profile *p = profile_new();
+        _cleanup_(key_sources_done) KeySources sources = {};
+        _cleanup_free_ char *file = NULL;
+        int r;
+
+        *ret_error = NULL;
+        if (!p)
+                return -ENOMEM;
+        r = keys_parse(keys, ELEMENTSOF(keys), lines, size, p, &sources, ret_error);
+        if (r < 0)
+                return r;
+        /* "evil.toml:7" is where the first line came from: the file, in a sentence without a line. */
+        file = strdup(sources.n_items > 0 ? sources.items[0].where : "profile");
+        if (!file)
+                return -ENOMEM;
+        file[strcspn(file, ":")] = '\0';
+        r = check_missing(&sources, file, ret_error);
+        if (r < 0)
+                return r;
+        r = check_values(p, &sources, ret_error);
+        if (r < 0)
+                return r;
+        p->n_sources = sources.n_items;
+        p->sources = TAKE_PTR(sources.items);
+        sources.n_items = 0;
+        *ret_profile = TAKE_PTR(p);
+        return 0;
 }
-const char *profile_proc_to_string(ProfileProc proc) {
-        return NULL;
+
+uint64_t profile_digest_short(const Profile *profile) {
+        uint64_t v = 0;
+
+        for (size_t i = 0; i < 16; i++) {
+                char c = profile->digest[i];
+
+                v = v << 4 | (uint64_t) (c <= '9' ? c - '0' : c - 'a' + 10);
+        }
+        return v;
 }
-int profile_store_parse(const char *lines,
-                        size_t size,
-                        ProfileStore **ret_store,
-                        char **ret_error) {
-        return -ENOSYS;
-}
-ProfileStore *profile_store_free(ProfileStore *store) {
-        return NULL;
-}
-int profile_store_find(const ProfileStore *store, const char *name) {
-        return -ENOENT;
-}
+
 void profile_print_keys(FILE *f) {
+        FOREACH_ARRAY(key, keys, ELEMENTSOF(keys)) {
+                if (key->parse != parse_limit) {
+                        fprintf(f, "%s\n        %s.\n", key->name, key->documentation);
+                        continue;
+                }
+                fprintf(f, "%s*\n        %s:\n", key->name, key->documentation);
+                for (LimitId id = 0; id < _LIMIT_MAX; id++) {
+                        char lowest[32], highest[32];
+
+                        fprintf(f, "        %-11s %s, %s to %s\n", limit_infos[id].key,
+                                limit_infos[id].label,
+                                limit_format(id, limit_infos[id].lowest, lowest, sizeof(lowest)),
+                                limit_format(id, limit_infos[id].highest, highest,
+                                             sizeof(highest)));
+                }
+        }
 }

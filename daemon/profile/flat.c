@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "profile/flat.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "basic/macro.h"
+#include "basic/parse.h"
+#include "basic/utf8.h"
+
+int flat_error(char **ret_error, const char *format, ...) {
+        va_list args;
+        int n;
+
+        va_start(args, format);
+        n = vasprintf(ret_error, format, args);
+        va_end(args);
+        if (n < 0) {
+                *ret_error = NULL;
+                return -ENOMEM;
+        }
+        return -EINVAL;
+}
+
+void flat_line_done(FlatLine *line) {
+        free(line->where);
+        free(line->key);
+        free(line->text);
+        *line = (FlatLine){};
+}
+
+/* A JSON string without its quotes. The compiler writes no other escapes than these two: control
+ * characters have no business in a profile and would travel into logs and terminals. */
+static bool string_decode(char *s) {
+        char *to = s;
+
+        for (; *s != '\0'; s++) {
+                if (*s == '"')
+                        return false;
+                if (*s == '\\' && *++s != '"' && *s != '\\')
+                        return false;
+                *to++ = *s;
+        }
+        *to = '\0';
+        return true;
+}
+
+static int value_decode(FlatLine *line) {
+        size_t size = strlen(line->text);
+        int64_t number;
+        bool boolean;
+
+        if (size >= 2 && line->text[0] == '"' && line->text[size - 1] == '"') {
+                memmove(line->text, line->text + 1, size - 2);
+                line->text[size - 2] = '\0';
+                line->type = FLAT_STRING;
+                return string_decode(line->text) ? 0 : -EINVAL;
+        }
+        if (parse_bool(line->text, &boolean) >= 0) {
+                line->type = FLAT_BOOLEAN;
+                return 0;
+        }
+        line->type = FLAT_INTEGER;
+        return parse_i64(line->text, &number);
+}
+
+static bool line_is_text(const char *s, size_t size) {
+        for (size_t i = 0; i < size; i++)
+                if ((unsigned char) s[i] < 0x20 || s[i] == 0x7f)
+                        return false;
+        return utf8_is_valid(s, size);
+}
+
+/* "FILE:LINE: KEY = VALUE": a file name may hold a colon, but neither ": " nor " = ". */
+static int line_split(const char *s, size_t size, FlatLine *line) {
+        const char *key, *value;
+
+        key = memmem(s, size, ": ", 2);
+        if (!key || key == s)
+                return -EINVAL;
+        line->where = strndup(s, (size_t) (key - s));
+        key += 2;
+        value = memmem(key, (size_t) (s + size - key), " = ", 3);
+        if (!value || value == key)
+                return -EINVAL;
+        line->key = strndup(key, (size_t) (value - key));
+        value += 3;
+        line->text = strndup(value, (size_t) (s + size - value));
+        if (!line->where || !line->key || !line->text)
+                return -ENOMEM;
+        return value_decode(line);
+}
+
+int flat_line_next(const char **lines, size_t *size, FlatLine *line, char **ret_error) {
+        const char *s, *end;
+        size_t length;
+        int r;
+
+        flat_line_done(line);
+        do {
+                if (*size == 0)
+                        return 0;
+                s = *lines;
+                end = memchr(s, '\n', *size);
+                length = end ? (size_t) (end - s) : *size;
+                *lines += length + (end ? 1 : 0);
+                *size -= length + (end ? 1 : 0);
+        } while (length == 0);
+
+        if (length > FLAT_LINE_MAX)
+                return flat_error(ret_error,
+                                  "a line of %zu bytes is too long, at most %d are allowed", length,
+                                  FLAT_LINE_MAX);
+        if (!line_is_text(s, length))
+                return flat_error(ret_error,
+                                  "a line is not UTF-8 text or has a control character in it");
+        r = line_split(s, length, line);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0)
+                return flat_error(
+                        ret_error,
+                        "this is no line of the form FILE:LINE: section.key = VALUE: %.*s",
+                        (int) MIN(length, (size_t) 200), s);
+        return 1;
+}
+
+int key_parse_boolean(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        if (line->type != FLAT_BOOLEAN)
+                return flat_error(ret_error, "%s: %s: must be true or false", line->where,
+                                  line->key);
+        return parse_bool(line->text, field);
+}
+
+int key_parse_string(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        char **string = field;
+
+        if (line->type != FLAT_STRING || line->text[0] == '\0')
+                return flat_error(ret_error, "%s: %s: must be a string that is not empty",
+                                  line->where, line->key);
+        *string = strdup(line->text);
+        return *string ? 0 : -ENOMEM;
+}
+
+int key_parse_count(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        if (line->type != FLAT_INTEGER || parse_u64(line->text, field) < 0)
+                return flat_error(ret_error, "%s: %s: must be an integer that is not negative",
+                                  line->where, line->key);
+        return 0;
+}
+
+int key_parse_duration(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        if (line->type == FLAT_BOOLEAN || parse_duration(line->text, field) < 0)
+                return flat_error(ret_error,
+                                  "%s: %s: '%s' is no time; write a number of seconds, or a "
+                                  "string with one of us, ms, s, min, h, such as \"500ms\"",
+                                  line->where, line->key, line->text);
+        return 0;
+}
+
+int key_parse_enumeration(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        _cleanup_free_ char *choice = NULL;
+        unsigned *value = field;
+        size_t n = 0;
+
+        for (; key->values[n]; n++)
+                if (line->type == FLAT_STRING && strcmp(line->text, key->values[n]) == 0) {
+                        *value = (unsigned) n;
+                        return 0;
+                }
+        for (size_t i = 0; i < n; i++) {
+                char *longer;
+
+                if (asprintf(&longer, "%s%s\"%s\"", choice ? choice : "",
+                             i == 0      ? ""
+                             : i + 1 < n ? ", "
+                                         : " or ",
+                             key->values[i]) < 0)
+                        return -ENOMEM;
+                free(choice);
+                choice = longer;
+        }
+        return flat_error(ret_error, "%s: %s: '%s' is not one of its values; it must be %s",
+                          line->where, line->key, line->text, choice);
+}
+
+void key_sources_done(KeySources *sources) {
+        FOREACH_ARRAY(source, sources->items, sources->n_items) {
+                free(source->key);
+                free(source->where);
+        }
+        free(sources->items);
+        *sources = (KeySources){};
+}
+
+const char *key_sources_find(const KeySources *sources, const char *key) {
+        FOREACH_ARRAY(source, sources->items, sources->n_items)
+                if (strcmp(source->key, key) == 0)
+                        return source->where;
+        return NULL;
+}
+
+/* Takes key and where out of the line. */
+static int key_sources_add(KeySources *sources, FlatLine *line) {
+        ProfileSource *items =
+                reallocarray(sources->items, sources->n_items + 1, sizeof(*sources->items));
+
+        if (!items)
+                return -ENOMEM;
+        sources->items = items;
+        sources->items[sources->n_items++] = (ProfileSource){
+                .key = TAKE_PTR(line->key),
+                .where = TAKE_PTR(line->where),
+        };
+        return 0;
+}
+
+static const Key *key_find(const Key *keys, size_t n_keys, const char *name) {
+        FOREACH_ARRAY(key, keys, n_keys) {
+                size_t length = strlen(key->name);
+                bool is_section = key->name[length - 1] == '.';
+
+                if (is_section ? strncmp(name, key->name, length) == 0
+                               : strcmp(name, key->name) == 0)
+                        return key;
+        }
+        return NULL;
+}
+
+int keys_parse(const Key *keys,
+               size_t n_keys,
+               const char *lines,
+               size_t size,
+               void *object,
+               KeySources *sources,
+               char **ret_error) {
+        _cleanup_(flat_line_done) FlatLine line = {};
+        int r;
+
+        while ((r = flat_line_next(&lines, &size, &line, ret_error)) > 0) {
+                const Key *key = key_find(keys, n_keys, line.key);
+                const char *first;
+
+                if (!key)
+                        return flat_error(ret_error, "%s: %s: there is no such key", line.where,
+                                          line.key);
+                first = key_sources_find(sources, line.key);
+                if (first && !key->is_list)
+                        return flat_error(
+                                ret_error,
+                                "%s: %s: was already set at %s; a key may stand only once",
+                                line.where, line.key, first);
+                r = key->parse(key, &line, (char *) object + key->offset, ret_error);
+                if (r < 0)
+                        return r;
+                if (!first && (r = key_sources_add(sources, &line)) < 0)
+                        return r;
+        }
+        return r;
+}
