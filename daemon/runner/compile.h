@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* `pysb-runner --compile-profile …` and `--compile-config …`: TOML -> flat lines on standard output,
+ * by python/compile_profile.py. Needs no plan and no privilege. Takes the arguments for its main();
+ * returns the exit status. */
+int compile_main(char **arguments, int n_arguments);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The job's end of proto/runner-wire.h: reading the one JOB frame, writing EXCEPTION and RESULT.
+ * Nothing here allocates except the payload of a received frame: an uncaught MemoryError must still
+ * find its way out. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/runner-wire.h"
+
+/* More bytes than anything that the broker lets through; a bound all the same. */
+#define JOB_ARGUMENTS_MAX 4096U
+#define JOB_SOURCE_NAME_MAX 256U
+
+typedef struct Field {
+        uint32_t type; /* FieldType, or something else */
+        const char *data;
+        size_t size;
+} Field;
+
+/* Takes the first field off *p. Returns 1, 0 at the end, or -EPROTO for a field that is longer than
+ * what is left. Pure. */
+int field_next(const char **p, size_t *size, Field *ret_field);
+
+/* A JOB payload, checked. The pointers lead into the payload. */
+typedef struct JobRequest {
+        Field payload; /* all of it: for walking over ARGUMENT and ENVIRONMENT */
+        Field code;
+        Field source_name; /* "<job>" unless given */
+        bool has_seed;
+        int64_t seed;
+        uint64_t result_max_bytes;
+        size_t n_arguments, n_environment;
+} JobRequest;
+
+/* Returns 0, or -EPROTO: no code or two of them, an unknown field, a number of the wrong size, text
+ * that is not UTF-8 (the code excepted: Python says better what is wrong with it), an environment
+ * entry without a name. Pure. */
+int job_request_parse(const char *payload, size_t size, JobRequest *ret_request);
+
+/* Reads one frame of the given type. *ret_payload is heap memory. Returns 1, 0 if the peer closed
+ * the channel before the frame, -EPROTO, -ENOMEM or the error of read(2). */
+int frame_receive(int fd, FrameType type, char **ret_payload, size_t *ret_size);
+
+/* Writes a whole frame to a blocking descriptor. */
+int frame_send(int fd, FrameType type, const void *payload, size_t size);
+
+typedef struct ExceptionInfo {
+        Field type, message, traceback; /* the type members are not used */
+        uint32_t line;                  /* 0 is unknown */
+        bool is_memory_error;
+} ExceptionInfo;
+
+/* Writes an EXCEPTION frame; texts that are too long are cut. */
+int frame_send_exception(int fd, const ExceptionInfo *info);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "config.h"
+#include "runner/compile.h"
+#include "runner/interp.h"
+#include "runner/template.h"
+
+static int usage(void) {
+        fprintf(stderr, "usage: pysb-runner --template\n"
+                        "       pysb-runner --compile-profile FILE [DIRECTORY...]\n"
+                        "       pysb-runner --compile-config FILE\n"
+                        "       pysb-runner --version\n");
+        return 2;
+}
+
+int main(int argc, char **argv) {
+        const char *mode = argc > 1 ? argv[1] : "";
+
+        if (strcmp(mode, "--template") == 0 && argc == 2)
+                return template_main();
+        if (strcmp(mode, "--compile-profile") == 0 && argc > 2)
+                return compile_main(argv + 2, argc - 2);
+        if (strcmp(mode, "--compile-config") == 0 && argc == 3)
+                return compile_main((char *[]){ (char *) "--config", argv[2] }, 2);
+        if (strcmp(mode, "--version") == 0 && argc == 2) {
+                printf("pysb-runner %s (Python %s)\n", PYSB_VERSION, interp_version());
+                return 0;
+        }
+        return usage();
+}

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The parts of pysb-runner that read better in Python. Frozen into the program as `_bootstrap`.
+
+preload() and settle() run in the template, all else in the process of one job. Whatever a job needs
+here must be imported at the top: the profile may leave nothing to open. No function of this file
+is on the stack while the job's own code runs.
+"""
+
+import _signal
+import _sitebuiltins
+import builtins
+import gc
+import io
+import linecache
+import os
+import sys
+import time
+import traceback
+
+STDLIB = sys.path[0]
+
+# As many frames as CPython's own printer shows.
+TRACEBACK_FRAMES = 1000
+
+# What the interpreter and the library import by name at unexpected moments. Only where no file can
+# be opened: elsewhere the import system finds it when it is needed.
+LAZY_MODULES = (
+    '_strptime',
+    'copyreg',
+    'encodings.ascii',
+    'encodings.base64_codec',
+    'encodings.hex_codec',
+    'encodings.idna',
+    'encodings.latin_1',
+    'encodings.punycode',
+    'encodings.raw_unicode_escape',
+    'encodings.rot_13',
+    'encodings.unicode_escape',
+    'encodings.utf_16',
+    'encodings.utf_16_be',
+    'encodings.utf_16_le',
+    'encodings.utf_32',
+    'encodings.utf_32_be',
+    'encodings.utf_32_le',
+    'encodings.utf_8_sig',
+    'locale',
+    'unicodedata',
+    'warnings',
+)
+
+
+def preload(names, no_files):
+    for name in (*names, *LAZY_MODULES) if no_files else names:
+        try:
+            __import__(name)
+        except BaseException as error:
+            kind = type(error).__name__
+            raise ImportError(f'cannot preload the module {name}: {kind}: {error}') from error
+
+
+def settle(no_files):
+    """The last thing before the template serves: nothing may be imported after it."""
+    # `python3 -I -S` leaves these two out together with site, but programs end by them.
+    builtins.exit = _sitebuiltins.Quitter('exit', 'Ctrl-D (i.e. EOF)')
+    builtins.quit = _sitebuiltins.Quitter('quit', 'Ctrl-D (i.e. EOF)')
+    if no_files:
+        sys.path[:] = []
+        sys.path_importer_cache.clear()
+    else:
+        # Last, so that a file of the job cannot stand in for a module of the library.
+        sys.path.append('/app')
+        sys.path_importer_cache.pop('/app', None)
+    gc.collect()
+    # A collection in a job would otherwise write to, and so copy, every page of the template.
+    gc.freeze()
+
+
+def open_stream(fd, mode, name, errors):
+    """As the interpreter does it, but without asking for a terminal: each ioctl() is a denied call."""
+    raw = io.FileIO(fd, mode, closefd=False)
+    raw.name = name
+    buffer = (io.BufferedReader if mode == 'r' else io.BufferedWriter)(raw)
+    stream = io.TextIOWrapper(buffer, 'utf-8', errors, newline=None if mode == 'r' else '\n',
+                              line_buffering=mode == 'w')
+    stream.mode = mode
+    return stream
+
+
+def renew():
+    """After the fork, before the request is here: nothing that siblings must not share survives.
+
+    CPython itself has seeded `random` again. The temporary names and OpenSSL's generator follow the
+    process id, and that is the same in every box.
+    """
+    sys.stdin = sys.__stdin__ = open_stream(0, 'r', '<stdin>', 'surrogateescape')
+    sys.stdout = sys.__stdout__ = open_stream(1, 'w', '<stdout>', 'surrogateescape')
+    sys.stderr = sys.__stderr__ = open_stream(2, 'w', '<stderr>', 'backslashreplace')
+    if tempfile := sys.modules.get('tempfile'):
+        tempfile._name_sequence = None
+        tempfile.tempdir = None
+    if ssl := sys.modules.get('_ssl'):
+        ssl.RAND_add(os.urandom(48), 48.0)
+
+
+def seed_random(seed):
+    try:
+        import random
+    except ImportError:
+        return  # then the job cannot import it either
+    random.seed(seed)
+
+
+def begin(name, source, arguments, environment, seed):
+    """The request is here. Returns the namespace of the program, and its text."""
+    source = source.removeprefix('\ufeff')
+    sys.argv = [name, *arguments]
+    for entry in environment:
+        key, _, value = entry.partition('=')
+        os.environ[key] = value
+        if key == 'TZ':
+            time.tzset()
+    if seed is not None:
+        seed_random(seed)
+    # Universal newlines, as the tokenizer counts lines; no time stamp: linecache never asks for the
+    # file. Tracebacks and inspect.getsource() read it.
+    lines = list(io.StringIO(source, newline=None))
+    linecache.cache[name] = (len(source), None, lines, name)
+    main = sys.modules['__main__'] = type(sys)('__main__')
+    main.__builtins__ = builtins
+    # What the interpreter does at its start unless it is embedded: SIGINT is how Cancel begins.
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+    _signal.signal(_signal.SIGXFSZ, _signal.SIG_IGN)
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    return main.__dict__, source
+
+
+def clip(text, limit):
+    """At most limit bytes of UTF-8 without NUL."""
+    data = text[:limit].encode('utf-8', 'backslashreplace').replace(b'\0', b'\\x00')
+    return data[:limit].decode('utf-8', 'ignore').encode()
+
+
+def clip_middle(text, limit):
+    """As clip(), but keeps the end: it says what happened."""
+    mark = '\n[...]\n'
+    half = (limit - len(mark)) // 2
+    if len(text) <= half or len(clip(text, limit + 1)) <= limit:
+        return clip(text, limit)
+    tail = text[-half:].encode('utf-8', 'backslashreplace').replace(b'\0', b'\\x00')
+    return clip(text, half) + mark.encode() + tail[-half:].decode('utf-8', 'ignore').encode()
+
+
+def hide_paths(text):
+    return text.replace(STDLIB, '<stdlib>')
+
+
+def skip_own_frames(error):
+    """An error in begin() has frames of this file; nothing else has."""
+    tb = error.__traceback__
+    while tb is not None and tb.tb_frame.f_globals is globals():
+        tb = tb.tb_next
+    return error.with_traceback(tb)
+
+
+def name_type(error):
+    kind = type(error)
+    module = kind.__module__
+    if module in ('builtins', '__main__'):
+        return kind.__qualname__
+    return f'{module}.{kind.__qualname__}'
+
+
+def format_message(error):
+    try:
+        return hide_paths(str(error))
+    except BaseException:
+        return '<exception str() failed>'
+
+
+def format_traceback(error):
+    limit = None if hasattr(sys, 'tracebacklimit') else -TRACEBACK_FRAMES
+    lines = traceback.format_exception(type(error), error, error.__traceback__, limit=limit)
+    return hide_paths(''.join(lines))
+
+
+def find_line(error, name):
+    """The line of the program that the error is about: the innermost one. 0 is unknown."""
+    line = 0
+    tb = error.__traceback__
+    while tb is not None:
+        if tb.tb_frame.f_code.co_filename == name:
+            line = tb.tb_lineno or line
+        tb = tb.tb_next
+    if line == 0 and isinstance(error, SyntaxError) and error.filename == name:
+        line = error.lineno
+    return line if isinstance(line, int) and 0 < line < 1 << 32 else 0
+
+
+def describe(error, name, limits):
+    """-> type, message, traceback (bytes of at most limits), line, traceback as text."""
+    error = skip_own_frames(error)
+    kind = name_type(error)
+    message = format_message(error)
+    try:
+        text = format_traceback(error)
+    except MemoryError:
+        traceback.clear_frames(error.__traceback__)
+        text = format_traceback(error)
+    except Exception:
+        # Only a program that wants to be unprintable gets here.
+        text = f'{kind}: {message}\n'
+    return (clip(kind, limits[0]), clip(message, limits[1]), clip_middle(text, limits[2]),
+            find_line(error, name), text)
+
+
+def write_error(text):
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except Exception:
+        pass  # a program may have closed or replaced it
+
+
+def show(error, text):
+    """What the interpreter does with an uncaught exception."""
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+    hook = getattr(sys, 'excepthook', None)
+    if hook is None or hook is sys.__excepthook__:
+        write_error(text)
+        return
+    try:
+        hook(type(error), error, error.__traceback__)
+    except SystemExit:
+        raise
+    except BaseException as failure:
+        write_error('Error in sys.excepthook:\n' + format_traceback(skip_own_frames(failure)) +
+                    '\nOriginal exception was:\n' + text)
+
+
+def forget_main():
+    """Destructors of what the program leaves behind run now, as at the end of any interpreter."""
+    sys.last_type = sys.last_value = sys.last_traceback = None
+    sys.modules.pop('__main__', None)
+    gc.collect()

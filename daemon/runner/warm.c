@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "runner/warm.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "runner/frozen.h"
+#include "runner/interp.h"
+#include "runner/policy.h"
+#include "runner/sandbox-module.h"
+
+/* A few arenas of CPython's allocator (1 MiB each). Never touched: it costs address space only, and
+ * that is the template's and not counted against a job. */
+#define RESERVE_BYTES (8 * MIB)
+
+Warm warm;
+
+/* Nothing of the daemon's own environment is left for a job to read. */
+static int warm_set_environment(const char *environment) {
+        _cleanup_free_ char *copy = strdup(environment);
+        char *next = copy, *entry;
+
+        if (!copy || clearenv() != 0)
+                return -ENOMEM;
+        while ((entry = strsep(&next, "\n"))) {
+                char *value = strchr(entry, '=');
+
+                if (!value)
+                        continue; /* the empty list */
+                *value++ = '\0';
+                if (setenv(entry, value, 1) < 0)
+                        return -errno;
+        }
+        return 0;
+}
+
+static PyObject *warm_split(const char *lines) {
+        _cleanup_python_ PyObject *text = PyUnicode_FromString(lines);
+
+        return text ? PyObject_CallMethod(text, "split", "s", "\n") : NULL;
+}
+
+static int warm_preload(const PlanImage *plan, bool no_files) {
+        const char *list = plan_string(plan, plan->preload);
+        _cleanup_python_ PyObject *names = list[0] == '\0' ? PyList_New(0) : warm_split(list);
+        _cleanup_python_ PyObject *r = NULL;
+
+        if (!names)
+                return -1;
+        r = PyObject_CallMethod(warm.bootstrap, "preload", "OO", names,
+                                no_files ? Py_True : Py_False);
+        return r ? 0 : -1;
+}
+
+static int warm_load(const PlanImage *plan) {
+        bool no_files = plan->flags & PLAN_FLAG_NO_FILES;
+        _cleanup_python_ PyObject *builtins = PyImport_ImportModule("builtins");
+        _cleanup_python_ PyObject *r = NULL;
+
+        if (!builtins)
+                return -1;
+        warm.compile = PyObject_GetAttrString(builtins, "compile");
+        warm.atexit = PyImport_ImportModule("atexit");
+        warm.sandbox = PyImport_ImportModule("_sandbox");
+        warm.bootstrap = PyImport_ImportModule("_bootstrap");
+        if (!warm.compile || !warm.atexit || !warm.sandbox || !warm.bootstrap)
+                return -1;
+        if (warm_preload(plan, no_files) < 0)
+                return -1;
+        if (policy_install(plan_string(plan, plan->deny_modules)) < 0)
+                return -1;
+        r = PyObject_CallMethod(warm.bootstrap, "settle", "O", no_files ? Py_True : Py_False);
+        return r ? 0 : -1;
+}
+
+int warm_up(const PlanImage *plan) {
+        int r;
+
+        r = warm_set_environment(plan_string(plan, plan->environment));
+        if (r < 0) {
+                fprintf(stderr, "pysb-runner: cannot set the environment: %s\n", strerror(-r));
+                return r;
+        }
+        /* One malloc arena: an arena per thread takes 64 MiB of address space each, and address
+         * space is what a job is limited by. */
+        (void) mallopt(M_ARENA_MAX, 1);
+        if (PyImport_AppendInittab("_sandbox", sandbox_module_init) < 0)
+                return -ENOMEM;
+        r = interp_start(frozen_modules);
+        if (r < 0)
+                return r;
+        if (warm_load(plan) < 0) {
+                interp_complain(plan_string(plan, plan->name));
+                return -EINVAL;
+        }
+        warm.reserve = mmap(NULL, RESERVE_BYTES, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (warm.reserve == MAP_FAILED) {
+                warm.reserve = NULL;
+                fprintf(stderr, "pysb-runner: cannot reserve memory: %s\n", strerror(errno));
+                return -ENOMEM;
+        }
+        return 0;
+}
+
+void warm_release_reserve(void) {
+        if (warm.reserve)
+                (void) munmap(warm.reserve, RESERVE_BYTES);
+        warm.reserve = NULL;
+}
