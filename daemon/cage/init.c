@@ -246,8 +246,8 @@ static void init_report_end(const Init *init, int job_status) {
         (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
 }
 
-static void init_report_ready(void) {
-        BoxReport report = { .kind = BOX_READY };
+static void init_report_ready(const Init *init) {
+        BoxReport report = { .kind = BOX_READY, .maxrss_bytes = init->job_rss_bytes };
 
         (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
 }
@@ -274,7 +274,7 @@ void cage_init_main(const CageBox *box, CageJobMain job_main) {
         r = init_start_job(&init, job_main, &step);
         if (r < 0)
                 init_fail(INIT_FD_CONTROL, r, step);
-        init_report_ready();
+        init_report_ready(&init);
         status = init_serve(&init);
 
         /* The end of the program is the end of everything that it started. */

@@ -13,7 +13,7 @@
 static rlim_t cage_address_space(const TemplateMake *make) {
         uint64_t memory = make->limits.value[LIMIT_MEMORY];
 
-        if (make->has_cgroup)
+        if (make->has_memory_cgroup)
                 memory -= memory / 16;
         return make->vm_bytes + memory + make->limits.value[LIMIT_THREADS] * CAGE_THREAD_STACK;
 }

@@ -63,12 +63,8 @@ static size_t link_take_fds(struct msghdr *mh, int fds[static LINK_FDS_MAX]) {
         return n;
 }
 
-int link_receive(int fd,
-                 void *ret_message,
-                 size_t size,
-                 int *ret_fds,
-                 size_t max_fds,
-                 size_t *ret_n_fds) {
+int link_receive(
+        int fd, void *ret_message, size_t size, int *ret_fds, size_t max_fds, size_t *ret_n_fds) {
         LinkControl control;
         struct iovec iov = { .iov_base = ret_message, .iov_len = size };
         struct msghdr mh = {

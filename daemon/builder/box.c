@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "builder/box.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "basic/clock.h"
+#include "basic/fd.h"
+#include "basic/log.h"
+#include "builder/sys.h"
+#include "builder/template.h"
+#include "proto/layers.h"
+#include "proto/link.h"
+
+/* A box that is not ready after this long hangs in the kernel; nothing of the job ran. */
+#define SETUP_TIMEOUT_USEC (10 * USEC_PER_SEC)
+#define CPU_CHECK_MIN_USEC (2 * USEC_PER_MSEC)
+
+static List *box_bucket(Builder *builder, uint64_t id) {
+        return &builder->boxes[id % BUILDER_BUCKETS];
+}
+
+Box *box_find(Builder *builder, uint64_t id) {
+        LIST_FOREACH(i, box_bucket(builder, id)) {
+                Box *box = container_of(i, Box, bucket);
+
+                if (box->id == id)
+                        return box;
+        }
+        return NULL;
+}
+
+static void box_unref_sources(Box *box) {
+        box->control_source = sd_event_source_disable_unref(box->control_source);
+        box->exit_source = sd_event_source_disable_unref(box->exit_source);
+        box->wall_source = sd_event_source_disable_unref(box->wall_source);
+        box->cpu_source = sd_event_source_disable_unref(box->cpu_source);
+}
+
+static void box_free(Box *box) {
+        box_unref_sources(box);
+        list_remove(&box->bucket);
+        list_remove(&box->queue);
+        for (size_t i = 0; i < BUILDER_START_FDS; i++)
+                fd_close(box->fds[i]);
+        fd_close(box->control_fd);
+        fd_close(box->pidfd);
+        builder_release_slot(box->builder, box->slot, box->leaf_fd >= 0);
+        fd_close(box->leaf_fd);
+        box->builder->n_boxes--;
+        free(box);
+}
+
+void box_finish(Box *box, const BoxFacts *facts) {
+        BuilderReport report = { .kind = BUILDER_ENDED, .box = box->id, .facts = *facts };
+        Builder *builder = box->builder;
+
+        box_free(box);
+        builder_report(builder, &report);
+}
+
+void box_fail(Box *box, int error) {
+        BoxFacts facts = {
+                .end_reason = box->end_reason,
+                .setup_error = -error,
+                .setup_step = UINT32_MAX,
+                .setup_op = _OP_MAX,
+        };
+
+        box_finish(box, &facts);
+}
+
+void box_kill(Box *box, EndReason reason) {
+        int r;
+
+        if (box->end_reason == END_BY_ITSELF)
+                box->end_reason = reason;
+        if (box->control_fd < 0) {
+                box_fail(box, 0); /* it still waits for its template: nothing to wait for */
+                return;
+        }
+        if (box->pidfd < 0)
+                return; /* not cloned yet: box_cloned() does it */
+        r = sys_kill_pidfd(box->pidfd);
+        if (r < 0)
+                log_error("Killing a box failed: %s", strerror(-r));
+}
+
+static void box_set_memory(const Box *box, const struct rusage *usage, BoxFacts *facts) {
+        uint64_t peak_bytes = (uint64_t) usage->ru_maxrss * KIB;
+
+        if (box->has_end && box->end.kind == BOX_END)
+                facts->memory_peak_bytes = box->end.maxrss_bytes;
+        else if (box->ready_usec > 0 && peak_bytes > box->base_rss_bytes)
+                facts->memory_peak_bytes = peak_bytes - box->base_rss_bytes;
+}
+
+static void box_set_cpu(const Box *box, const struct rusage *usage, BoxFacts *facts) {
+        if (box->has_end && box->end.kind == BOX_END) {
+                facts->cpu_user_usec = box->end.cpu_user_usec;
+                facts->cpu_system_usec = box->end.cpu_system_usec;
+                return;
+        }
+        facts->cpu_user_usec = (uint64_t) usage->ru_utime.tv_sec * USEC_PER_SEC +
+                               (uint64_t) usage->ru_utime.tv_usec;
+        facts->cpu_system_usec = (uint64_t) usage->ru_stime.tv_sec * USEC_PER_SEC +
+                                 (uint64_t) usage->ru_stime.tv_usec;
+}
+
+/* Everything of the box is gone: its init was reaped, and with PID 1 the kernel ended the rest. */
+static void box_gone(Box *box, const siginfo_t *info, const struct rusage *usage) {
+        uint64_t now_usec = clock_monotonic_usec();
+        BoxFacts facts = {
+                .end_reason = box->end_reason,
+                .init_status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
+                                                           : info->si_status,
+                .setup_step = UINT32_MAX,
+                .setup_op = _OP_MAX,
+        };
+
+        if (box->has_end && box->end.kind == BOX_END) {
+                facts.has_record = 1;
+                facts.job_status = box->end.job_status;
+                facts.n_denied = MIN(box->end.n_denied, (uint32_t) DENIED_CALLS_MAX);
+                memcpy(facts.denied, box->end.denied, sizeof(facts.denied));
+        } else if (box->has_end) {
+                const PlanImage *plan = box->builder->plans[box->plan];
+
+                facts.setup_error = box->end.error != 0 ? box->end.error : EPROTO;
+                facts.setup_step = box->end.step;
+                if (box->end.step < plan->n_steps)
+                        facts.setup_op = plan->steps[box->end.step].op;
+        } else if (box->ready_usec == 0 && box->end_reason == END_BY_ITSELF)
+                facts.setup_error = box->setup_error != 0 ? box->setup_error : ECHILD;
+
+        if (box->ready_usec > 0) {
+                facts.wall_usec = now_usec - box->ready_usec;
+                facts.setup_usec = box->ready_usec - box->requested_usec;
+        }
+        box_set_cpu(box, usage, &facts);
+        box_set_memory(box, usage, &facts);
+        if (box->leaf_fd >= 0)
+                cgroup_leaf_read_facts(box->leaf_fd, &facts);
+        box_finish(box, &facts);
+}
+
+static int box_on_wall(sd_event_source *source, uint64_t usec, void *userdata) {
+        Box *box = userdata;
+
+        if (box->state != BOX_RUNNING) {
+                box->setup_error = ETIMEDOUT;
+                (void) sys_kill_pidfd(box->pidfd);
+        } else
+                box_kill(box, END_WALL_TIME);
+        return 0;
+}
+
+/* The earliest instant at which the CPU time can be used up, given how many CPUs it may use. */
+static uint64_t box_next_cpu_check(const Box *box, uint64_t used_usec) {
+        uint64_t left_usec = box->limits.value[LIMIT_CPU_TIME] - used_usec;
+        uint64_t wait_usec = left_usec * 100 / MAX(box->limits.value[LIMIT_CPU], (uint64_t) 100);
+
+        return clock_monotonic_usec() + MAX(wait_usec, CPU_CHECK_MIN_USEC);
+}
+
+static int box_on_cpu(sd_event_source *source, uint64_t usec, void *userdata) {
+        Box *box = userdata;
+        uint64_t used_usec;
+
+        if (cgroup_leaf_cpu_usec(box->leaf_fd, &used_usec) < 0)
+                return 0; /* RLIMIT_CPU still holds */
+        if (used_usec >= box->limits.value[LIMIT_CPU_TIME]) {
+                box_kill(box, END_CPU_TIME);
+                return 0;
+        }
+        (void) sd_event_source_set_time(source, box_next_cpu_check(box, used_usec));
+        return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int box_set_timer(Box *box,
+                         sd_event_source **source,
+                         uint64_t at_usec,
+                         sd_event_time_handler_t handler) {
+        *source = sd_event_source_disable_unref(*source);
+        return sd_event_add_time(box->builder->event, source, CLOCK_MONOTONIC, at_usec, 1, handler,
+                                 box);
+}
+
+static void box_ready(Box *box, const BoxReport *report) {
+        BuilderReport started = { .kind = BUILDER_STARTED, .box = box->id };
+        int r;
+
+        box->state = BOX_RUNNING;
+        box->ready_usec = clock_monotonic_usec();
+        box->base_rss_bytes = report->maxrss_bytes;
+        r = box_set_timer(box, &box->wall_source,
+                          box->ready_usec + box->limits.value[LIMIT_WALL_TIME], box_on_wall);
+        if (r >= 0 && (box->builder->cgroups.layers & LAYER_BIT(LAYER_CGROUP_CPU)))
+                r = box_set_timer(box, &box->cpu_source, box_next_cpu_check(box, 0), box_on_cpu);
+        if (r < 0) {
+                log_error("Setting the timers of a box failed: %s", strerror(-r));
+                box_kill(box, END_SHUTDOWN); /* never without its limits */
+        }
+        started.setup_usec = box->ready_usec - box->requested_usec;
+        builder_report(box->builder, &started);
+}
+
+/* Takes what init sent. What does not fit is not from our code: the box is killed. */
+static void box_read_control(Box *box) {
+        for (;;) {
+                BoxReport report;
+                int r = link_receive(box->control_fd, &report, sizeof(report), NULL, 0, NULL);
+
+                if (r == -EAGAIN)
+                        return;
+                if (r <= 0) {
+                        /* Only init has the other end, so the end of file is its end. */
+                        box->control_source = sd_event_source_disable_unref(box->control_source);
+                        if (r < 0)
+                                (void) sys_kill_pidfd(box->pidfd);
+                        return;
+                }
+                if (report.kind == BOX_READY && box->state == BOX_SETUP)
+                        box_ready(box, &report);
+                else if ((report.kind == BOX_END && box->state == BOX_RUNNING) ||
+                         (report.kind == BOX_STEP_FAILED && box->state == BOX_SETUP)) {
+                        box->end = report;
+                        box->has_end = true;
+                }
+        }
+}
+
+static int box_on_control(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        box_read_control(userdata);
+        return 0;
+}
+
+static int box_on_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Box *box = userdata;
+        struct rusage usage = {};
+        siginfo_t info = {};
+        int r;
+
+        r = sys_wait_pidfd(box->pidfd, &info, &usage);
+        if (r == 0)
+                return 0;
+        if (r < 0)
+                log_error("Waiting for a box failed: %s", strerror(-r));
+        if (box->control_source)
+                box_read_control(box); /* its last words */
+        box_gone(box, &info, &usage);
+        return 0;
+}
+
+/* The box is cloned: maps, then "go". Until then its init waits and has run nothing. */
+static int box_release(Box *box) {
+        static const char go = BOX_GO;
+        Builder *builder = box->builder;
+        pid_t pid;
+        int r;
+
+        r = sd_event_add_io(builder->event, &box->exit_source, box->pidfd, EPOLLIN, box_on_exit,
+                            box);
+        if (r < 0)
+                return r;
+        r = sd_event_add_io(builder->event, &box->control_source, box->control_fd, EPOLLIN,
+                            box_on_control, box);
+        if (r < 0)
+                return r;
+        /* The last words before the end: reports are read before the exit is looked at. */
+        (void) sd_event_source_set_priority(box->control_source, SD_EVENT_PRIORITY_NORMAL - 1);
+        r = box_set_timer(box, &box->wall_source, clock_monotonic_usec() + SETUP_TIMEOUT_USEC,
+                          box_on_wall);
+        if (r < 0)
+                return r;
+        r = sys_pidfd_pid(box->pidfd, &pid);
+        if (r < 0)
+                return r;
+        r = identity_write_maps(&builder->identity, pid, box->slot, PLAN_INSIDE_ID);
+        if (r < 0)
+                return r;
+        return link_send(box->control_fd, &go, sizeof(go), NULL, 0);
+}
+
+void box_cloned(Box *box, int pidfd) {
+        int r;
+
+        list_remove(&box->queue);
+        box->template = NULL;
+        box->pidfd = pidfd;
+        box->state = BOX_SETUP;
+        r = box_release(box);
+        if (r < 0) {
+                box->setup_error = -r;
+                (void) sys_kill_pidfd(pidfd);
+                if (!box->exit_source)
+                        box_fail(box, r);
+        } else if (box->end_reason != END_BY_ITSELF)
+                (void) sys_kill_pidfd(pidfd);
+}
+
+int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
+        _cleanup_close_ int control_fd = -EBADF;
+        TemplateMake make = {
+                .box = box->id,
+                .has_cgroup = box->leaf_fd >= 0,
+                .has_memory_cgroup =
+                        (box->builder->cgroups.layers & LAYER_BIT(LAYER_CGROUP_MEMORY)) != 0,
+                .vm_bytes = template_vm_bytes,
+                .limits = box->limits,
+        };
+        int fds[_MAKE_FD_MAX], control[2], r;
+
+        r = fd_socketpair(control, SOCK_SEQPACKET);
+        if (r < 0)
+                return r;
+        box->control_fd = control[0];
+        control_fd = control[1];
+        r = fd_set_nonblock(box->control_fd, true);
+        if (r < 0)
+                return r;
+        fds[MAKE_FD_CONTROL] = control_fd;
+        memcpy(fds + MAKE_FD_STDIN, box->fds, sizeof(box->fds));
+        fds[MAKE_FD_CGROUP] = box->leaf_fd;
+        r = link_send(link_fd, &make, sizeof(make), fds,
+                      box->leaf_fd >= 0 ? _MAKE_FD_MAX : MAKE_FD_CGROUP);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < BUILDER_START_FDS; i++)
+                box->fds[i] = fd_close(box->fds[i]);
+        return 0;
+}
+
+static Box *box_new(Builder *builder, const BuilderRequest *request, int fds[BUILDER_START_FDS]) {
+        uint32_t slot;
+        Box *box;
+
+        if (slots_take(builder->slots, &slot) < 0)
+                return NULL;
+        box = malloc(sizeof(*box));
+        if (!box) {
+                slots_release(builder->slots, slot);
+                return NULL;
+        }
+        *box = (Box){
+                .builder = builder,
+                .id = request->box,
+                .plan = request->plan,
+                .slot = slot,
+                .limits = request->limits,
+                .control_fd = -EBADF,
+                .pidfd = -EBADF,
+                .leaf_fd = -EBADF,
+                .requested_usec = clock_monotonic_usec(),
+        };
+        memcpy(box->fds, fds, sizeof(box->fds));
+        list_insert_before(box_bucket(builder, box->id), &box->bucket);
+        list_init(&box->queue);
+        builder->n_boxes++;
+        return box;
+}
+
+/* No box came into being for this request. */
+static void box_refuse(Builder *builder, uint64_t id, int error) {
+        BuilderReport report = {
+                .kind = BUILDER_ENDED,
+                .box = id,
+                .facts = {
+                        .setup_error = -error,
+                        .setup_step = UINT32_MAX,
+                        .setup_op = _OP_MAX,
+                },
+        };
+
+        builder_report(builder, &report);
+}
+
+void box_start(Builder *builder, const BuilderRequest *request, int fds[BUILDER_START_FDS]) {
+        Template **template = &builder->templates[request->plan];
+        Box *box = NULL;
+        int r = 0;
+
+        if (builder->n_boxes < builder->max_boxes)
+                box = box_new(builder, request, fds);
+        if (!box) {
+                for (size_t i = 0; i < BUILDER_START_FDS; i++)
+                        fd_close(fds[i]);
+                box_refuse(builder, request->box, -EAGAIN);
+                return;
+        }
+        if (builder->cgroups.layers != 0)
+                r = cgroup_leaf_new(&builder->cgroups, box->slot, &box->limits, &box->leaf_fd);
+        if (r >= 0 && !*template)
+                r = template_new(builder, request->plan, template);
+        if (r < 0) {
+                log_error("Preparing a box failed: %s", strerror(-r));
+                box_fail(box, r);
+                return;
+        }
+        template_add(*template, box);
+}
+
+void box_free_all(Builder *builder) {
+        FOREACH_ARRAY(bucket, builder->boxes, BUILDER_BUCKETS)
+                LIST_FOREACH(i, bucket) {
+                        Box *box = container_of(i, Box, bucket);
+
+                        if (box->pidfd >= 0)
+                                (void) sys_kill_pidfd(box->pidfd);
+                        box_free(box);
+                }
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A box from the request to the last kernel fact about it. */
+
+#include "builder/builder.h"
+#include "proto/template-wire.h"
+
+typedef enum BoxState {
+        BOX_WAITING, /* for a template, or for its clone */
+        BOX_SETUP,   /* cloned; its init walks the plan */
+        BOX_RUNNING, /* the job runs */
+} BoxState;
+
+typedef struct Box {
+        Builder *builder;
+        Template *template; /* while WAITING */
+        BoxState state;
+        uint64_t id;
+        uint32_t plan;
+        uint32_t slot;
+        Limits limits;
+        List bucket; /* Builder.boxes */
+        List queue;  /* Template.waiting or .making */
+
+        int fds[BUILDER_START_FDS]; /* stdin, stdout, stderr, channel, until they are sent */
+        int control_fd, pidfd, leaf_fd;
+        sd_event_source *control_source, *exit_source, *wall_source, *cpu_source;
+
+        EndReason end_reason;
+        uint64_t requested_usec, ready_usec;
+        uint64_t base_rss_bytes;
+        bool has_end;
+        BoxReport end;       /* BOX_END or BOX_STEP_FAILED */
+        int setup_error;     /* positive errno */
+        uint32_t setup_step; /* UINT32_MAX: none of the plan's own */
+} Box;
+
+/* Makes a box from a request that was checked; takes the descriptors over. Failures are reported
+ * to the broker as ENDED, not returned. */
+void box_start(Builder *builder, const BuilderRequest *request, int fds[BUILDER_START_FDS]);
+
+Box *box_find(Builder *builder, uint64_t id);
+
+/* Ends it; the first reason wins. The box goes away when the kernel says so. */
+void box_kill(Box *box, EndReason reason);
+
+/* By the template: sends the request to clone it. */
+int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes);
+
+/* By the template: it is cloned; pidfd is taken over. */
+void box_cloned(Box *box, int pidfd);
+
+/* Nothing of it runs (any more): reports ENDED and frees it. */
+void box_finish(Box *box, const BoxFacts *facts);
+
+/* It could not be set up: finish with this negative errno. */
+void box_fail(Box *box, int error);
+
+/* Kills and forgets all boxes without reports: the builder goes away. */
+void box_free_all(Builder *builder);

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The builder: it turns requests of the broker into boxes. It reads fixed structs from its broker
+ * and fixed records from the inits of its boxes, and nothing else. */
+
+#include <systemd/sd-event.h>
+
+#include "basic/buf.h"
+#include "basic/list.h"
+#include "builder/cgroup.h"
+#include "builder/identity.h"
+#include "builder/slots.h"
+#include "plan/plan.h"
+#include "proto/builder-wire.h"
+
+typedef struct Template Template;
+
+#define BUILDER_BUCKETS 1024
+
+/* The programs, opened before the ids are given up. */
+typedef struct Programs {
+        int broker_fd;
+        int runner_fd;
+} Programs;
+
+typedef struct Builder {
+        sd_event *event;
+        Identity identity;
+        CgroupTree cgroups;
+        Slots *slots;
+        Programs programs;
+        uint32_t max_boxes, n_boxes;
+
+        const ProfileStore *store; /* borrowed */
+        PlanImage *plans[PROFILES_MAX];
+        Template *templates[PROFILES_MAX]; /* NULL until somebody asks for the profile */
+
+        int broker_fd; /* the link */
+        int broker_pidfd;
+        sd_event_source *broker_source, *broker_exit_source;
+        Buf unsent; /* BuilderReports that the broker did not take yet */
+
+        List boxes[BUILDER_BUCKETS]; /* by id */
+        uint32_t *dying;             /* slots whose cgroup is not empty yet */
+        size_t n_dying;
+        sd_event_source *dying_source;
+        bool stopping;
+} Builder;
+
+/* Compiles all plans; the store must outlive the builder. Takes the cgroup tree over. */
+int builder_new(sd_event *event,
+                const ProfileStore *store,
+                const DaemonConfig *config,
+                const Identity *identity,
+                CgroupTree *cgroups,
+                const Programs *programs,
+                Builder **ret_builder);
+
+/* Kills what still runs. */
+Builder *builder_free(Builder *builder);
+DEFINE_CLEANUP(Builder *, builder_free);
+
+/* Adopts a broker: its end of the link and its pidfd. Sends BUILDER_NODE. */
+int builder_attach_broker(Builder *builder, int link_fd, int pidfd);
+
+/* The LAYER_BIT()s that boxes have here. */
+uint64_t builder_layers(const Builder *builder);
+
+/* Sends a report, now or as soon as the broker takes it. */
+void builder_report(Builder *builder, const BuilderReport *report);
+
+/* The box of this slot is gone: the slot is free as soon as its cgroup, if it has one, is removed. */
+void builder_release_slot(Builder *builder, uint32_t slot, bool has_leaf);
+
+/* Ends every box with END_SHUTDOWN and tells the broker to finish; the loop ends with it. */
+void builder_stop(Builder *builder);

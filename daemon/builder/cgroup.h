@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The delegated cgroup v2 subtree (Documentation/admin-guide/cgroup-v2.rst, systemd's
+ * CGROUP_DELEGATION): the daemon's own processes move to the leaf "daemon", each box gets a leaf
+ * below "jobs". Names are slot numbers: nothing here comes from outside. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "basic/cleanup.h"
+#include "proto/box-facts.h"
+#include "proto/limits.h"
+
+typedef struct CgroupTree {
+        int jobs_fd;     /* -EBADF: no delegated subtree with controllers */
+        uint64_t layers; /* LAYER_BIT()s of the controllers that boxes get */
+} CgroupTree;
+
+/* Looks for a delegated subtree around this process and prepares it; removes what boxes of an
+ * earlier daemon left, killing what still runs there. No subtree is no error: layers is then 0. */
+int cgroup_tree_open(CgroupTree *ret_tree);
+void cgroup_tree_close(CgroupTree *tree);
+
+/* All three controllers are there. */
+bool cgroup_tree_is_complete(const CgroupTree *tree);
+
+/* Makes the leaf of a slot with these limits. *ret_fd is its directory. */
+int cgroup_leaf_new(const CgroupTree *tree, uint32_t slot, const Limits *limits, int *ret_fd);
+
+/* CPU time used so far, of all processes. */
+int cgroup_leaf_cpu_usec(int leaf_fd, uint64_t *ret_usec);
+
+/* Fills in the figures that come from the leaf. */
+void cgroup_leaf_read_facts(int leaf_fd, BoxFacts *facts);
+
+/* Removes the leaf, killing what may be left in it. -EBUSY: not empty yet, try again later. */
+int cgroup_leaf_remove(const CgroupTree *tree, uint32_t slot);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "builder/identity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "basic/io.h"
+
+#define BROKER_USER "pysbd-broker"
+
+static const cap_value_t kept[] = { CAP_SETUID, CAP_SETGID };
+
+DEFINE_CLEANUP(cap_t, cap_free);
+
+static bool identity_has_capabilities(void) {
+        _cleanup_(cap_freep) cap_t caps = cap_get_proc();
+        cap_flag_value_t value;
+
+        if (!caps)
+                return false;
+        FOREACH_ARRAY(cap, kept, ELEMENTSOF(kept))
+                if (cap_get_flag(caps, *cap, CAP_EFFECTIVE, &value) < 0 || value != CAP_SET)
+                        return false;
+        return true;
+}
+
+/* Leaves exactly these, permitted and effective; nothing inheritable, nothing ambient. */
+static int identity_keep(size_t n_kept) {
+        _cleanup_(cap_freep) cap_t caps = cap_init();
+
+        if (!caps)
+                return -ENOMEM;
+        if (n_kept > 0 && (cap_set_flag(caps, CAP_PERMITTED, (int) n_kept, kept, CAP_SET) < 0 ||
+                           cap_set_flag(caps, CAP_EFFECTIVE, (int) n_kept, kept, CAP_SET) < 0))
+                return -errno;
+        if (cap_reset_ambient() < 0 || cap_set_proc(caps) < 0)
+                return -errno;
+        return 0;
+}
+
+static int identity_drop_bounding(void) {
+        for (cap_value_t cap = 0; cap < cap_max_bits(); cap++)
+                if (cap != CAP_SETUID && cap != CAP_SETGID && cap_drop_bound(cap) < 0)
+                        return -errno;
+        return 0;
+}
+
+/* Embedded as root: two ids right behind the range of the boxes, nobody else's. */
+static int identity_leave_root(const DaemonConfig *config, Identity *identity) {
+        uid_t own = (uid_t) (config->ids_first + config->ids_count);
+        int r;
+
+        r = identity_drop_bounding();
+        if (r < 0)
+                return r;
+        if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
+            setresgid(own, own, own) < 0 || setresuid(own, own, own) < 0)
+                return -errno;
+        identity->has_id_range = true;
+        identity->broker_uid = own + 1;
+        identity->broker_gid = own + 1;
+        return identity_keep(ELEMENTSOF(kept));
+}
+
+static int identity_be_service(Identity *identity, const char **ret_error) {
+        const struct passwd *broker;
+
+        if (setgroups(0, NULL) < 0)
+                return -errno;
+        errno = 0;
+        broker = getpwnam(BROKER_USER);
+        if (!broker || broker->pw_uid == 0) {
+                *ret_error =
+                        "There is no user " BROKER_USER ", under which the broker runs apart "
+                        "from the builder; systemd-sysusers makes it from sysusers.d/pysb.conf.";
+                return errno != 0 ? -errno : -ENOENT;
+        }
+        identity->has_id_range = true;
+        identity->broker_uid = broker->pw_uid;
+        identity->broker_gid = broker->pw_gid;
+        return identity_keep(ELEMENTSOF(kept));
+}
+
+int identity_assume(const DaemonConfig *config,
+                    bool embedded,
+                    Identity *ret_identity,
+                    const char **ret_error) {
+        Identity identity = {
+                .first = (uid_t) config->ids_first,
+                .first_gid = (gid_t) config->ids_first,
+                .broker_uid = (uid_t) -1,
+                .broker_gid = (gid_t) -1,
+        };
+        int r;
+
+        if (geteuid() == 0 && !embedded) {
+                *ret_error = "pysbd does not serve as root: start it by its unit, which gives it a "
+                             "user of its own with CAP_SETUID and CAP_SETGID.";
+                return -EPERM;
+        }
+        if (geteuid() == 0) {
+                *ret_error = "Giving up root for the ids of the sandbox failed; in a container "
+                             "whose ids do not reach that far, run embedded as an ordinary user.";
+                r = identity_leave_root(config, &identity);
+        } else if (identity_has_capabilities()) {
+                *ret_error = "Emptying the list of groups or the capability sets failed.";
+                r = identity_be_service(&identity, ret_error);
+        } else if (embedded) {
+                *ret_error = "Giving up capabilities failed.";
+                identity.first = getuid();
+                identity.first_gid = getgid();
+                r = identity_keep(0);
+        } else {
+                *ret_error = "pysbd needs CAP_SETUID and CAP_SETGID to give each job a uid of its "
+                             "own; its unit grants them, or use --embedded.";
+                r = -EPERM;
+        }
+        if (r < 0)
+                return r;
+        /* A job's uid must never be able to trace us, whatever else goes wrong. */
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+                return -errno;
+        *ret_identity = identity;
+        return 0;
+}
+
+static int identity_write_map(pid_t pid, const char *file, const char *text) {
+        char path[48];
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/%s", (int) pid, file);
+        return io_write_string(AT_FDCWD, path, text);
+}
+
+int identity_write_maps(const Identity *identity, pid_t pid, uint32_t slot, uint64_t inside_id) {
+        uint32_t offset = identity->has_id_range ? slot : 0;
+        char map[64];
+        int r;
+
+        r = identity_write_map(pid, "setgroups", "deny");
+        if (r < 0)
+                return r;
+        (void) snprintf(map, sizeof(map), "%" PRIu64 " %u 1\n", inside_id,
+                        identity->first_gid + offset);
+        r = identity_write_map(pid, "gid_map", map);
+        if (r < 0)
+                return r;
+        (void) snprintf(map, sizeof(map), "%" PRIu64 " %u 1\n", inside_id,
+                        identity->first + offset);
+        return identity_write_map(pid, "uid_map", map);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "builder/request.h"
+
+#include <errno.h>
+
+#include "basic/fd.h"
+#include "builder/box.h"
+#include "profile/limits.h"
+#include "proto/link.h"
+
+static int request_check_start(const ProfileStore *store, const BuilderRequest *request) {
+        const Profile *profile;
+
+        if (request->plan >= store->n_profiles || request->box == 0)
+                return -EPROTO;
+        profile = store->profiles[request->plan];
+        if (request->digest != profile_digest_short(profile))
+                return -EPROTO;
+        for (LimitId id = 0; id < _LIMIT_MAX; id++) {
+                uint64_t value = request->limits.value[id];
+
+                if (value < limit_infos[id].lowest || value > limit_infos[id].highest ||
+                    value > profile->maximum.value[id])
+                        return -EPROTO;
+        }
+        return 0;
+}
+
+int request_check(const ProfileStore *store, const BuilderRequest *request, size_t n_fds) {
+        switch (request->verb) {
+        case BUILDER_START:
+                if (n_fds != BUILDER_START_FDS)
+                        return -EPROTO;
+                return request_check_start(store, request);
+        case BUILDER_KILL:
+                if (n_fds != 0 || (request->reason != END_OUTPUT && request->reason != END_CANCEL))
+                        return -EPROTO;
+                return 0;
+        default:
+                return -EPROTO;
+        }
+}
+
+/* START: safe because the plan is one of ours, the numbers are within what the operator allows for
+ * it, and the descriptors only ever become the job's own 0, 1, 2 and 3.
+ * KILL: safe because it can only end a box that the broker started. */
+static int request_run(Builder *builder, const BuilderRequest *request, int *fds) {
+        Box *box = box_find(builder, request->box);
+
+        if (request->verb == BUILDER_KILL) {
+                if (box)
+                        box_kill(box, request->reason);
+                return 0;
+        }
+        if (box) {
+                for (size_t i = 0; i < BUILDER_START_FDS; i++)
+                        fd_close(fds[i]);
+                return -EPROTO;
+        }
+        box_start(builder, request, fds);
+        if (builder->stopping) {
+                box = box_find(builder, request->box);
+                if (box)
+                        box_kill(box, END_SHUTDOWN);
+        }
+        return 0;
+}
+
+int request_receive(Builder *builder, int fd) {
+        int fds[BUILDER_START_FDS] = { -EBADF, -EBADF, -EBADF, -EBADF };
+        BuilderRequest request;
+        size_t n_fds = 0;
+        int r;
+
+        r = link_receive(fd, &request, sizeof(request), fds, ELEMENTSOF(fds), &n_fds);
+        if (r == -EAGAIN)
+                return 0;
+        if (r <= 0)
+                return r == 0 ? -ECONNRESET : r;
+        r = request_check(builder->store, &request, n_fds);
+        if (r < 0) {
+                for (size_t i = 0; i < n_fds; i++)
+                        fd_close(fds[i]);
+                return r;
+        }
+        return request_run(builder, &request, fds);
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "builder/run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/log.h"
+#include "builder/builder.h"
+#include "builder/policies.h"
+#include "builder/spawn.h"
+#include "config.h"
+
+#define LISTEN_MAX 4
+#define LISTEN_BACKLOG 128
+
+DEFINE_CLEANUP(sd_event *, sd_event_unref);
+
+/* What start-up collects before anybody is served. */
+typedef struct Start {
+        const RunOptions *options;
+        Programs programs;
+        DaemonConfig *config;
+        ProfileStore *store;
+        Buf config_text, profile_text;
+        int listen_fds[LISTEN_MAX];
+        size_t n_listen;
+} Start;
+
+static void start_done(Start *start) {
+        fd_close(start->programs.broker_fd);
+        fd_close(start->programs.runner_fd);
+        for (size_t i = 0; i < start->n_listen; i++)
+                fd_close(start->listen_fds[i]);
+        daemon_config_free(start->config);
+        profile_store_free(start->store);
+        buf_done(&start->config_text);
+        buf_done(&start->profile_text);
+}
+
+const char *run_profile_directory(bool is_embedded) {
+        const char *path = is_embedded ? secure_getenv("PYSB_PROFILE_PATH") : NULL;
+
+        return path ? path : PKGDATADIR "/profiles";
+}
+
+static int start_listen(Start *start, const char *path) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd;
+
+        if (strlen(path) >= sizeof(address.sun_path)) {
+                log_error("--listen %s: the path of a socket has at most %zu bytes.", path,
+                          sizeof(address.sun_path) - 1);
+                return -ENAMETOOLONG;
+        }
+        memcpy(address.sun_path, path, strlen(path) + 1);
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        start->listen_fds[start->n_listen++] = fd;
+        if (bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
+            listen(fd, LISTEN_BACKLOG) < 0) {
+                log_error("Listening on %s failed: %m", path);
+                return -errno;
+        }
+        return 0;
+}
+
+static int start_take_sockets(Start *start) {
+        int n;
+
+        if (start->options->listen_path)
+                return start_listen(start, start->options->listen_path);
+        n = sd_listen_fds(1);
+        if (n < 0)
+                return n;
+        for (int i = 0; i < n; i++) {
+                int fd = SD_LISTEN_FDS_START + i;
+
+                if (start->n_listen == LISTEN_MAX ||
+                    sd_is_socket(fd, AF_UNIX, SOCK_STREAM, -1) <= 0)
+                        fd_close(fd); /* not ours: a newer unit file than this program */
+                else
+                        start->listen_fds[start->n_listen++] = fd;
+        }
+        if (start->n_listen > 0)
+                return 0;
+        log_error("No socket to serve: pysbd is started by pysbd.socket, or with --listen PATH.");
+        return -ENOTCONN;
+}
+
+static int start_open_programs(Start *start) {
+        int r = spawn_open_program("pysbd-broker", &start->programs.broker_fd);
+
+        if (r >= 0)
+                r = spawn_open_program("pysb-runner", &start->programs.runner_fd);
+        if (r < 0)
+                log_error("pysbd-broker and pysb-runner must lie beside pysbd: %s", strerror(-r));
+        return r;
+}
+
+static int start_read_policies(Start *start) {
+        _cleanup_free_ char *error = NULL;
+        bool is_embedded = start->options->is_embedded;
+        int r;
+
+        /* Embedded, there is no operator: the shipped profiles and the defaults. */
+        if (is_embedded)
+                r = daemon_config_parse("", 0, &start->config, &error);
+        else
+                r = policies_load_config(start->programs.runner_fd, &start->config,
+                                         &start->config_text);
+        if (r < 0)
+                return r;
+        return policies_load_profiles(start->programs.runner_fd, run_profile_directory(is_embedded),
+                                      is_embedded ? NULL : PYSB_SYSCONFDIR "/profiles",
+                                      &start->store, &start->profile_text);
+}
+
+/* A service has all its layers or does not serve, unless the operator said so. */
+static int start_check_layers(const Start *start, const CgroupTree *cgroups) {
+        if (start->options->is_embedded || cgroup_tree_is_complete(cgroups))
+                return 0;
+        if (start->config->allow_degraded) {
+                log_warning("Serving degraded: cgroup v2 controllers are missing, so that memory, "
+                            "CPU and processes are limited per process and not per job.");
+                return 0;
+        }
+        log_error("The cgroup v2 controllers memory, cpu and pids are not all delegated to this "
+                  "service, so that the limits of a job would not hold: boot without "
+                  "cgroup_disable= and systemd.unified_cgroup_hierarchy=0, keep Delegate=yes in "
+                  "the unit, or set allow_degraded = true in " PYSB_SYSCONFDIR "/pysbd.toml.");
+        return -EOPNOTSUPP;
+}
+
+static int start_broker(const Start *start, Builder *builder) {
+        struct sock_filter filter[PLAN_FILTER_MAX];
+        _cleanup_close_ int remote_fd = -EBADF, profiles_fd = -EBADF, filter_fd = -EBADF,
+                            config_fd = -EBADF, link_fd = -EBADF;
+        int fds[SPAWN_FDS_MAX], link[2], pidfd, r;
+        char idle[24], n_listen[24];
+        const char *argv[] = {
+                "pysbd-broker", "--listen", n_listen,
+                "--idle-exit",  idle,       start->options->is_embedded ? "--embedded" : NULL,
+                NULL,
+        };
+        Spawn spawn = {
+                .program_fd = start->programs.broker_fd,
+                .argv = argv,
+                .envp = (const char *const *) environ,
+                .fds = fds,
+                .n_fds = BROKER_FD_LISTEN - BROKER_FD_BUILDER + start->n_listen,
+                .stdout_fd = -EBADF,
+                .uid = builder->identity.broker_uid,
+                .gid = builder->identity.broker_gid,
+        };
+        size_t n_filter;
+
+        r = plan_broker_filter(filter, ELEMENTSOF(filter), &n_filter);
+        if (r < 0)
+                return r;
+        r = fd_socketpair(link, SOCK_SEQPACKET);
+        if (r < 0)
+                return r;
+        link_fd = link[0];
+        remote_fd = link[1];
+        profiles_fd = fd_new_sealed("profiles", buf_data(&start->profile_text),
+                                    buf_size(&start->profile_text));
+        filter_fd = fd_new_sealed("filter", filter, n_filter * sizeof(filter[0]));
+        config_fd = fd_new_sealed("config", buf_data(&start->config_text),
+                                  buf_size(&start->config_text));
+        if (profiles_fd < 0 || filter_fd < 0 || config_fd < 0)
+                return MIN(MIN(profiles_fd, filter_fd), config_fd);
+        fds[BROKER_FD_BUILDER - 3] = remote_fd;
+        fds[BROKER_FD_PROFILES - 3] = profiles_fd;
+        fds[BROKER_FD_FILTER - 3] = filter_fd;
+        fds[BROKER_FD_CONFIG - 3] = config_fd;
+        memcpy(fds + BROKER_FD_LISTEN - 3, start->listen_fds, start->n_listen * sizeof(int));
+        (void) snprintf(n_listen, sizeof(n_listen), "%zu", start->n_listen);
+        (void) snprintf(idle, sizeof(idle), "%" PRIu64, start->config->idle_exit_usec);
+        r = spawn_program(&spawn, &pidfd);
+        if (r < 0)
+                return r;
+        return builder_attach_broker(builder, TAKE_FD(link_fd), pidfd);
+}
+
+static int
+run_on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        (void) sd_notify(0, "STOPPING=1");
+        builder_stop(userdata);
+        return 0;
+}
+
+static int run_loop(const Start *start, sd_event *event, Builder *builder) {
+        sigset_t signals;
+        int r;
+
+        (void) sigemptyset(&signals);
+        (void) sigaddset(&signals, SIGTERM);
+        (void) sigaddset(&signals, SIGINT);
+        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+                return -errno;
+        r = sd_event_add_signal(event, NULL, SIGTERM, run_on_signal, builder);
+        if (r >= 0)
+                r = sd_event_add_signal(event, NULL, SIGINT, run_on_signal, builder);
+        if (r >= 0)
+                r = sd_event_set_watchdog(event, true);
+        if (r >= 0)
+                r = start_broker(start, builder);
+        if (r < 0) {
+                log_error("Starting the broker failed: %s", strerror(-r));
+                return r;
+        }
+        (void) sd_notify(0, "READY=1");
+        return sd_event_loop(event);
+}
+
+static int run_start(Start *start) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(builder_freep) Builder *builder = NULL;
+        const char *error = NULL;
+        CgroupTree cgroups;
+        Identity identity;
+        int r;
+
+        r = start_take_sockets(start);
+        if (r >= 0)
+                r = start_open_programs(start);
+        if (r >= 0)
+                r = start_read_policies(start);
+        if (r < 0)
+                return r;
+        r = identity_assume(start->config, start->options->is_embedded, &identity, &error);
+        if (r < 0) {
+                log_error("%s (%s)", error, strerror(-r));
+                return r;
+        }
+        r = cgroup_tree_open(&cgroups);
+        if (r >= 0)
+                r = start_check_layers(start, &cgroups);
+        if (r >= 0)
+                r = sd_event_default(&event);
+        if (r >= 0)
+                r = builder_new(event, start->store, start->config, &identity, &cgroups,
+                                &start->programs, &builder);
+        if (r < 0) {
+                log_error("pysbd cannot serve: %s", strerror(-r));
+                return r;
+        }
+        return run_loop(start, event, builder);
+}
+
+int run(const RunOptions *options) {
+        Start start = {
+                .options = options,
+                .programs = { .broker_fd = -EBADF, .runner_fd = -EBADF },
+                .config_text = BUF_INIT(POLICY_TEXT_MAX),
+                .profile_text = BUF_INIT(POLICY_TEXT_MAX),
+        };
+        int r = run_start(&start);
+
+        start_done(&start);
+        return r;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+
+typedef struct RunOptions {
+        bool is_embedded;
+        const char *listen_path; /* NULL: the sockets come by LISTEN_FDS */
+} RunOptions;
+
+/* Serves until told to stop. */
+int run(const RunOptions *options);
+
+/* Where the compiled profiles of this installation are; embedded, PYSB_PROFILE_PATH may say. */
+const char *run_profile_directory(bool is_embedded);

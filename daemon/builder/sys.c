@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "builder/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "basic/cleanup.h"
+#include "basic/io.h"
+#include "basic/parse.h"
+
+long sys_clone3(struct clone_args *args) {
+        long r = syscall(SYS_clone3, args, sizeof(*args));
+
+        return r < 0 ? -errno : r;
+}
+
+int sys_wait_pidfd(int pidfd, siginfo_t *ret_info, struct rusage *ret_usage) {
+        ret_info->si_pid = 0;
+        if (syscall(SYS_waitid, P_PIDFD, pidfd, ret_info, WEXITED | WNOHANG, ret_usage) < 0)
+                return -errno;
+        return ret_info->si_pid != 0;
+}
+
+int sys_pidfd_pid(int pidfd, pid_t *ret_pid) {
+        _cleanup_free_ char *text = NULL;
+        char path[48], *pid;
+        uint64_t value;
+        int r;
+
+        (void) snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+        r = io_read_file(AT_FDCWD, path, 4096, &text, NULL);
+        if (r < 0)
+                return r;
+        pid = strstr(text, "\nPid:\t");
+        if (!pid)
+                return -ENODATA;
+        pid += strlen("\nPid:\t");
+        pid[strcspn(pid, "\n")] = '\0';
+        r = parse_u64(pid, &value); /* "-1" of a process that is gone is no number */
+        if (r < 0 || value == 0)
+                return -ESRCH;
+        *ret_pid = (pid_t) value;
+        return 0;
+}
+
+int sys_kill_pidfd(int pidfd) {
+        if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+                return -errno;
+        return 0;
+}

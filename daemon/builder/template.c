@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "builder/template.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "basic/fd.h"
+#include "basic/log.h"
+#include "builder/spawn.h"
+#include "builder/sys.h"
+#include "proto/link.h"
+
+static const char *template_name(const Template *template) {
+        return template->builder->store->profiles[template->plan]->name;
+}
+
+static void template_fail_all(List *boxes) {
+        LIST_FOREACH(i, boxes)
+                box_fail(container_of(i, Box, queue), -ECHILD);
+}
+
+Template *template_free(Template *template) {
+        if (!template)
+                return NULL;
+        template->link_source = sd_event_source_disable_unref(template->link_source);
+        template->exit_source = sd_event_source_disable_unref(template->exit_source);
+        if (template->pidfd >= 0)
+                (void) sys_kill_pidfd(template->pidfd);
+        template_fail_all(&template->making);
+        template_fail_all(&template->waiting);
+        fd_close(template->link_fd);
+        fd_close(template->pidfd);
+        free(template);
+        return NULL;
+}
+
+/* The next box that asks for the profile starts a new one. */
+static void template_gone(Template *template) {
+        template->builder->templates[template->plan] = NULL;
+        template_free(template);
+}
+
+static void template_make(Template *template, Box *box) {
+        int r = box_send_make(box, template->link_fd, template->vm_bytes);
+
+        if (r < 0) {
+                log_error("Asking the template of %s for a box failed: %s", template_name(template),
+                          strerror(-r));
+                box_fail(box, r);
+                return;
+        }
+        list_remove(&box->queue);
+        list_insert_before(&template->making, &box->queue);
+}
+
+void template_add(Template *template, Box *box) {
+        box->template = template;
+        list_insert_before(&template->waiting, &box->queue);
+        if (template->is_ready)
+                template_make(template, box);
+}
+
+static int template_read_hello(Template *template) {
+        TemplateHello hello;
+        int r = link_receive(template->link_fd, &hello, sizeof(hello), NULL, 0, NULL);
+
+        if (r <= 0)
+                return r == 0 ? -ECONNRESET : r;
+        if (hello.plan_digest != template->builder->plans[template->plan]->digest)
+                return -EPROTO;
+        template->vm_bytes = hello.vm_bytes;
+        template->is_ready = true;
+        LIST_FOREACH(i, &template->waiting)
+                template_make(template, container_of(i, Box, queue));
+        return 0;
+}
+
+/* Answers come in the order of the requests. */
+static int template_read_made(Template *template) {
+        _cleanup_close_ int pidfd = -EBADF;
+        TemplateMade made;
+        size_t n_fds = 0;
+        Box *box;
+        int r;
+
+        r = link_receive(template->link_fd, &made, sizeof(made), &pidfd, 1, &n_fds);
+        if (r <= 0)
+                return r == 0 ? -ECONNRESET : r;
+        if (list_is_empty(&template->making))
+                return -EPROTO;
+        box = container_of(template->making.next, Box, queue);
+        if (made.box != box->id || (n_fds == 0) != (made.error != 0) || made.error < 0)
+                return -EPROTO;
+        if (made.error != 0) {
+                box->setup_error = made.error;
+                box_fail(box, -made.error);
+                return 0;
+        }
+        box_cloned(box, TAKE_FD(pidfd));
+        return 0;
+}
+
+static int template_on_link(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Template *template = userdata;
+        int r = template->is_ready ? template_read_made(template) : template_read_hello(template);
+
+        if (r < 0 && r != -EAGAIN) {
+                log_error("The template of %s ended: %s", template_name(template), strerror(-r));
+                template_gone(template);
+        }
+        return 0;
+}
+
+static int template_on_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Template *template = userdata;
+        struct rusage usage;
+        siginfo_t info;
+
+        if (sys_wait_pidfd(template->pidfd, &info, &usage) == 0)
+                return 0;
+        log_error("The template of %s ended with status %d.", template_name(template),
+                  info.si_status);
+        template_gone(template);
+        return 0;
+}
+
+static int template_spawn(Template *template) {
+        static const char *const argv[] = { "pysb-runner", "--template", NULL };
+        Builder *builder = template->builder;
+        const PlanImage *plan = builder->plans[template->plan];
+        _cleanup_close_ int plan_fd = -EBADF, remote_fd = -EBADF;
+        Spawn spawn = {
+                .program_fd = builder->programs.runner_fd,
+                .argv = argv,
+                .envp = (const char *const *) builder->store->profiles[template->plan]->environment,
+                .n_fds = 2,
+                .stdout_fd = -EBADF,
+                .uid = (uid_t) -1,
+                .gid = (gid_t) -1,
+        };
+        int link[2], r;
+
+        plan_fd = fd_new_sealed("plan", plan, sizeof(*plan));
+        if (plan_fd < 0)
+                return plan_fd;
+        r = fd_socketpair(link, SOCK_SEQPACKET);
+        if (r < 0)
+                return r;
+        template->link_fd = link[0];
+        remote_fd = link[1];
+        r = fd_set_nonblock(template->link_fd, true);
+        if (r < 0)
+                return r;
+        spawn.fds = (const int[]){ remote_fd, plan_fd };
+        return spawn_program(&spawn, &template->pidfd);
+}
+
+int template_new(Builder *builder, uint32_t plan, Template **ret_template) {
+        Template *template;
+        int r;
+
+        template = malloc(sizeof(*template));
+        if (!template)
+                return -ENOMEM;
+        *template = (Template){
+                .builder = builder,
+                .plan = plan,
+                .link_fd = -EBADF,
+                .pidfd = -EBADF,
+        };
+        list_init(&template->waiting);
+        list_init(&template->making);
+        r = template_spawn(template);
+        if (r >= 0)
+                r = sd_event_add_io(builder->event, &template->link_source, template->link_fd,
+                                    EPOLLIN, template_on_link, template);
+        if (r >= 0)
+                r = sd_event_add_io(builder->event, &template->exit_source, template->pidfd,
+                                    EPOLLIN, template_on_exit, template);
+        if (r < 0) {
+                template_free(template);
+                return r;
+        }
+        *ret_template = template;
+        return 0;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One warm interpreter per profile, started when the first job asks for it. It is trusted with
+ * nothing but cloning: a reply that does not fit ends it. */
+
+#include "builder/box.h"
+
+struct Template {
+        Builder *builder;
+        uint32_t plan;
+        bool is_ready;
+        int link_fd, pidfd;
+        uint64_t vm_bytes; /* TemplateHello */
+        sd_event_source *link_source, *exit_source;
+        List waiting; /* boxes, in order: until the template is warm */
+        List making;  /* boxes, in order: asked for, not answered yet */
+};
+
+/* Starts it. */
+int template_new(Builder *builder, uint32_t plan, Template **ret_template);
+
+/* Boxes that it still has are finished with -ECHILD. */
+Template *template_free(Template *template);
+
+/* Takes over a box: template_make() now, or when the template is warm. */
+void template_add(Template *template, Box *box);
