@@ -10,8 +10,6 @@
 #include "basic/clock.h"
 #include "basic/fd.h"
 
-#define DEFAULT_ADDRESS "unix:/run/pysb/io.pysb.sandbox"
-
 _public_ int pysb_client_new_from_fd(PysbClient **ret_client, int fd) {
         _cleanup_(pysb_client_freep) PysbClient *client = NULL;
         VarlinkConnLimits limits = varlink_client_limits;
@@ -60,7 +58,7 @@ _public_ int pysb_client_new(PysbClient **ret_client, const char *address) {
         int r;
 
         if (!address)
-                address = DEFAULT_ADDRESS;
+                address = PYSB_DEFAULT_ADDRESS;
         if (strncmp(address, "unix:", 5) != 0)
                 return -EINVAL;
         r = connect_unix(address + 5, &fd);

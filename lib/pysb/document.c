@@ -58,6 +58,12 @@ static const json_t *document_find(const PysbDocument *document, const char *pat
         return value;
 }
 
+_public_ bool pysb_document_has(const PysbDocument *document, const char *path) {
+        const json_t *value = document_find(document, path);
+
+        return value && !json_is_null(value);
+}
+
 _public_ const char *pysb_document_get_string(const PysbDocument *document, const char *path) {
         return json_string_value(document_find(document, path));
 }

@@ -124,7 +124,7 @@ int embedded_spawn(pid_t *ret_pid, int *ret_pidfd, int *ret_fd) {
         _cleanup_free_ char **environment = NULL;
         Spawn spawn = {};
         int pair[2], error = 0, r;
-        pid_t pid;
+        pid_t pid = -1;
 
         r = fd_socketpair(pair, SOCK_STREAM);
         if (r < 0)

@@ -36,6 +36,9 @@
 extern "C" {
 #endif
 
+/* Where the service listens. */
+#define PYSB_DEFAULT_ADDRESS "unix:/run/pysb/io.pysb.sandbox"
+
 typedef struct PysbClient PysbClient;
 typedef struct PysbRequest PysbRequest;
 typedef struct PysbResult PysbResult;
@@ -307,6 +310,9 @@ int pysb_event_to_json(const PysbEvent *event, char **ret_json);
 /* Errors: -EBADMSG if it is no JSON object. */
 int pysb_document_new(PysbDocument **ret_document, const char *json);
 PysbDocument *pysb_document_free(PysbDocument *document);
+
+/* Whether anything but null is there. */
+bool pysb_document_has(const PysbDocument *document, const char *path);
 
 /* The string there; NULL if there is none. */
 const char *pysb_document_get_string(const PysbDocument *document, const char *path);

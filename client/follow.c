@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/follow.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/exit-status.h"
+#include "client/interrupt.h"
+#include "client/report.h"
+#include "client/text.h"
+
+static int print_output(const PysbEvent *event) {
+        PysbStream stream;
+        const char *data;
+        size_t size;
+
+        if (pysb_event_get_output(event, &stream, &data, &size) < 0)
+                return 0;
+        return interrupt_write((int) stream, data, size);
+}
+
+static int print_event(const PysbEvent *event) {
+        _cleanup_free_ char *json = NULL;
+        int r;
+
+        r = pysb_event_to_json(event, &json);
+        return r < 0 ? r : report_line(json);
+}
+
+void follow_callback(
+        PysbClient *client, const PysbEvent *event, PysbResult *result, int error, void *userdata) {
+        Follow *follow = userdata;
+
+        if (event && follow->write_error == 0)
+                follow->write_error = follow->events ? print_event(event) : print_output(event);
+        if (event)
+                return;
+        follow->done = true;
+        follow->error = error;
+        follow->result = result;
+}
+
+int follow_run(Follow *follow) {
+        while (!follow->done && follow->write_error == 0) {
+                struct pollfd poll_fd = {
+                        .fd = pysb_client_get_fd(follow->client),
+                        .events = (short) pysb_client_get_events(follow->client),
+                };
+
+                if (interrupt_poll(&poll_fd, 1) == -EINTR)
+                        return EXIT_SIGNAL_BASE + interrupt_get_signal();
+                pysb_client_process(follow->client);
+        }
+        if (follow->write_error < 0)
+                return report_write_failed(follow->write_error);
+        if (follow->error < 0)
+                return common_call_failed(follow->client, follow->error);
+        return 0;
+}
+
+void follow_done(Follow *follow) {
+        follow->result = pysb_result_free(follow->result);
+}

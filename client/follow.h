@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Follows one job to its end: output and events as they come, then the result. */
+
+#include "client/verb.h"
+
+typedef struct Follow {
+        PysbClient *client;
+        bool events; /* print events as JSON lines instead of the output */
+        bool quiet;  /* the call was pysb_start_quiet(): there are no events */
+
+        bool done;
+        int error;          /* the call failed: a negative errno, the client knows the words */
+        int write_error;    /* our own output failed */
+        PysbResult *result; /* set at the end, unless one of the errors is */
+} Follow;
+
+/* The callback for pysb_start() and its kind, with the Follow as userdata. */
+void follow_callback(
+        PysbClient *client, const PysbEvent *event, PysbResult *result, int error, void *userdata);
+
+/* Turns until the end, an error or a signal. Returns 0 with a result, else prints what is wrong and
+ * returns the exit status (positive). */
+int follow_run(Follow *follow);
+
+/* Frees the result; the client is the caller's. */
+void follow_done(Follow *follow);

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/submit-options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/io.h"
+#include "basic/parse.h"
+#include "client/exit-status.h"
+#include "client/text.h"
+
+/* More than fits into one message (4 MiB) need not be read to the end. */
+#define INPUT_MAX_BYTES (4 * MIB)
+
+/* "1.5" CPUs are 150 %. The decimal number is read as seconds in microseconds. */
+static int parse_cpus(const char *s, uint64_t *ret_percent) {
+        uint64_t millionths;
+        int r;
+
+        if (s[strspn(s, "0123456789.")] != '\0')
+                return -EINVAL;
+        r = parse_duration(s, &millionths);
+        if (r < 0)
+                return r;
+        *ret_percent = millionths / 10000;
+        return *ret_percent > 0 ? 0 : -ERANGE;
+}
+
+/* Options that set a limit. */
+typedef struct LimitOption {
+        const char *name;
+        const char *field; /* in the interface's Limits */
+        int (*parse)(const char *s, uint64_t *ret_value);
+        const char *example;
+} LimitOption;
+
+static const LimitOption limit_options[] = {
+        { "memory", "memoryBytes", parse_size, "50M" },
+        { "timeout", "wallTimeUSec", parse_duration, "5s" },
+        { "cpu-time", "cpuTimeUSec", parse_duration, "500ms" },
+        { "cpus", "cpuPercent", parse_cpus, "0.5" },
+        { "processes", "processes", parse_u64, "4" },
+        { "disk", "diskBytes", parse_size, "16M" },
+        { "output-limit", "outputBytes", parse_size, "64K" },
+};
+
+enum {
+        OPTION_STDIN = _OPTION_OWN,
+        OPTION_ENV,
+        OPTION_DETACH,
+        OPTION_LIMITS, /* + index in limit_options */
+};
+
+static const struct option options[] = {
+        OPTIONS_CONNECTION,
+        { "json", no_argument, NULL, OPTION_JSON },
+        { "events", no_argument, NULL, OPTION_EVENTS },
+        { "summary", no_argument, NULL, OPTION_SUMMARY },
+        { "detach", no_argument, NULL, OPTION_DETACH },
+        { "code", required_argument, NULL, 'c' },
+        { "profile", required_argument, NULL, 'p' },
+        { "stdin", required_argument, NULL, OPTION_STDIN },
+        { "env", required_argument, NULL, OPTION_ENV },
+        { "memory", required_argument, NULL, OPTION_LIMITS + 0 },
+        { "timeout", required_argument, NULL, OPTION_LIMITS + 1 },
+        { "cpu-time", required_argument, NULL, OPTION_LIMITS + 2 },
+        { "cpus", required_argument, NULL, OPTION_LIMITS + 3 },
+        { "processes", required_argument, NULL, OPTION_LIMITS + 4 },
+        { "disk", required_argument, NULL, OPTION_LIMITS + 5 },
+        { "output-limit", required_argument, NULL, OPTION_LIMITS + 6 },
+        {},
+};
+
+static int take_limit(PysbRequest *request, const LimitOption *limit, const char *value) {
+        uint64_t number;
+        int r;
+
+        r = limit->parse(value, &number);
+        if (r >= 0)
+                r = pysb_request_set_limit(request, limit->field, number);
+        if (r < 0)
+                text_error("--%s: %s is no such value; write it like %s.", limit->name, value,
+                           limit->example);
+        return r;
+}
+
+static int take_env(PysbRequest *request, const char *pair) {
+        _cleanup_free_ char *name = NULL;
+        const char *equals = strchr(pair, '=');
+        int r;
+
+        if (!equals || equals == pair) {
+                text_error("--env: %s is no variable; write it like NAME=VALUE.", pair);
+                return -EINVAL;
+        }
+        name = strndup(pair, (size_t) (equals - pair));
+        if (!name)
+                return -ENOMEM;
+        r = pysb_request_set_environment(request, name, equals + 1);
+        if (r < 0)
+                text_error("--env: %s: %s.", name, r == -EILSEQ ? "not UTF-8" : strerror(-r));
+        return r;
+}
+
+static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
+        if (option >= OPTION_LIMITS)
+                return take_limit(request, &limit_options[option - OPTION_LIMITS], optarg);
+        switch (option) {
+        case 'c':
+                o->code = optarg;
+                return 0;
+        case 'p':
+                return pysb_request_set_profile(request, optarg);
+        case OPTION_STDIN:
+                o->stdin_ = optarg;
+                return 0;
+        case OPTION_ENV:
+                return take_env(request, optarg);
+        case OPTION_DETACH:
+                o->detach = true;
+                return 0;
+        default:
+                return common_take(&o->common, option);
+        }
+}
+
+static int set_code(PysbRequest *request, const char *name, const char *code, size_t size) {
+        int r;
+
+        r = pysb_request_set_code(request, code, size);
+        if (r < 0)
+                text_error("%s: %s.", name,
+                           r == -EILSEQ ? "the program must be UTF-8 text without NUL"
+                                        : strerror(-r));
+        return r;
+}
+
+/* Reads a file of any kind, a pipe included. */
+static int read_input(const char *path, char **ret_data, size_t *ret_size) {
+        int r;
+
+        if (strcmp(path, "-") == 0)
+                r = io_read_fd(STDIN_FILENO, INPUT_MAX_BYTES, ret_data, ret_size);
+        else
+                r = io_read_file(AT_FDCWD, path, INPUT_MAX_BYTES, ret_data, ret_size);
+        if (r == -EFBIG)
+                text_error("%s: larger than a request may be (4 MiB).", path);
+        else if (r < 0)
+                text_error("%s: %s.", path, strerror(-r));
+        return r;
+}
+
+static int load_code(const SubmitOptions *o, PysbRequest *request) {
+        _cleanup_free_ char *code = NULL;
+        size_t size;
+        int r;
+
+        if (o->code)
+                return set_code(request, "-c", o->code, strlen(o->code));
+        if (strcmp(o->file, "-") == 0 && isatty(STDIN_FILENO)) {
+                text_error("submit: give a file, -c CODE, or the program on standard input.");
+                return -EINVAL;
+        }
+        r = read_input(o->file, &code, &size);
+        return r < 0 ? r : set_code(request, o->file, code, size);
+}
+
+/* A file, pipe or socket is passed on as it is; the bytes of anything else (a terminal) are read
+ * first. */
+static int load_stdin(const SubmitOptions *o, PysbRequest *request) {
+        _cleanup_close_ int opened = -EBADF;
+        _cleanup_free_ char *data = NULL;
+        struct stat st;
+        size_t size;
+        int fd = STDIN_FILENO, r;
+
+        if (!o->stdin_)
+                return 0;
+        if (strcmp(o->stdin_, "-") != 0)
+                fd = opened = open(o->stdin_, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0 || fstat(fd, &st) < 0) {
+                r = -errno;
+                text_error("--stdin: %s: %s.", o->stdin_, strerror(-r));
+                return r;
+        }
+        if (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
+                return pysb_request_set_stdin_fd(request, fd);
+        r = read_input(o->stdin_, &data, &size);
+        return r < 0 ? r : pysb_request_set_stdin(request, data, size);
+}
+
+/* Which options go together. */
+static int check(const SubmitOptions *o) {
+        if (o->common.json && o->common.events)
+                text_error("--json and --events exclude each other.");
+        else if (o->detach && o->common.events)
+                text_error("--detach and --events exclude each other; use attach.");
+        else if (o->detach && o->common.embedded)
+                text_error("--detach needs a daemon that stays; --embedded ends with this call.");
+        else if (!o->code && strcmp(o->file, "-") == 0 && o->stdin_ && strcmp(o->stdin_, "-") == 0)
+                text_error("Standard input cannot be both the program and its input.");
+        else
+                return 0;
+        return -EINVAL;
+}
+
+int submit_options_parse(int argc,
+                         char *argv[],
+                         SubmitOptions *ret_options,
+                         PysbRequest **ret_request) {
+        _cleanup_(pysb_request_freep) PysbRequest *request = NULL;
+        SubmitOptions o = { .common.summary = isatty(STDERR_FILENO) };
+        int option, r;
+
+        if (pysb_request_new(&request) < 0)
+                return EXIT_NOT_ACCEPTED;
+        while ((option = getopt_long(argc, argv, "c:p:", options, NULL)) >= 0)
+                if (take_option(option, &o, request) < 0)
+                        return common_usage(argv[0]);
+        if (!o.code)
+                o.file = optind < argc ? argv[optind++] : "-";
+        if (check(&o) < 0)
+                return common_usage(argv[0]);
+        for (int i = optind; i < argc; i++)
+                if (pysb_request_add_argument(request, argv[i]) < 0) {
+                        text_error("%s: arguments must be UTF-8.", argv[i]);
+                        return EXIT_NOT_ACCEPTED;
+                }
+        r = load_code(&o, request);
+        if (r < 0)
+                return r == -EFBIG ? EXIT_REJECTED : EXIT_NOT_ACCEPTED;
+        if (load_stdin(&o, request) < 0)
+                return EXIT_NOT_ACCEPTED;
+        *ret_options = o;
+        *ret_request = TAKE_PTR(request);
+        return 0;
+}

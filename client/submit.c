@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <unistd.h>
+
+#include "client/exit-status.h"
+#include "client/follow.h"
+#include "client/interrupt.h"
+#include "client/report.h"
+#include "client/submit-options.h"
+#include "client/text.h"
+
+/* --detach: the method Submit. */
+static int submit_detached(const Common *common, PysbClient *client, const PysbRequest *request) {
+        _cleanup_free_ char *job = NULL, *json = NULL;
+        int r;
+
+        r = pysb_submit(client, request, &job);
+        if (r < 0)
+                return common_call_failed(client, r);
+        if (common->json && common_parameter("job", job, &json) < 0)
+                return EXIT_NOT_ACCEPTED;
+        r = report_line(json ? json : job);
+        return r < 0 ? report_write_failed(r) : 0;
+}
+
+/* The method Run: events as they come, or with --json everything in the result. */
+static int submit_and_follow(const Common *common, PysbClient *client, const PysbRequest *request) {
+        _cleanup_(follow_done) Follow follow = { .client = client, .events = common->events };
+        int r;
+
+        if (common->json)
+                r = pysb_start_quiet(client, request, follow_callback, &follow);
+        else
+                r = pysb_start(client, request, follow_callback, &follow);
+        if (r < 0)
+                return common_call_failed(client, r);
+        r = follow_run(&follow);
+        return r != 0 ? r : report_result(common, client, follow.result);
+}
+
+int verb_submit(int argc, char *argv[]) {
+        _cleanup_(pysb_request_freep) PysbRequest *request = NULL;
+        _cleanup_(pysb_client_freep) PysbClient *client = NULL;
+        SubmitOptions options;
+        int r;
+
+        r = submit_options_parse(argc, argv, &options, &request);
+        if (r != 0)
+                return r;
+        interrupt_setup();
+        if (common_connect(&options.common, &client) < 0)
+                return EXIT_NOT_ACCEPTED;
+        if (options.detach)
+                return submit_detached(&options.common, client, request);
+        return submit_and_follow(&options.common, client, request);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "basic/macro.h"
+#include "client/exit-status.h"
+#include "client/verb.h"
+
+static const Verb verbs[] = {
+        { "submit", "[OPTION…] FILE|-|-c CODE [--] [ARGUMENT…]", "Run a program in a sandbox",
+          verb_submit },
+        { "wait", "[--json] [--summary] JOB", "Wait for a job and print its output", verb_wait },
+        { "attach", "[--events] [--summary] JOB", "Follow a job from its beginning", verb_attach },
+        { "cancel", "JOB…", "Kill jobs", verb_cancel },
+        { "list", "[--json]", "List your jobs", verb_list },
+        { "show", "[--json] JOB", "Show one job", verb_show },
+        { "profile", "[--json] list | show NAME | check FILE", "List, show or check profiles",
+          verb_profile },
+        { "status", "[--json]", "Show what this machine can do", verb_status },
+        { "help", "", "Show this", verb_help },
+};
+
+static const char options_text[] =
+        "\n"
+        "Options of submit:\n"
+        "  -c, --code CODE         the program itself instead of a file\n"
+        "  -p, --profile NAME      what it may do, see `pysbctl profile list`\n"
+        "      --memory SIZE       memory, such as 50M\n"
+        "      --timeout TIME      wall clock time, such as 5s\n"
+        "      --cpu-time TIME     CPU time of all its processes together\n"
+        "      --cpus NUMBER       share of the CPUs, such as 0.5\n"
+        "      --processes NUMBER  processes at once\n"
+        "      --disk SIZE         size of /app and of /tmp, each\n"
+        "      --output-limit SIZE stdout and stderr together\n"
+        "      --stdin FILE        its standard input; - is ours\n"
+        "      --env NAME=VALUE    an environment variable; may be repeated\n"
+        "      --detach            print the job's identifier and leave it running\n"
+        "      --events            print events as JSON lines, then the result\n"
+        "      --json              print the result with the output as one JSON document\n"
+        "      --summary           print a line about the result on standard error\n"
+        "\n"
+        "Options of all verbs:\n"
+        "      --address ADDRESS   the daemon, such as unix:/run/pysb/io.pysb.sandbox\n"
+        "      --embedded          start a private daemon for this call\n"
+        "\n"
+        "pysbctl(1) has the exit statuses.\n";
+
+int verb_help(int argc, char *argv[]) {
+        puts("pysbctl VERB [OPTION…] [ARGUMENT…]\n\nRun untrusted Python in a sandbox.\n");
+        FOREACH_ARRAY(verb, verbs, ELEMENTSOF(verbs))
+                printf("  %-8s  %s\n", verb->name, verb->summary);
+        fputs(options_text, stdout);
+        return 0;
+}
+
+const Verb *verb_find(const char *name) {
+        FOREACH_ARRAY(verb, verbs, ELEMENTSOF(verbs))
+                if (strcmp(verb->name, name) == 0)
+                        return verb;
+        return NULL;
+}
+
+int common_usage(const char *name) {
+        const Verb *verb = verb_find(name);
+
+        if (verb)
+                fprintf(stderr, "Usage: pysbctl %s %s\n", verb->name, verb->arguments);
+        return EXIT_NOT_ACCEPTED;
+}

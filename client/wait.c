@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client/exit-status.h"
+#include "client/report.h"
+#include "client/verb.h"
+
+int verb_wait(int argc, char *argv[]) {
+        static const struct option options[] = {
+                OPTIONS_CONNECTION,
+                { "json", no_argument, NULL, OPTION_JSON },
+                { "summary", no_argument, NULL, OPTION_SUMMARY },
+                {},
+        };
+        _cleanup_(pysb_client_freep) PysbClient *client = NULL;
+        _cleanup_(pysb_result_freep) PysbResult *result = NULL;
+        Common common = {};
+        int r;
+
+        if (common_parse(&common, argc, argv, options, 1, 1) < 0)
+                return common_usage(argv[0]);
+        if (common_connect(&common, &client) < 0)
+                return EXIT_NOT_ACCEPTED;
+        r = pysb_wait(client, argv[optind], UINT64_MAX, &result);
+        if (r < 0)
+                return common_call_failed(client, r);
+        return report_result(&common, client, result);
+}
