@@ -22,8 +22,6 @@
 #define LISTEN_MAX 4
 #define LISTEN_BACKLOG 128
 
-DEFINE_CLEANUP(sd_event *, sd_event_unref);
-
 /* What start-up collects before anybody is served. */
 typedef struct Start {
         const RunOptions *options;
