@@ -59,6 +59,10 @@ const char *plan_op_to_string(PlanOp op) {
         return (unsigned) op < _OP_MAX ? ops[op].name : NULL;
 }
 
+PlanPhase plan_op_phase(PlanOp op) {
+        return (unsigned) op < _OP_MAX ? ops[op].phase : _PHASE_MAX;
+}
+
 const char *plan_phase_to_string(PlanPhase phase) {
         return (unsigned) phase < _PHASE_MAX ? phase_names[phase] : NULL;
 }

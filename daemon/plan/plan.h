@@ -91,6 +91,8 @@ typedef struct PlanImage {
 
 #define PLAN_FLAG_NO_FILES 1u /* nothing can be opened: the template must preload all it needs */
 #define PLAN_FLAG_CAN_FORK 2u
+#define PLAN_FLAG_THREADS 4u
+#define PLAN_FLAG_LOOPBACK 8u
 
 static inline const char *plan_string(const PlanImage *plan, uint32_t offset) {
         return plan->arena + (offset < plan->arena_size ? offset : 0);
@@ -104,11 +106,12 @@ int plan_compile(const Profile *profile, PlanImage **ret_plan);
  * template checks what it mapped with the same function. Pure. */
 int plan_check(const PlanImage *plan, const char **ret_error);
 
-/* One line per step, then the filter as libseccomp's names: what `pysbd --dump-plan` prints. */
+/* One line per step, then the rules of the filter by name: what `pysbd --dump-plan` prints. */
 void plan_dump(const PlanImage *plan, FILE *f);
 
 const char *plan_op_to_string(PlanOp op);          /* "mount-tmpfs" */
 const char *plan_phase_to_string(PlanPhase phase); /* "root" */
+PlanPhase plan_op_phase(PlanOp op);                /* the one phase that the op belongs to */
 
 /* The step in words: "bind-read-only /usr/lib/python3.11". Returns buf. */
 const char *plan_step_describe(const PlanImage *plan, uint32_t step, char *buf, size_t size);
