@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Methods about jobs that exist: of the caller's own tenant only. */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "basic/macro.h"
+#include "basic/parse.h"
+#include "broker/api.h"
+#include "broker/job-store.h"
+#include "broker/reply.h"
+#include "broker/scheduler.h"
+#include "wire/build.h"
+#include "wire/dispatch.h"
+
+#define LIST_ENTRIES_DEFAULT 100
+#define LIST_ENTRIES_MAX 1000
+
+typedef struct JobParameters {
+        const char *job;
+        OptionalUint after_sequence; /* Attach */
+        OptionalUint timeout_usec;   /* Wait */
+        const char *reason;          /* Cancel */
+} JobParameters;
+
+static const JsonField get_fields[] = {
+        { "job", json_dispatch_string, offsetof(JobParameters, job), JSON_REQUIRED },
+        {},
+};
+
+static const JsonField attach_fields[] = {
+        { "job", json_dispatch_string, offsetof(JobParameters, job), JSON_REQUIRED },
+        { "afterSequence", json_dispatch_uint, offsetof(JobParameters, after_sequence) },
+        {},
+};
+
+static const JsonField wait_fields[] = {
+        { "job", json_dispatch_string, offsetof(JobParameters, job), JSON_REQUIRED },
+        { "timeoutUSec", json_dispatch_uint, offsetof(JobParameters, timeout_usec) },
+        {},
+};
+
+static const JsonField cancel_fields[] = {
+        { "job", json_dispatch_string, offsetof(JobParameters, job), JSON_REQUIRED },
+        { "reason", json_dispatch_string, offsetof(JobParameters, reason) },
+        {},
+};
+
+static void answer_invalid(Session *s, const char *field, const char *reason) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_string(&b, "field", field);
+        json_build_string(&b, "reason", reason);
+        session_error(s, "InvalidRequest", json_build_take(&b));
+}
+
+/* The parameters and the job that they name, or NULL once the call is answered. */
+static Job *parse_job(Session *s, const JsonField *fields, JobParameters *p) {
+        return api_parse(s, fields, p) ? api_find_job(s, p->job) : NULL;
+}
+
+void api_attach(Session *s) {
+        JobParameters p = {};
+        Job *job = parse_job(s, attach_fields, &p);
+
+        if (!job)
+                return;
+        if (p.after_sequence.value > job->log.n) {
+                answer_invalid(s, "afterSequence", "the job has no event with this number yet");
+                return;
+        }
+        session_follow(s, job, FOLLOW_EVENTS);
+        s->cursor = p.after_sequence.value;
+}
+
+void api_wait(Session *s) {
+        JobParameters p = {};
+        Job *job = parse_job(s, wait_fields, &p);
+        uint64_t now = s->broker->clock().monotonic_usec;
+
+        if (!job)
+                return;
+        session_follow(s, job, FOLLOW_STATE);
+        if (p.timeout_usec.is_set && p.timeout_usec.value < UINT64_MAX - now) {
+                s->wait_deadline_usec = now + p.timeout_usec.value;
+                broker_wake_at(s->broker, s->wait_deadline_usec);
+        }
+}
+
+void api_cancel(Session *s) {
+        JobParameters p = {};
+        Job *job = parse_job(s, cancel_fields, &p);
+        JsonBuild b;
+
+        if (!job)
+                return;
+        if (p.reason && strlen(p.reason) > JOB_REASON_MAX) {
+                answer_invalid(s, "reason", "longer than 256 bytes");
+                return;
+        }
+        scheduler_cancel(s->broker, job, p.reason ?: "by the client");
+        b = (JsonBuild) JSON_BUILD_INIT;
+        json_build_string(&b, "state", job_state_names[job->state]);
+        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+}
+
+void api_get_job(Session *s) {
+        JobParameters p = {};
+        Job *job = parse_job(s, get_fields, &p);
+        JsonBuild b;
+
+        if (!job)
+                return;
+        b = (JsonBuild) JSON_BUILD_INIT;
+        json_build_value(&b, "info", reply_job_info(job));
+        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+}
+
+typedef struct ListParameters {
+        OptionalUint states; /* bits of JobState */
+        json_t *labels;
+        OptionalUint max_entries;
+        const char *cursor;
+} ListParameters;
+
+static const JsonField list_fields[] = {
+        { "states", json_dispatch_enum_set, offsetof(ListParameters, states), 0, job_state_names },
+        { "labels", json_dispatch_string_map, offsetof(ListParameters, labels) },
+        { "maxEntries", json_dispatch_uint, offsetof(ListParameters, max_entries) },
+        { "cursor", json_dispatch_string, offsetof(ListParameters, cursor) },
+        {},
+};
+
+static bool job_has_labels(const Job *job, json_t *labels) {
+        const char *key;
+        json_t *value;
+
+        json_object_foreach(labels, key,
+                            value) if (!json_equal(json_object_get(job->spec->labels, key),
+                                                   value)) return false;
+        return true;
+}
+
+static bool job_is_listed(const Session *s, const Job *job, const ListParameters *p) {
+        return job->uid == s->uid &&
+               (!p->states.is_set || (p->states.value & UINT64_C(1) << job->state)) &&
+               job_has_labels(job, p->labels);
+}
+
+void api_list_jobs(Session *s) {
+        ListParameters p = {};
+        JsonBuild b = JSON_BUILD_INIT;
+        json_t *array = json_array();
+        uint64_t before = UINT64_MAX, max, last = 0;
+        char cursor[24];
+
+        if (!api_parse(s, list_fields, &p))
+                goto finish;
+        max = p.max_entries.is_set ? p.max_entries.value : LIST_ENTRIES_DEFAULT;
+        if (max < 1 || max > LIST_ENTRIES_MAX) {
+                answer_invalid(s, "maxEntries", "not from 1 to 1000");
+                goto finish;
+        }
+        if (p.cursor && parse_u64(p.cursor, &before) < 0) {
+                answer_invalid(s, "cursor", "not from a previous reply");
+                goto finish;
+        }
+        for (List *l = s->broker->jobs.prev; l != &s->broker->jobs; l = l->prev) {
+                const Job *job = container_of(l, Job, jobs);
+
+                if (job->number >= before || !job_is_listed(s, job, &p))
+                        continue;
+                if (json_array_size(array) == max) {
+                        (void) snprintf(cursor, sizeof(cursor), "%" PRIu64, last);
+                        json_build_string(&b, "nextCursor", cursor);
+                        break;
+                }
+                last = job->number;
+                (void) json_array_append_new(array, reply_job_info(job));
+        }
+        json_build_value(&b, "jobs", TAKE_PTR(array));
+        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+finish:
+        json_decref(array);
+        json_build_done(&b);
+}

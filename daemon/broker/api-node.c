@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Methods about this machine, its profiles and the caller. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macro.h"
+#include "broker/api.h"
+#include "broker/job-store.h"
+#include "broker/reply.h"
+#include "config.h"
+#include "proto/layers.h"
+#include "wire/build.h"
+#include "wire/dispatch.h"
+
+static const JsonField no_fields[] = { {} };
+
+static json_t *profile_info(const Session *s, const Profile *p) {
+        const Broker *broker = s->broker;
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_string(&b, "name", p->name);
+        json_build_string(&b, "description", p->description);
+        json_build_bool(&b, "allowed", p->granted || broker->embedded);
+        json_build_bool(&b, "isDefault", strcmp(p->name, broker->config->default_profile) == 0);
+        json_build_string(&b, "pythonVersion", broker->python_version);
+        json_build_string(&b, "network", profile_network_to_string(p->network));
+        json_build_string(&b, "fileSystem", profile_files_to_string(p->files));
+        return json_build_take(&b);
+}
+
+void api_list_profiles(Session *s) {
+        const ProfileStore *store = s->broker->store;
+        JsonBuild b = JSON_BUILD_INIT;
+        json_t *array;
+        int unused;
+
+        if (!api_parse(s, no_fields, &unused)) {
+                json_build_done(&b);
+                return;
+        }
+        array = json_array();
+        FOREACH_ARRAY(p, store->profiles, store->n_profiles)
+                (void) json_array_append_new(array, profile_info(s, *p));
+        json_build_value(&b, "profiles", array);
+        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+}
+
+/* NAME=VALUE entries as an object. */
+static json_t *environment_object(char *const *environment) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        for (; *environment; environment++) {
+                char *equals = strchr(*environment, '=');
+                _cleanup_free_ char *name = NULL;
+
+                if (!equals)
+                        continue;
+                name = strndup(*environment, (size_t) (equals - *environment));
+                if (!name) {
+                        json_build_done(&b);
+                        return NULL;
+                }
+                json_build_string(&b, name, equals + 1);
+        }
+        return json_build_take(&b);
+}
+
+static json_t *sources_array(const Profile *p) {
+        json_t *array = json_array();
+
+        FOREACH_ARRAY(source, p->sources, p->n_sources)
+                (void) json_array_append_new(array,
+                                             json_sprintf("%s %s", source->key, source->where));
+        return array;
+}
+
+void api_get_profile(Session *s) {
+        struct {
+                const char *profile;
+        } q = {};
+        static const JsonField fields[] = {
+                { "profile", json_dispatch_string, 0, JSON_REQUIRED },
+                {},
+        };
+        JsonBuild b = JSON_BUILD_INIT;
+        const Profile *p;
+        int index;
+
+        if (!api_parse(s, fields, &q)) {
+                json_build_done(&b);
+                return;
+        }
+        index = profile_store_find(s->broker->store, q.profile);
+        if (index < 0) {
+                json_build_string(&b, "profile", q.profile);
+                session_error(s, "ProfileNotFound", json_build_take(&b));
+                return;
+        }
+        p = s->broker->store->profiles[index];
+        json_build_value(&b, "info", profile_info(s, p));
+        json_build_value(&b, "defaults", reply_limits(&p->limits));
+        json_build_value(&b, "maximum", reply_limits(&p->maximum));
+        json_build_value(&b, "environment", environment_object(p->environment));
+        /* While the policy is off the list is not in force. */
+        if (p->policy)
+                json_build_strv(&b, "deniedModules", (const char *const *) p->deny_modules);
+        else
+                json_build_strings(&b, "deniedModules", NULL, 0);
+        json_build_strv(&b, "preloadedModules", (const char *const *) p->preload);
+        json_build_value(&b, "sources", sources_array(p));
+        json_build_string(&b, "digest", p->digest);
+        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+}
+
+static json_t *isolation_array(const Broker *broker) {
+        json_t *array = json_array();
+
+        for (Layer l = 0; l < _LAYER_MAX; l++) {
+                const char *detail = layer_missing_detail(l), *state = "enforced";
+                JsonBuild b = JSON_BUILD_INIT;
+
+                if (!(broker->layers & LAYER_BIT(l)))
+                        state = detail ? "degraded" : "missing";
+                else
+                        detail = NULL;
+                json_build_string(&b, "layer", layer_to_string(l));
+                json_build_string(&b, "state", state);
+                json_build_string(&b, "detail", detail);
+                (void) json_array_append_new(array, json_build_take(&b));
+        }
+        return array;
+}
+
+void api_get_node(Session *s) {
+        const Broker *broker = s->broker;
+        JsonBuild b = JSON_BUILD_INIT;
+        int unused;
+
+        if (!api_parse(s, no_fields, &unused)) {
+                json_build_done(&b);
+                return;
+        }
+        json_build_string(&b, "version", PYSB_VERSION);
+        json_build_string(&b, "pythonVersion", broker->python_version);
+        json_build_string(&b, "kernel", broker->kernel);
+        json_build_bool(&b, "degraded", broker_is_degraded(broker));
+        json_build_value(&b, "isolation", isolation_array(broker));
+        json_build_uint(&b, "maxMessageBytes", VARLINK_MESSAGE_MAX_BYTES);
+        json_build_uint(&b, "maxInlineBytes", REPLY_INLINE_BYTES_MAX);
+        json_build_uint(&b, "maxRunningJobs",
+                        MIN((uint64_t) broker->slots, broker->config->max_running_jobs));
+        json_build_uint(&b, "runningJobs", broker->n_running);
+        json_build_uint(&b, "queuedJobs", broker->n_queued);
+        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+}
+
+void api_who_am_i(Session *s) {
+        JobCounts counts = job_store_count(s->broker, s->uid);
+        JsonBuild b = JSON_BUILD_INIT;
+        char tenant[TENANT_MAX];
+        int unused;
+
+        if (!api_parse(s, no_fields, &unused)) {
+                json_build_done(&b);
+                return;
+        }
+        json_build_uint(&b, "uid", s->uid);
+        json_build_uint(&b, "gid", s->gid);
+        json_build_string(&b, "tenant", api_tenant(s->uid, tenant));
+        json_build_uint(&b, "runningJobs", counts.running);
+        json_build_uint(&b, "queuedJobs", counts.queued);
+        json_build_uint(&b, "connections", s->peer->n_sessions);
+        json_build_uint(&b, "maxConnections", s->broker->config->max_connections_per_user);
+        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+}

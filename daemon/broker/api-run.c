@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Run and Submit: accepting a job. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "broker/api.h"
+#include "broker/scheduler.h"
+#include "wire/build.h"
+
+/* There is no estimate of the queue: a client that waits this long does no harm. */
+#define RETRY_AFTER_USEC (UINT64_C(1) * 1000000)
+
+static void answer_spec_error(Session *s, SpecErrorKind kind, const SpecError *e) {
+        JsonBuild b = JSON_BUILD_INIT;
+        const char *name = NULL;
+
+        switch (kind) {
+        case SPEC_PROFILE_NOT_FOUND:
+        case SPEC_PROFILE_DENIED:
+                name = kind == SPEC_PROFILE_DENIED ? "ProfileDenied" : "ProfileNotFound";
+                json_build_string(&b, "profile", e->field);
+                break;
+        case SPEC_LIMIT_EXCEEDED:
+                name = "LimitExceeded";
+                json_build_string(&b, "limit", e->field);
+                json_build_uint(&b, "requested", e->requested);
+                json_build_uint(&b, "maximum", e->maximum);
+                break;
+        case SPEC_INVALID:
+                name = "InvalidRequest";
+                json_build_string(&b, "field", e->field);
+                json_build_string(&b, "reason", e->reason);
+                break;
+        case SPEC_TOO_LARGE:
+                name = "TooLarge";
+                json_build_string(&b, "field", e->field);
+                json_build_uint(&b, "sizeBytes", e->requested);
+                json_build_uint(&b, "maximumBytes", e->maximum);
+                break;
+        }
+        session_error(s, name, json_build_take(&b));
+}
+
+static void answer_refusal(Session *s, SubmitRefusal refusal) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        if (refusal == SUBMIT_STOPPING) {
+                json_build_uint(&b, "retryAfterUSec", RETRY_AFTER_USEC);
+                session_error(s, "ShuttingDown", json_build_take(&b));
+                return;
+        }
+        json_build_string(&b, "scope", refusal == SUBMIT_TENANT_FULL ? "tenant" : "node");
+        json_build_uint(&b, "queued", s->broker->n_queued);
+        json_build_uint(&b, "retryAfterUSec", RETRY_AFTER_USEC);
+        session_error(s, "QueueFull", json_build_take(&b));
+}
+
+/* A descriptor of the client goes into the box as it is. A regular file would be one that the job
+ * could open again by /proc/self/fd, for writing where it has the same uid, and one on a slow file
+ * system would block whoever copies it: only the end of a pipe, or bytes that nobody can change. */
+static const char *stdin_problem(int fd) {
+        const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+        struct stat st;
+        int flags = fcntl(fd, F_GETFL), have;
+
+        if (flags < 0 || fstat(fd, &st) < 0 || (flags & O_PATH))
+                return "no open file";
+        if (S_ISFIFO(st.st_mode))
+                return (flags & O_ACCMODE) == O_RDONLY ? NULL : "not the read end of a pipe";
+        have = S_ISREG(st.st_mode) ? fcntl(fd, F_GET_SEALS) : -1;
+        if (have >= 0 && (have & seals) == seals)
+                return NULL;
+        return "neither a pipe nor a memfd sealed against writing, growing and shrinking";
+}
+
+static int take_stdin(Session *s, const JobSpec *spec, int *ret_fd) {
+        int *fd = &s->call.fds.fds[spec->stdin_fd_index];
+        SpecError e = { .field = "stdinFileDescriptor" };
+        const char *problem;
+
+        if (!spec->has_stdin_fd)
+                return 0;
+        problem = stdin_problem(*fd);
+        if (problem) {
+                (void) snprintf(e.reason, sizeof(e.reason), "%s", problem);
+                answer_spec_error(s, SPEC_INVALID, &e);
+                return -EINVAL;
+        }
+        *ret_fd = TAKE_FD(*fd);
+        return 0;
+}
+
+/* Request -> job. Returns NULL if the call is answered with an error. */
+static Job *accept_job(Session *s, bool is_submit) {
+        const Broker *b = s->broker;
+        const SpecContext context = {
+                .store = b->store,
+                .default_profile = b->config->default_profile,
+                .all_granted = b->embedded,
+                .is_submit = is_submit,
+                .n_fds = s->call.fds.n,
+        };
+        _cleanup_(job_spec_freep) JobSpec *spec = NULL;
+        char path[JSON_PATH_MAX];
+        int stdin_fd = -EBADF, r;
+        JobRequest request;
+        SpecError error;
+        Job *job;
+
+        if (job_request_parse(s->call.parameters, &request, path) < 0) {
+                session_reply(s, varlink_error_invalid_parameter(path));
+                return NULL;
+        }
+        r = job_spec_make(&context, &request, &spec, &error);
+        if (r > 0)
+                answer_spec_error(s, (SpecErrorKind) r, &error);
+        if (r < 0)
+                s->is_dead = true;
+        if (r != 0 || take_stdin(s, spec, &stdin_fd) < 0)
+                return NULL;
+        r = scheduler_submit(s->broker, s->uid, spec, stdin_fd, &job);
+        if (r > 0)
+                answer_refusal(s, (SubmitRefusal) r);
+        if (r < 0)
+                s->is_dead = true;
+        if (r != 0)
+                return NULL;
+        TAKE_PTR(spec);
+        return job;
+}
+
+void api_run(Session *s) {
+        Job *job = accept_job(s, false);
+
+        if (!job)
+                return;
+        session_follow(s, job, s->call.more ? FOLLOW_EVENTS : FOLLOW_RESULT);
+        s->cancels_on_close = !job->spec->detach;
+}
+
+void api_submit(Session *s) {
+        JsonBuild b = JSON_BUILD_INIT;
+        Job *job = accept_job(s, true);
+
+        if (!job) {
+                json_build_done(&b);
+                return;
+        }
+        json_build_string(&b, "job", job->id);
+        if (job->state == JOB_QUEUED)
+                json_build_uint(&b, "position", job->position);
+        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/api.h"
+
+#include <stdio.h>
+
+#include "basic/macro.h"
+#include "broker/job-store.h"
+#include "config.h"
+#include "wire/build.h"
+#include "wire/dispatch.h"
+#include "wire/service.h"
+
+#define HANDLER(f) ((void (*)(void))(f))
+
+static const VarlinkMethod methods[] = {
+        { "Run", 0, HANDLER(api_run) },
+        { "Submit", 0, HANDLER(api_submit) },
+        { "Attach", VARLINK_REQUIRES_MORE, HANDLER(api_attach) },
+        { "Wait", 0, HANDLER(api_wait) },
+        { "Cancel", 0, HANDLER(api_cancel) },
+        { "GetJob", 0, HANDLER(api_get_job) },
+        { "ListJobs", 0, HANDLER(api_list_jobs) },
+        { "ListProfiles", 0, HANDLER(api_list_profiles) },
+        { "GetProfile", 0, HANDLER(api_get_profile) },
+        { "GetNode", 0, HANDLER(api_get_node) },
+        { "WhoAmI", 0, HANDLER(api_who_am_i) },
+        {},
+};
+
+static const VarlinkInterface interfaces[] = {
+        { PYSB_SANDBOX_INTERFACE, varlink_text_io_pysb_sandbox, methods },
+};
+
+static const VarlinkService service = {
+        .vendor = "pysb",
+        .product = "pysbd",
+        .version = PYSB_VERSION,
+        .url = "",
+        .interfaces = interfaces,
+        .n_interfaces = ELEMENTSOF(interfaces),
+};
+
+void api_handle(Session *s) {
+        const VarlinkMethod *method = NULL;
+        json_t *reply = NULL;
+        int r;
+
+        r = varlink_service_resolve(&service, &s->call, &method, &reply);
+        if (r == VARLINK_METHOD)
+                ((void (*)(Session *)) method->handler)(s);
+        else if (r == VARLINK_ANSWERED)
+                session_reply(s, reply);
+        else
+                s->is_dead = true;
+}
+
+bool api_parse(Session *s, const JsonField *fields, void *target) {
+        char path[JSON_PATH_MAX];
+
+        if (json_dispatch(s->call.parameters, fields, target, path) >= 0)
+                return true;
+        session_reply(s, varlink_error_invalid_parameter(path));
+        return false;
+}
+
+Job *api_find_job(Session *s, const char *id) {
+        Job *job = job_store_find(s->broker, s->uid, id);
+        JsonBuild b = JSON_BUILD_INIT;
+
+        if (job) {
+                json_build_done(&b);
+                return job;
+        }
+        json_build_string(&b, "job", id);
+        session_error(s, "JobNotFound", json_build_take(&b));
+        return NULL;
+}
+
+const char *api_tenant(uid_t uid, char buf[static TENANT_MAX]) {
+        (void) snprintf(buf, TENANT_MAX, "uid:%u", uid);
+        return buf;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/broker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/utsname.h>
+
+#include "basic/clock.h"
+#include "basic/log.h"
+#include "basic/macro.h"
+#include "broker/job-store.h"
+#include "broker/scheduler.h"
+#include "broker/server.h"
+#include "config.h"
+#include "proto/layers.h"
+
+static Instant clock_now(void) {
+        return (Instant){
+                .monotonic_usec = clock_monotonic_usec(),
+                .realtime_usec = clock_realtime_usec(),
+        };
+}
+
+bool broker_is_degraded(const Broker *b) {
+        for (Layer l = 0; l < _LAYER_MAX; l++)
+                if (!(b->layers & LAYER_BIT(l)))
+                        return true;
+        return false;
+}
+
+static void broker_exit(Broker *b, int code) {
+        (void) sd_event_exit(b->event, code);
+}
+
+/* Every box dies with the builder, and nothing can be started any more: say so, then go. */
+static void broker_on_builder_closed(void *userdata) {
+        Broker *b = userdata;
+
+        if (!b->is_stopping)
+                log_error("the builder is gone");
+        scheduler_lose_all(b);
+        server_flush(b->server);
+        broker_exit(b, b->is_stopping ? 0 : 1);
+}
+
+static int broker_on_sweep(sd_event_source *source, uint64_t usec, void *userdata) {
+        broker_sweep(userdata);
+        return 0;
+}
+
+void broker_wake_at(Broker *b, uint64_t usec) {
+        if (usec >= b->sweep_usec)
+                return;
+        b->sweep_usec = usec;
+        (void) sd_event_source_set_time(b->sweeper, usec);
+        (void) sd_event_source_set_enabled(b->sweeper, SD_EVENT_ONESHOT);
+}
+
+static bool broker_is_idle(const Broker *b) {
+        return list_is_empty(&b->jobs) && server_is_idle(b->server);
+}
+
+/* Gone are all jobs, and all that clients still have to read of them. */
+static void broker_check_stopped(Broker *b) {
+        uint64_t now = b->clock().monotonic_usec;
+
+        if (b->n_running == 0 && server_is_flushed(b->server))
+                broker_exit(b, 0);
+        else if (now >= b->stop_deadline_usec)
+                broker_exit(b, 0);
+        else
+                broker_wake_at(b, MIN(now + 100 * USEC_PER_MSEC, b->stop_deadline_usec));
+}
+
+void broker_check_idle(Broker *b) {
+        if (b->is_stopping) {
+                broker_wake_at(b, b->clock().monotonic_usec);
+                return;
+        }
+        if (b->embedded && server_is_deserted(b->server)) {
+                broker_stop(b);
+                return;
+        }
+        if (!broker_is_idle(b)) {
+                b->idle_since_usec = 0;
+                return;
+        }
+        if (b->idle_since_usec == 0)
+                b->idle_since_usec = b->clock().monotonic_usec;
+        if (b->idle_exit_usec > 0)
+                broker_wake_at(b, b->idle_since_usec + b->idle_exit_usec);
+}
+
+void broker_sweep(Broker *b) {
+        uint64_t now = b->clock().monotonic_usec;
+
+        b->sweep_usec = UINT64_MAX;
+        server_sweep(b->server, now);
+        scheduler_sweep(b, now);
+        job_store_sweep(b, now);
+        if (b->is_stopping) {
+                broker_check_stopped(b);
+                return;
+        }
+        broker_check_idle(b);
+        if (b->idle_exit_usec > 0 && b->idle_since_usec > 0 &&
+            now >= b->idle_since_usec + b->idle_exit_usec)
+                broker_exit(b, 0);
+}
+
+void broker_stop(Broker *b) {
+        if (b->is_stopping)
+                return;
+        b->is_stopping = true;
+        b->stop_deadline_usec = b->clock().monotonic_usec + STOP_USEC_MAX;
+        server_stop_listening(b->server);
+        LIST_FOREACH(l, &b->jobs)
+                scheduler_cancel(b, container_of(l, Job, jobs), "the daemon stops");
+        broker_wake_at(b, b->clock().monotonic_usec);
+}
+
+static void broker_describe_host(Broker *b) {
+        struct utsname u;
+
+        (void) snprintf(b->python_version, sizeof(b->python_version), "%s", PYTHON_VERSION);
+        if (uname(&u) == 0)
+                (void) snprintf(b->kernel, sizeof(b->kernel), "%s", u.release);
+}
+
+static int broker_setup(Broker *b, const BrokerOptions *o) {
+        const BuilderLinkHandler handler = {
+                .report = scheduler_report,
+                .closed = broker_on_builder_closed,
+                .userdata = b,
+        };
+        int r;
+
+        b->links = (RunnerLinkOwner){
+                .event = b->event,
+                .null_fd = o->null_fd,
+                .clock = b->clock,
+                .output_exceeded = scheduler_output_exceeded,
+                .userdata = b,
+        };
+        r = sd_event_add_time(b->event, &b->sweeper, CLOCK_MONOTONIC, 0, 10 * USEC_PER_MSEC,
+                              broker_on_sweep, b);
+        if (r < 0)
+                return r;
+        r = sd_event_source_set_enabled(b->sweeper, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+        r = server_new(b, o->listen_fds, o->n_listen_fds, &b->server);
+        if (r < 0)
+                return r;
+        r = builder_link_new(b->event, o->builder_fd, &handler, &b->builder);
+        if (r < 0)
+                return r;
+        broker_check_idle(b);
+        return 0;
+}
+
+int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
+        _cleanup_(broker_freep) Broker *b = calloc(1, sizeof(*b));
+        int r;
+
+        if (!b)
+                return -ENOMEM;
+        list_init(&b->jobs);
+        list_init(&b->queue);
+        b->event = sd_event_ref(event);
+        b->embedded = o->embedded;
+        b->idle_exit_usec = o->idle_exit_usec;
+        b->clock = o->clock ?: clock_now;
+        b->config = o->config;
+        b->sweep_usec = UINT64_MAX;
+        broker_describe_host(b);
+        r = broker_setup(b, o);
+        if (r < 0) {
+                b->config = NULL;
+                return r;
+        }
+        b->store = o->store;
+        *ret_broker = TAKE_PTR(b);
+        return 0;
+}
+
+Broker *broker_free(Broker *b) {
+        if (!b)
+                return NULL;
+        server_free(b->server);
+        LIST_FOREACH(l, &b->jobs) {
+                Job *job = container_of(l, Job, jobs);
+
+                job->link = runner_link_free(job->link);
+                job_free(job);
+        }
+        builder_link_free(b->builder);
+        sd_event_source_unref(b->sweeper);
+        profile_store_free(b->store);
+        daemon_config_free(b->config);
+        sd_event_unref(b->event);
+        free(b);
+        return NULL;
+}

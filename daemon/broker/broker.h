@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The broker as one object: what main() makes from its descriptors, and what a test makes in its own
+ * process with socket pairs. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "basic/list.h"
+#include "broker/builder-link.h"
+#include "broker/job.h"
+#include "broker/runner-link.h"
+#include "profile/config.h"
+#include "profile/profile.h"
+
+/* Results that nobody fetched: beyond these the oldest one is forgotten before its time. */
+#define RETAINED_JOBS_MAX 1024
+#define RETAINED_JOBS_PER_UID_MAX 256
+#define RETAINED_BYTES_MAX (256U << 20)
+#define RETAINED_BYTES_PER_UID_MAX (64U << 20)
+
+/* Programs and input of jobs that wait for a place. */
+#define QUEUED_BYTES_MAX (256U << 20)
+#define QUEUED_BYTES_PER_UID_MAX (64U << 20)
+
+/* After SIGTERM: how long the last results may take to reach their clients. */
+#define STOP_USEC_MAX (UINT64_C(10) * 1000000)
+
+struct Server;
+
+typedef struct BrokerOptions {
+        int builder_fd;
+        int null_fd; /* read-only /dev/null; stays the caller's */
+        ProfileStore *store;
+        DaemonConfig *config;
+        const int *listen_fds; /* listening or connected */
+        size_t n_listen_fds;
+        bool embedded;
+        uint64_t idle_exit_usec; /* 0 is never */
+        Instant (*clock)(void);  /* NULL is the real one */
+} BrokerOptions;
+
+typedef struct Broker {
+        sd_event *event;
+        ProfileStore *store;
+        DaemonConfig *config;
+        bool embedded;
+        uint64_t idle_exit_usec;
+        Instant (*clock)(void);
+
+        struct Server *server;
+        BuilderLink *builder;
+        RunnerLinkOwner links;
+
+        List jobs;  /* all, oldest first */
+        List queue; /* Job.queue: waiting for a place, next first */
+        size_t n_queued, n_running;
+        uint64_t last_number, last_box;
+
+        /* From the builder's NODE report; without it nothing starts. */
+        uint32_t slots;
+        uint64_t layers;
+        char python_version[32];
+        char kernel[80];
+
+        sd_event_source *sweeper;
+        uint64_t sweep_usec; /* when it is armed for; UINT64_MAX is never */
+        uint64_t idle_since_usec;
+        bool is_stopping;
+        uint64_t stop_deadline_usec;
+} Broker;
+
+/* Takes the descriptors, the store and the configuration on success. */
+int broker_new(sd_event *event, const BrokerOptions *options, Broker **ret_broker);
+Broker *broker_free(Broker *broker);
+DEFINE_CLEANUP(Broker *, broker_free);
+
+/* Ends what waits and what runs; the loop exits with 0 once all results are delivered. */
+void broker_stop(Broker *broker);
+
+/* Looks at every deadline. The loop calls it; a test may, with its own clock. */
+void broker_sweep(Broker *broker);
+
+/* Makes sure that the sweep comes no later than this (monotonic). */
+void broker_wake_at(Broker *broker, uint64_t usec);
+
+/* To be called when a connection or a job is gone. */
+void broker_check_idle(Broker *broker);
+
+/* Whether limits are weaker here than a service gives. */
+bool broker_is_degraded(const Broker *broker);

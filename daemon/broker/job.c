@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/job.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macro.h"
+#include "basic/utf8.h"
+
+static int job_log(Job *job, const JobEvent *event) {
+        int r = event_log_add(&job->log, event);
+
+        LIST_FOREACH(w, &job->watchers) {
+                JobWatcher *watcher = container_of(w, JobWatcher, link);
+
+                watcher->notify(watcher);
+        }
+        return r;
+}
+
+int job_new(JobSpec *spec,
+            uid_t uid,
+            uint64_t number,
+            const uint8_t random[static 16],
+            Instant now,
+            Job **ret_job) {
+        _cleanup_(job_freep) Job *job = calloc(1, sizeof(*job));
+        int r;
+
+        if (!job)
+                return -ENOMEM;
+        list_init(&job->jobs);
+        list_init(&job->queue);
+        list_init(&job->watchers);
+        for (size_t i = 0; i < 16; i++)
+                (void) snprintf(job->id + 2 * i, 3, "%02x", random[i]);
+        job->number = number;
+        job->uid = uid;
+        job->state = JOB_QUEUED;
+        job->stdin_fd = -EBADF;
+        job->accepted = now;
+        job->position = UINT64_MAX;
+        job->queue_deadline_usec = UINT64_MAX;
+        if (spec->has_queue_timeout)
+                job->queue_deadline_usec = now.monotonic_usec + spec->queue_timeout_usec;
+        output_init(&job->output, spec->limits.value[LIMIT_OUTPUT]);
+        r = job_log(job,
+                    &(JobEvent){ .kind = EVENT_ACCEPTED, .timestamp_usec = now.realtime_usec });
+        if (r < 0)
+                return r;
+        job->spec = spec;
+        *ret_job = TAKE_PTR(job);
+        return 0;
+}
+
+Job *job_free(Job *job) {
+        if (!job)
+                return NULL;
+        assert(!job->link);
+        assert(list_is_empty(&job->watchers));
+        list_remove(&job->jobs);
+        list_remove(&job->queue);
+        fd_close(job->stdin_fd);
+        event_log_done(&job->log);
+        output_done(&job->output);
+        runner_said_done(&job->said);
+        job_spec_free(job->spec);
+        free(job);
+        return NULL;
+}
+
+void job_watch(Job *job, JobWatcher *watcher) {
+        list_insert_before(&job->watchers, &watcher->link);
+}
+
+void job_unwatch(JobWatcher *watcher) {
+        list_remove(&watcher->link);
+}
+
+int job_set_position(Job *job, uint64_t position, Instant now) {
+        assert(job->state == JOB_QUEUED);
+        if (position == job->position)
+                return 0;
+        job->position = position;
+        return job_log(job, &(JobEvent){
+                                    .kind = EVENT_QUEUED,
+                                    .timestamp_usec = now.realtime_usec,
+                                    .position = position,
+                            });
+}
+
+void job_set_starting(Job *job, Instant now) {
+        assert(job->state == JOB_QUEUED);
+        job->state = JOB_STARTING;
+        job->queue_usec = now.monotonic_usec - job->accepted.monotonic_usec;
+}
+
+int job_set_started(Job *job, uint64_t setup_usec, Instant now) {
+        assert(job->state == JOB_STARTING || job->state == JOB_CANCELLING);
+        if (job->state == JOB_STARTING)
+                job->state = JOB_RUNNING;
+        job->started = now;
+        job->setup_usec = setup_usec;
+        return job_log(job,
+                       &(JobEvent){ .kind = EVENT_STARTED, .timestamp_usec = now.realtime_usec });
+}
+
+void job_set_cancelling(Job *job, const char *reason) {
+        size_t size;
+
+        assert(job->state == JOB_STARTING || job->state == JOB_RUNNING);
+        job->state = JOB_CANCELLING;
+        (void) snprintf(job->cancel_reason, sizeof(job->cancel_reason), "%s", reason);
+        size = strlen(job->cancel_reason);
+        job->cancel_reason[size - utf8_incomplete_tail(job->cancel_reason, size)] = '\0';
+}
+
+/* Makes events of what has not been in one yet. */
+static int job_cut_output(Job *job, OutputStream stream, bool is_final, Instant now) {
+        int r = 0;
+
+        while (r >= 0) {
+                JobEvent e = {
+                        .kind = EVENT_OUTPUT,
+                        .stream = stream,
+                        .timestamp_usec = now.realtime_usec,
+                };
+
+                e.size = output_cut(&job->output, stream, event_log_piece_min(&job->log), is_final,
+                                    &e.offset);
+                if (e.size == 0)
+                        break;
+                r = job_log(job, &e);
+        }
+        return r;
+}
+
+int job_write_output(Job *job, OutputStream stream, const void *data, size_t size, Instant now) {
+        int r;
+
+        assert(!job_is_finished(job));
+        r = output_write(&job->output, stream, data, size);
+        if (r < 0)
+                return r;
+        return job_cut_output(job, stream, false, now);
+}
+
+void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant now) {
+        assert(!job_is_finished(job));
+        for (OutputStream s = 0; s < _STREAM_MAX; s++)
+                (void) job_cut_output(job, s, true, now);
+        if (!job->box)
+                job->queue_usec = now.monotonic_usec - job->accepted.monotonic_usec;
+        job->state = JOB_FINISHED;
+        job->verdict = *verdict;
+        if (facts) {
+                job->has_facts = true;
+                job->facts = *facts;
+        }
+        job->finished = now;
+        job->retained_until_usec = now.monotonic_usec + job->spec->retain_usec;
+        list_remove(&job->queue);
+        /* The program and its input are of no use any more, only the result is. */
+        buf_done(&job->spec->frame);
+        free(job->spec->stdin_bytes);
+        job->spec->stdin_bytes = NULL;
+        job->spec->stdin_size = 0;
+        job->stdin_fd = fd_close(job->stdin_fd);
+        LIST_FOREACH(w, &job->watchers) {
+                JobWatcher *watcher = container_of(w, JobWatcher, link);
+
+                watcher->notify(watcher);
+        }
+}
+
+bool job_is_forgettable(const Job *job, uint64_t now_usec) {
+        return job_is_finished(job) && list_is_empty(&job->watchers) &&
+               now_usec >= job->retained_until_usec;
+}
+
+uint64_t job_bytes(const Job *job) {
+        return sizeof(*job) + job_spec_bytes(job->spec) +
+               job->output.streams[STREAM_STDOUT].kept.allocated +
+               job->output.streams[STREAM_STDERR].kept.allocated +
+               job->log.allocated * sizeof(JobEvent) + job->said.result_size +
+               (job->said.exception ? sizeof(RunnerException) : 0);
+}

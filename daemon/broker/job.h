@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A job and its life: queued -> starting -> running -> finished, with cancelling before the end, and
+ * exactly one verdict. The state machine is pure: time comes in, watchers are told. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "basic/list.h"
+#include "broker/event-log.h"
+#include "broker/frame.h"
+#include "broker/outcome.h"
+#include "broker/output.h"
+#include "broker/spec.h"
+#include "wire/names.h"
+
+#define JOB_ID_SIZE 33 /* 128 random bits in hexadecimal, and a NUL */
+#define JOB_REASON_MAX 256
+
+typedef struct Instant {
+        uint64_t monotonic_usec; /* every deadline */
+        uint64_t realtime_usec;  /* time stamps only */
+} Instant;
+
+typedef struct Job Job;
+struct RunnerLink;
+
+/* Somebody who follows a job. The callback must not change the job; it makes a note. */
+typedef struct JobWatcher {
+        List link;
+        void (*notify)(struct JobWatcher *watcher);
+} JobWatcher;
+
+struct Job {
+        List jobs;     /* of the store, oldest first */
+        List queue;    /* of the waiting ones */
+        List watchers; /* JobWatcher.link */
+
+        char id[JOB_ID_SIZE];
+        uint64_t number; /* 1, 2, 3, … in the order of acceptance */
+        uid_t uid;       /* the tenant */
+        JobSpec *spec;
+        JobState state;
+        uint64_t box;            /* on the builder link, 0 before it was started */
+        struct RunnerLink *link; /* while there is a box */
+        int stdin_fd;            /* passed by the client, until the box has it */
+        uint64_t position;       /* while queued: jobs ahead of it */
+        bool is_killed;          /* the builder was told to */
+        char cancel_reason[JOB_REASON_MAX + 1];
+
+        EventLog log;
+        OutputCapture output;
+        RunnerSaid said;
+
+        Instant accepted, started, finished;
+        uint64_t queue_usec, setup_usec;
+        uint64_t queue_deadline_usec; /* monotonic, UINT64_MAX is never */
+        uint64_t retained_until_usec; /* monotonic, once finished */
+
+        /* Once finished: */
+        Verdict verdict;
+        bool has_facts; /* there was a box */
+        BoxFacts facts;
+        uint64_t layers; /* LAYER_BIT()s in force */
+};
+
+/* Takes the spec on success. random is 16 bytes. Accepted events are already in the log. */
+int job_new(JobSpec *spec,
+            uid_t uid,
+            uint64_t number,
+            const uint8_t random[static 16],
+            Instant now,
+            Job **ret_job);
+Job *job_free(Job *job);
+DEFINE_CLEANUP(Job *, job_free);
+
+void job_watch(Job *job, JobWatcher *watcher);
+void job_unwatch(JobWatcher *watcher);
+
+/* The steps of its life; a position that has not changed is no step. Failures to remember an event are forwarded: -ENOMEM. */
+int job_set_position(Job *job, uint64_t position, Instant now);
+void job_set_starting(Job *job, Instant now);
+int job_set_started(Job *job, uint64_t setup_usec, Instant now);
+void job_set_cancelling(Job *job, const char *reason);
+int job_write_output(Job *job, OutputStream stream, const void *data, size_t size, Instant now);
+
+/* The one end. facts is NULL if there was no box. */
+void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant now);
+
+static inline bool job_is_finished(const Job *job) {
+        return job->state == JOB_FINISHED;
+}
+
+/* Whether it has a place among the running ones. */
+static inline bool job_has_box(const Job *job) {
+        return job->box != 0 && job->state != JOB_FINISHED;
+}
+
+/* Finished, unwatched and past its time. */
+bool job_is_forgettable(const Job *job, uint64_t now_usec);
+
+/* Memory that it holds, roughly: what the budgets add up. */
+uint64_t job_bytes(const Job *job);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* pysbd-broker: the process that talks to people. It holds no privilege, parses what hostile clients
+ * and jobs send, and can ask the builder for boxes of plans that exist. Started by pysbd only; its
+ * descriptors are those of proto/builder-wire.h. */
+
+#include <stdlib.h>
+
+#include "basic/log.h"
+#include "broker/start.h"
+
+int main(int argc, char *argv[]) {
+        int r;
+
+        log_set_program("pysbd-broker");
+        r = broker_run(argc, argv);
+        return r < 0 ? EXIT_FAILURE : r;
+}

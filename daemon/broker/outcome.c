@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/outcome.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "basic/macro.h"
+#include "basic/utf8.h"
+#include "plan/plan.h"
+#include "profile/limits.h"
+#include "proto/syscall-names.h"
+
+const char *outcome_signal_name(int signal, char *buf, size_t size) {
+        const char *abbreviation = sigabbrev_np(signal);
+
+        if (abbreviation)
+                (void) snprintf(buf, size, "SIG%s", abbreviation);
+        else
+                (void) snprintf(buf, size, "signal %d", signal);
+        return buf;
+}
+
+/* Sets the message; text of the job in it may have been cut inside a character. */
+static void _printf_(2, 3) verdict_say(Verdict *v, const char *format, ...) {
+        size_t size;
+        va_list ap;
+
+        va_start(ap, format);
+        (void) vsnprintf(v->message, sizeof(v->message), format, ap);
+        va_end(ap);
+        size = strlen(v->message);
+        v->message[size - utf8_incomplete_tail(v->message, size)] = '\0';
+}
+
+/* "wall clock limit of 5 s reached after 5.01 s, raise limits.wall_time" */
+static void
+verdict_limit(Verdict *v, Outcome outcome, LimitId id, const Limits *limits, const char *figure) {
+        char limit[64];
+
+        v->outcome = outcome;
+        verdict_say(v, "%s of %s reached%s, raise limits.%s", limit_infos[id].label,
+                    limit_format(id, limits->value[id], limit, sizeof(limit)), figure,
+                    limit_infos[id].key);
+}
+
+/* " after 5.01 s": limits are whole figures, measurements are not, and a number in microseconds
+ * reads badly. */
+static const char *figure_time(uint64_t usec, char *buf, size_t size) {
+        if (usec == 0)
+                return "";
+        (void) snprintf(buf, size, " after %" PRIu64 ".%02" PRIu64 " s", usec / USEC_PER_SEC,
+                        usec % USEC_PER_SEC / 10000);
+        return buf;
+}
+
+static const char *figure_memory(uint64_t bytes, char *buf, size_t size) {
+        if (bytes == 0)
+                return "";
+        (void) snprintf(buf, size, " with a peak of %" PRIu64 ".%" PRIu64 " MiB", bytes / MIB,
+                        bytes % MIB * 10 / MIB);
+        return buf;
+}
+
+static void verdict_memory(Verdict *v, const OutcomeInput *in) {
+        char figure[64];
+
+        verdict_limit(v, OUTCOME_MEMORY_LIMIT, LIMIT_MEMORY, in->limits,
+                      figure_memory(in->facts->memory_peak_bytes, figure, sizeof(figure)));
+}
+
+static uint64_t facts_cpu_usec(const BoxFacts *f) {
+        return f->cpu_user_usec + f->cpu_system_usec;
+}
+
+static void verdict_cpu(Verdict *v, const OutcomeInput *in) {
+        char figure[64];
+
+        verdict_limit(v, OUTCOME_CPU_TIME_LIMIT, LIMIT_CPU_TIME, in->limits,
+                      figure_time(facts_cpu_usec(in->facts), figure, sizeof(figure)));
+}
+
+static void verdict_setup(Verdict *v, const BoxFacts *f) {
+        const char *name = strerrorname_np(f->setup_error);
+
+        v->outcome = OUTCOME_INTERNAL_ERROR;
+        verdict_say(v, "the sandbox could not be made: step %u %s: %s", f->setup_step,
+                    f->setup_op < _OP_MAX ? plan_op_to_string((PlanOp) f->setup_op) : "?",
+                    name ? name : "unknown error");
+}
+
+/* Whether the daemon ended the box, and then why. */
+static bool verdict_end_reason(Verdict *v, const OutcomeInput *in) {
+        uint32_t reason = in->facts->end_reason;
+        char figure[64];
+
+        if (reason == END_BY_ITSELF && in->output_exceeded)
+                reason = END_OUTPUT; /* it was gone before the kill arrived */
+        switch (reason) {
+        case END_WALL_TIME:
+                verdict_limit(v, OUTCOME_WALL_TIME_LIMIT, LIMIT_WALL_TIME, in->limits,
+                              figure_time(in->facts->wall_usec, figure, sizeof(figure)));
+                return true;
+        case END_CPU_TIME:
+                verdict_cpu(v, in);
+                return true;
+        case END_OUTPUT:
+                verdict_limit(v, OUTCOME_OUTPUT_LIMIT, LIMIT_OUTPUT, in->limits, "");
+                return true;
+        case END_CANCEL:
+                outcome_without_box(OUTCOME_CANCELLED, "cancelled while it ran", v);
+                return true;
+        case END_SHUTDOWN:
+                outcome_without_box(OUTCOME_CANCELLED, "cancelled: the daemon stops", v);
+                return true;
+        default:
+                return false;
+        }
+}
+
+static void verdict_signal(Verdict *v, const OutcomeInput *in, int sig) {
+        bool cpu_used_up = facts_cpu_usec(in->facts) >= in->limits->value[LIMIT_CPU_TIME];
+        char name[32];
+
+        v->signal = sig;
+        /* RLIMIT_CPU is the limit where there is no cgroup: SIGXCPU, then SIGKILL. */
+        if (sig == SIGXCPU || (sig == SIGKILL && cpu_used_up)) {
+                verdict_cpu(v, in);
+                return;
+        }
+        v->outcome = OUTCOME_SIGNALED;
+        verdict_say(v, "ended by signal %d, %s%s", sig,
+                    outcome_signal_name(sig, name, sizeof(name)),
+                    sig == SIGSYS ? ": a system call of a foreign ABI" : "");
+}
+
+static bool facts_fork_was_denied(const BoxFacts *f) {
+        for (uint32_t i = 0; i < MIN(f->n_denied, (uint32_t) DENIED_CALLS_MAX); i++) {
+                const char *name = syscall_name(f->denied[i].number);
+
+                if (name && (strcmp(name, "clone") == 0 || strcmp(name, "fork") == 0 ||
+                             strcmp(name, "vfork") == 0))
+                        return true;
+        }
+        return false;
+}
+
+/* Which limit stopped a fork or a thread, if that is what the exception is about. Without a pids
+ * controller RLIMIT_NPROC counts nothing, so the kind of the exception has to do as a hint. */
+static const LimitInfo *exception_task_limit(const OutcomeInput *in, uint64_t *ret_value) {
+        const RunnerException *e = in->exception;
+        LimitId id = LIMIT_PROCESSES;
+
+        if (strcmp(e->type, "RuntimeError") == 0 && strstr(e->message, "new thread"))
+                id = LIMIT_THREADS;
+        else if (strcmp(e->type, "BlockingIOError") != 0 && in->facts->pids_denied == 0 &&
+                 !facts_fork_was_denied(in->facts))
+                return NULL;
+        *ret_value = in->limits->value[id];
+        return &limit_infos[id];
+}
+
+static void verdict_exception(Verdict *v, const OutcomeInput *in) {
+        const RunnerException *e = in->exception;
+        const LimitInfo *task_limit;
+        uint64_t value = 0;
+
+        if (e->is_memory_error) {
+                verdict_memory(v, in);
+                return;
+        }
+        v->outcome = OUTCOME_EXCEPTION;
+        task_limit = exception_task_limit(in, &value);
+        if (task_limit)
+                verdict_say(v, "%s of %" PRIu64 " reached, raise limits.%s: %s: %.200s",
+                            task_limit->label, value, task_limit->key, e->type, e->message);
+        else
+                verdict_say(v, "uncaught exception: %s%s%.200s", e->type, e->message[0] ? ": " : "",
+                            e->message);
+}
+
+static void verdict_exit(Verdict *v, const OutcomeInput *in, int code) {
+        v->exit_code = code;
+        /* The runner exits with 1 after the frame; any other code means that the job wrote the
+         * frame or left on its own, and then only the code counts. */
+        if (code == 1 && in->exception) {
+                verdict_exception(v, in);
+                return;
+        }
+        if (code == 0) {
+                v->outcome = OUTCOME_SUCCESS;
+                return;
+        }
+        v->outcome = OUTCOME_EXIT_NONZERO;
+        verdict_say(v, "exited with code %d", code);
+}
+
+void outcome_decide(const OutcomeInput *in, Verdict *ret_verdict) {
+        const BoxFacts *f = in->facts;
+        Verdict v = { .outcome = OUTCOME_INTERNAL_ERROR, .exit_code = -1 };
+
+        if (f->setup_error != 0)
+                verdict_setup(&v, f);
+        else if (f->oom_kills > 0)
+                verdict_memory(&v, in);
+        else if (verdict_end_reason(&v, in))
+                ;
+        else if (!f->has_record)
+                verdict_say(&v, "the sandbox ended without a report (status 0x%x)",
+                            (unsigned) f->init_status);
+        else if (WIFSIGNALED(f->job_status))
+                verdict_signal(&v, in, WTERMSIG(f->job_status));
+        else if (WIFEXITED(f->job_status))
+                verdict_exit(&v, in, WEXITSTATUS(f->job_status));
+        else
+                verdict_say(&v, "the job ended with the unknown status 0x%x",
+                            (unsigned) f->job_status);
+        *ret_verdict = v;
+}
+
+void outcome_without_box(Outcome outcome, const char *message, Verdict *ret_verdict) {
+        *ret_verdict = (Verdict){ .outcome = outcome, .exit_code = -1 };
+        verdict_say(ret_verdict, "%s", message);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/reply.h"
+
+#include <stdio.h>
+
+#include "basic/macro.h"
+#include "basic/utf8.h"
+#include "broker/api.h"
+#include "profile/limits.h"
+#include "proto/layers.h"
+#include "proto/syscall-names.h"
+#include "wire/build.h"
+
+#define ENGINE "namespace"
+
+static const char *const stream_names[_STREAM_MAX] = {
+        [STREAM_STDOUT] = "stdout",
+        [STREAM_STDERR] = "stderr",
+};
+
+json_t *reply_limits(const Limits *limits) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        for (LimitId id = 0; id < _LIMIT_MAX; id++)
+                json_build_uint(&b, limit_infos[id].field, limits->value[id]);
+        return json_build_take(&b);
+}
+
+/* Figures of the cgroup, or of wait(2) where there is none; what is not known is left out. */
+static void build_facts(JsonBuild *b, const BoxFacts *f) {
+        json_build_uint(b, "wallTimeUSec", f->wall_usec);
+        json_build_uint(b, "cpuUserUSec", f->cpu_user_usec);
+        json_build_uint(b, "cpuSystemUSec", f->cpu_system_usec);
+        if (f->has_cgroup)
+                json_build_uint(b, "cpuThrottledUSec", f->cpu_throttled_usec);
+        if (f->memory_peak_bytes > 0)
+                json_build_uint(b, "memoryPeakBytes", f->memory_peak_bytes);
+        if (f->pids_peak > 0)
+                json_build_uint(b, "processesPeak", f->pids_peak);
+}
+
+json_t *reply_usage(const Job *job) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_uint(&b, "queueTimeUSec", job->queue_usec);
+        if (job->started.monotonic_usec > 0)
+                json_build_uint(&b, "setupTimeUSec", job->setup_usec);
+        if (job->has_facts)
+                build_facts(&b, &job->facts);
+        if (job->box != 0) {
+                json_build_uint(&b, "stdoutBytes", job->output.streams[STREAM_STDOUT].total_bytes);
+                json_build_uint(&b, "stderrBytes", job->output.streams[STREAM_STDERR].total_bytes);
+        }
+        return json_build_take(&b);
+}
+
+static json_t *output_object(const Job *job, const JobEvent *e) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_string(&b, "stream", stream_names[e->stream]);
+        json_build_uint(&b, "offset", e->offset);
+        json_build_bytes(&b, buf_data(&job->output.streams[e->stream].kept) + e->offset, e->size);
+        return json_build_take(&b);
+}
+
+json_t *reply_event(const Job *job, const JobEvent *e, uint64_t sequence) {
+        JsonBuild b = JSON_BUILD_INIT, outer = JSON_BUILD_INIT;
+
+        json_build_string(&b, "kind", event_kind_names[e->kind]);
+        json_build_uint(&b, "sequence", sequence);
+        json_build_uint(&b, "timestampUSec", e->timestamp_usec);
+        switch (e->kind) {
+        case EVENT_ACCEPTED:
+                json_build_string(&b, "job", job->id);
+                json_build_value(&b, "limits", reply_limits(&job->spec->limits));
+                break;
+        case EVENT_QUEUED:
+                json_build_uint(&b, "position", e->position);
+                break;
+        case EVENT_STARTED: {
+                JsonBuild usage = JSON_BUILD_INIT;
+
+                json_build_uint(&usage, "queueTimeUSec", job->queue_usec);
+                json_build_uint(&usage, "setupTimeUSec", job->setup_usec);
+                json_build_value(&b, "usage", json_build_take(&usage));
+                break;
+        }
+        case EVENT_OUTPUT:
+                json_build_value(&b, "output", output_object(job, e));
+                break;
+        case _EVENT_KIND_MAX:
+                break;
+        }
+        json_build_value(&outer, "event", json_build_take(&b));
+        return json_build_take(&outer);
+}
+
+static json_t *captured_object(const CapturedStream *s) {
+        size_t size = MIN(buf_size(&s->kept), (size_t) REPLY_INLINE_BYTES_MAX);
+        JsonBuild b = JSON_BUILD_INIT;
+
+        /* The limit is exact, this bound is not: it may spare a character. */
+        if (size < buf_size(&s->kept))
+                size -= utf8_incomplete_tail(buf_data(&s->kept), size);
+        json_build_bytes(&b, buf_data(&s->kept), size);
+        json_build_uint(&b, "totalBytes", s->total_bytes);
+        json_build_bool(&b, "truncated", s->total_bytes > size);
+        return json_build_take(&b);
+}
+
+static json_t *exception_object(const RunnerException *e) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_string(&b, "type", e->type);
+        json_build_string(&b, "message", e->message);
+        json_build_string(&b, "traceback", e->traceback);
+        if (e->line > 0)
+                json_build_uint(&b, "line", e->line);
+        return json_build_take(&b);
+}
+
+static json_t *violations_array(const BoxFacts *f) {
+        json_t *array = json_array();
+
+        for (uint32_t i = 0; i < MIN(f->n_denied, (uint32_t) DENIED_CALLS_MAX); i++) {
+                const char *name = syscall_name(f->denied[i].number);
+                JsonBuild b = JSON_BUILD_INIT;
+                char number[16];
+
+                (void) snprintf(number, sizeof(number), "%u", f->denied[i].number);
+                json_build_string(&b, "layer", "seccomp");
+                json_build_string(&b, "subject", name ?: number);
+                json_build_uint(&b, "count", f->denied[i].count);
+                if (json_array_append_new(array, json_build_take(&b)) < 0) {
+                        json_decref(array);
+                        return NULL;
+                }
+        }
+        return array;
+}
+
+static void build_isolation(JsonBuild *b, uint64_t layers) {
+        const char *names[_LAYER_MAX + 1] = {};
+        bool is_degraded = false;
+        size_t n = 0;
+
+        for (Layer l = 0; l < _LAYER_MAX; l++)
+                if (layers & LAYER_BIT(l))
+                        names[n++] = layer_to_string(l);
+                else
+                        is_degraded = true;
+        json_build_string(b, "engine", ENGINE);
+        json_build_strings(b, "isolation", names, n);
+        json_build_bool(b, "degraded", is_degraded);
+}
+
+static void build_verdict(JsonBuild *b, const Verdict *v) {
+        char name[32];
+
+        json_build_string(b, "outcome", outcome_names[v->outcome]);
+        if (v->exit_code >= 0)
+                json_build_int(b, "exitCode", v->exit_code);
+        if (v->signal > 0) {
+                json_build_int(b, "signal", v->signal);
+                json_build_string(b, "signalName",
+                                  outcome_signal_name(v->signal, name, sizeof(name)));
+        }
+        if (v->message[0] != '\0')
+                json_build_string(b, "message", v->message);
+}
+
+json_t *reply_result_object(const Job *job, bool with_output) {
+        JsonBuild b = JSON_BUILD_INIT;
+        bool has_exception = job->said.exception && (job->verdict.outcome == OUTCOME_EXCEPTION ||
+                                                     job->verdict.outcome == OUTCOME_MEMORY_LIMIT);
+
+        json_build_string(&b, "job", job->id);
+        build_verdict(&b, &job->verdict);
+        if (has_exception)
+                json_build_value(&b, "exception", exception_object(job->said.exception));
+        /* The value of a program that did not succeed is no value. */
+        if (job->said.result && job->verdict.outcome == OUTCOME_SUCCESS)
+                json_build_string_n(&b, "resultJson", job->said.result, job->said.result_size);
+        if (with_output && job->box != 0) {
+                json_build_value(&b, "stdout",
+                                 captured_object(&job->output.streams[STREAM_STDOUT]));
+                json_build_value(&b, "stderr",
+                                 captured_object(&job->output.streams[STREAM_STDERR]));
+        }
+        if (job->has_facts && job->facts.n_denied > 0)
+                json_build_value(&b, "violations", violations_array(&job->facts));
+        json_build_value(&b, "usage", reply_usage(job));
+        build_isolation(&b, job->layers);
+        return json_build_take(&b);
+}
+
+json_t *reply_result(const Job *job, bool with_output) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_value(&b, "result", reply_result_object(job, with_output));
+        return json_build_take(&b);
+}
+
+json_t *reply_job_info(const Job *job) {
+        JsonBuild b = JSON_BUILD_INIT;
+        char tenant[TENANT_MAX];
+
+        json_build_string(&b, "job", job->id);
+        json_build_string(&b, "state", job_state_names[job->state]);
+        json_build_string(&b, "tenant", api_tenant(job->uid, tenant));
+        json_build_string(&b, "profile", job->spec->profile->name);
+        json_build_optional(&b, "labels", json_incref(job->spec->labels));
+        json_build_uint(&b, "acceptedAtUSec", job->accepted.realtime_usec);
+        if (job->started.realtime_usec > 0)
+                json_build_uint(&b, "startedAtUSec", job->started.realtime_usec);
+        if (job->state == JOB_QUEUED)
+                json_build_uint(&b, "position", job->position);
+        if (job_is_finished(job)) {
+                json_build_uint(&b, "finishedAtUSec", job->finished.realtime_usec);
+                json_build_string(&b, "outcome", outcome_names[job->verdict.outcome]);
+                json_build_value(&b, "usage", reply_usage(job));
+                json_build_uint(&b, "retainedUntilUSec",
+                                job->finished.realtime_usec + job->spec->retain_usec);
+        }
+        return json_build_take(&b);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The interface's types as JSON. Each function returns a new object, or NULL for lack of memory. */
+
+#include <jansson.h>
+
+#include "broker/job.h"
+
+/* Of each stream in a Result; more output is there by streaming. */
+#define REPLY_INLINE_BYTES_MAX (1U << 20)
+
+json_t *reply_limits(const Limits *limits);
+json_t *reply_usage(const Job *job);
+
+/* { "event": … }, { "result": … }: the parameters of Run and Attach. */
+json_t *reply_event(const Job *job, const JobEvent *event, uint64_t sequence);
+json_t *reply_result(const Job *job, bool with_output);
+
+json_t *reply_result_object(const Job *job, bool with_output);
+json_t *reply_job_info(const Job *job);

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/runner-link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "basic/fd.h"
+#include "basic/log.h"
+#include "basic/macro.h"
+#include "broker/feeder.h"
+
+#define READ_SIZE (64U << 10)
+
+typedef struct OutputPipe {
+        RunnerLink *link;
+        OutputStream stream;
+        int fd;
+        sd_event_source *source;
+} OutputPipe;
+
+struct RunnerLink {
+        const RunnerLinkOwner *owner;
+        Job *job;
+        OutputPipe pipes[_STREAM_MAX];
+        Feeder stdin_feeder, frame_feeder;
+        int channel;
+        sd_event_source *channel_source;
+        Buf channel_bytes;
+        uint64_t channel_total;
+        bool told_exceeded;
+};
+
+RunnerLink *runner_link_free(RunnerLink *link) {
+        if (!link)
+                return NULL;
+        FOREACH_ARRAY(p, link->pipes, _STREAM_MAX) {
+                sd_event_source_unref(p->source);
+                fd_close(p->fd);
+        }
+        feeder_stop(&link->stdin_feeder);
+        feeder_stop(&link->frame_feeder);
+        sd_event_source_unref(link->channel_source);
+        fd_close(link->channel);
+        buf_done(&link->channel_bytes);
+        free(link);
+        return NULL;
+}
+
+static void pipe_close(OutputPipe *p) {
+        p->source = sd_event_source_unref(p->source);
+        p->fd = fd_close(p->fd);
+}
+
+/* One read. Returns 1 if there may be more now, 0 if not. */
+static int pipe_read(OutputPipe *p) {
+        RunnerLink *link = p->link;
+        char data[READ_SIZE];
+        ssize_t n;
+
+        n = read(p->fd, data, sizeof(data));
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return 0;
+        if (n <= 0 ||
+            job_write_output(link->job, p->stream, data, (size_t) n, link->owner->clock()) < 0) {
+                pipe_close(p);
+                return 0;
+        }
+        return 1;
+}
+
+static int pipe_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        OutputPipe *p = userdata;
+        RunnerLink *link = p->link;
+
+        (void) pipe_read(p);
+        if (link->job->output.exceeded && !link->told_exceeded) {
+                link->told_exceeded = true;
+                link->owner->output_exceeded(link->owner->userdata, link->job);
+        }
+        return 0;
+}
+
+/* Nothing more is believed from there. The descriptor stays: the JOB frame may still be on its way,
+ * and a job that goes on writing only fills its own socket buffer. */
+static void channel_stop(RunnerLink *link) {
+        link->channel_source = sd_event_source_unref(link->channel_source);
+        (void) shutdown(link->channel, SHUT_RD);
+        link->channel = fd_close(link->channel);
+        buf_done(&link->channel_bytes);
+}
+
+/* One read and the frames in it. Returns 1 if there may be more now, 0 if not. */
+static int channel_read(RunnerLink *link) {
+        uint64_t result_max = link->job->spec->limits.value[LIMIT_RESULT];
+        char data[READ_SIZE];
+        ssize_t n;
+        int r;
+
+        n = recv(link->channel, data, sizeof(data), MSG_DONTWAIT);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return 0;
+        if (n <= 0) {
+                channel_stop(link);
+                return 0;
+        }
+        link->channel_total += (uint64_t) n;
+        r = link->channel_total > CHANNEL_BYTES_MAX ? -EBADMSG : 0;
+        if (r == 0)
+                r = buf_append(&link->channel_bytes, data, (size_t) n);
+        if (r == 0)
+                r = frame_read_all(&link->channel_bytes, result_max, &link->job->said);
+        if (r == 0)
+                return 1;
+        log_fields(LOG_DEBUG, &(LogField){ "PYSB_JOB", link->job->id }, 1,
+                   "job %s: a bad frame, reading no more of them", link->job->id);
+        channel_stop(link);
+        return 0;
+}
+
+static int channel_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        (void) channel_read(userdata);
+        return 0;
+}
+
+static int open_output(RunnerLink *link, OutputStream stream, int *ret_box_fd) {
+        OutputPipe *p = &link->pipes[stream];
+        int fds[2], r;
+
+        r = fd_pipe(fds, 0);
+        if (r < 0)
+                return r;
+        p->fd = fds[0];
+        *ret_box_fd = fds[1];
+        /* Only this end: the job's end is a description of its own and blocks. */
+        r = fd_set_nonblock(p->fd, true);
+        if (r < 0)
+                return r;
+        return sd_event_add_io(link->owner->event, &p->source, p->fd, EPOLLIN, pipe_on_io, p);
+}
+
+static int open_stdin(RunnerLink *link, int *ret_box_fd) {
+        JobSpec *spec = link->job->spec;
+        Buf bytes = BUF_INIT(0);
+        int fds[2], r;
+
+        if (spec->has_stdin_fd) {
+                *ret_box_fd = TAKE_FD(link->job->stdin_fd);
+                return 0;
+        }
+        if (spec->stdin_size == 0) {
+                *ret_box_fd = fcntl(link->owner->null_fd, F_DUPFD_CLOEXEC, 3);
+                return *ret_box_fd < 0 ? -errno : 0;
+        }
+        r = fd_pipe(fds, 0);
+        if (r < 0)
+                return r;
+        *ret_box_fd = fds[0];
+        bytes.data = TAKE_PTR(spec->stdin_bytes);
+        bytes.end = bytes.allocated = spec->stdin_size;
+        spec->stdin_size = 0;
+        return feeder_start(&link->stdin_feeder, link->owner->event, fds[1], bytes);
+}
+
+static int open_channel(RunnerLink *link, int *ret_box_fd) {
+        int fds[2], copy, r;
+        Buf frame;
+
+        r = fd_socketpair(fds, SOCK_STREAM);
+        if (r < 0)
+                return r;
+        link->channel = fds[0];
+        *ret_box_fd = fds[1];
+        r = sd_event_add_io(link->owner->event, &link->channel_source, link->channel, EPOLLIN,
+                            channel_on_io, link);
+        if (r < 0)
+                return r;
+        /* A copy, because the loop takes each descriptor once, and the two directions end apart. */
+        copy = fcntl(link->channel, F_DUPFD_CLOEXEC, 3);
+        if (copy < 0)
+                return -errno;
+        frame = link->job->spec->frame;
+        link->job->spec->frame = BUF_INIT(0);
+        return feeder_start(&link->frame_feeder, link->owner->event, copy, frame);
+}
+
+int runner_link_new(const RunnerLinkOwner *owner,
+                    Job *job,
+                    int ret_fds[static BUILDER_START_FDS],
+                    RunnerLink **ret_link) {
+        _cleanup_(runner_link_freep) RunnerLink *link = calloc(1, sizeof(*link));
+        int fds[BUILDER_START_FDS] = { -EBADF, -EBADF, -EBADF, -EBADF };
+        int r;
+
+        if (!link)
+                return -ENOMEM;
+        link->owner = owner;
+        link->job = job;
+        link->channel = -EBADF;
+        link->stdin_feeder = link->frame_feeder = FEEDER_INIT;
+        link->channel_bytes =
+                BUF_INIT(frame_size_max(job->spec->limits.value[LIMIT_RESULT]) + READ_SIZE);
+        for (OutputStream s = 0; s < _STREAM_MAX; s++)
+                link->pipes[s] = (OutputPipe){ .link = link, .stream = s, .fd = -EBADF };
+        r = open_stdin(link, &fds[0]);
+        if (r >= 0)
+                r = open_output(link, STREAM_STDOUT, &fds[1]);
+        if (r >= 0)
+                r = open_output(link, STREAM_STDERR, &fds[2]);
+        if (r >= 0)
+                r = open_channel(link, &fds[3]);
+        if (r < 0) {
+                FOREACH_ARRAY(fd, fds, BUILDER_START_FDS)
+                        fd_close(*fd);
+                return r;
+        }
+        memcpy(ret_fds, fds, sizeof(fds));
+        *ret_link = TAKE_PTR(link);
+        return 0;
+}
+
+/* All writers are dead, so this is what the pipes and the socket buffer hold, and no more. */
+void runner_link_drain(RunnerLink *link) {
+        FOREACH_ARRAY(p, link->pipes, _STREAM_MAX)
+                while (p->fd >= 0 && pipe_read(p) > 0)
+                        ;
+        while (link->channel >= 0 && channel_read(link) > 0)
+                ;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Everything that connects the broker with a job: stdin, stdout, stderr and the channel. What comes
+ * from there is hostile; it fills bounded buffers, and that is all it can do. */
+
+#include <systemd/sd-event.h>
+
+#include "broker/job.h"
+#include "proto/builder-wire.h"
+
+typedef struct RunnerLink RunnerLink;
+
+typedef struct RunnerLinkOwner {
+        sd_event *event;
+        int null_fd;            /* read-only /dev/null: an absent stdin */
+        Instant (*clock)(void); /* for the time stamps of output */
+        /* The job wrote more than its limit. Called once, from the event loop. */
+        void (*output_exceeded)(void *userdata, Job *job);
+        void *userdata;
+} RunnerLinkOwner;
+
+/* Makes the pipes and the channel, starts to write the JOB frame and stdin, and reads. ret_fds are
+ * the box's ends, in the order of BUILDER_START, owned by the caller. owner must outlive the link. */
+int runner_link_new(const RunnerLinkOwner *owner,
+                    Job *job,
+                    int ret_fds[static BUILDER_START_FDS],
+                    RunnerLink **ret_link);
+RunnerLink *runner_link_free(RunnerLink *link);
+DEFINE_CLEANUP(RunnerLink *, runner_link_free);
+
+/* The box is gone: reads what is left in the pipes and the channel. */
+void runner_link_drain(RunnerLink *link);

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/scheduler.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "basic/log.h"
+#include "basic/macro.h"
+#include "broker/job-store.h"
+#include "broker/journal.h"
+
+static uint64_t scheduler_slots(const Broker *b) {
+        return MIN((uint64_t) b->slots, b->config->max_running_jobs);
+}
+
+static void scheduler_finish(Broker *b, Job *job, const Verdict *verdict, const BoxFacts *facts) {
+        if (!list_is_empty(&job->queue))
+                b->n_queued--;
+        if (job->link)
+                b->n_running--;
+        job->link = runner_link_free(job->link);
+        job->layers = b->layers;
+        job_finish(job, verdict, facts, b->clock());
+        journal_job_finished(job);
+        /* The last one who watches it releases it otherwise. */
+        if (job->spec->retain_usec > 0 || list_is_empty(&job->watchers))
+                broker_wake_at(b, job->retained_until_usec);
+}
+
+static void scheduler_finish_without_box(Broker *b, Job *job, Outcome outcome, const char *why) {
+        Verdict verdict;
+
+        outcome_without_box(outcome, why, &verdict);
+        scheduler_finish(b, job, &verdict, NULL);
+}
+
+static int scheduler_start(Broker *b, Job *job) {
+        BuilderRequest request = {
+                .verb = BUILDER_START,
+                .plan = job->spec->plan,
+                .box = b->last_box + 1,
+                .digest = profile_digest_short(job->spec->profile),
+                .limits = job->spec->limits,
+        };
+        int fds[BUILDER_START_FDS], r;
+
+        r = runner_link_new(&b->links, job, fds, &job->link);
+        if (r < 0)
+                return r;
+        b->n_running++;
+        b->n_queued--;
+        list_remove(&job->queue);
+        job->box = ++b->last_box;
+        job_set_starting(job, b->clock());
+        return builder_link_send(b->builder, &request, fds, BUILDER_START_FDS);
+}
+
+/* Starts as many as there are places, then tells the others how far they came. */
+static void scheduler_run(Broker *b) {
+        uint64_t position = 0;
+
+        while (b->n_running < scheduler_slots(b) && !list_is_empty(&b->queue)) {
+                Job *job = container_of(b->queue.next, Job, queue);
+                char why[128];
+                int r;
+
+                if (b->clock().monotonic_usec > job->queue_deadline_usec) {
+                        scheduler_finish_without_box(b, job, OUTCOME_EXPIRED,
+                                                     "no place became free in time");
+                        continue;
+                }
+                r = scheduler_start(b, job);
+                if (r >= 0)
+                        continue;
+                (void) snprintf(why, sizeof(why), "the sandbox could not be asked for: %s",
+                                strerrorname_np(-r) ?: "unknown error");
+                scheduler_finish_without_box(b, job, OUTCOME_INTERNAL_ERROR, why);
+        }
+        LIST_FOREACH(l, &b->queue)
+                (void) job_set_position(container_of(l, Job, queue), position++, b->clock());
+}
+
+/* Jobs that wait take memory of clients who pay nothing for it: a bound by number and by bytes, for
+ * one uid and for all. */
+static int scheduler_admit(const Broker *b, uid_t uid, const JobSpec *spec) {
+        uint64_t all = job_spec_bytes(spec), own = all;
+
+        if (b->is_stopping)
+                return SUBMIT_STOPPING;
+        if (b->n_queued == 0 && b->n_running < scheduler_slots(b))
+                return 0;
+        if (b->n_queued >= b->config->max_queued_jobs)
+                return SUBMIT_QUEUE_FULL;
+        LIST_FOREACH(l, &b->queue) {
+                const Job *job = container_of(l, Job, queue);
+
+                all += job_spec_bytes(job->spec);
+                if (job->uid == uid)
+                        own += job_spec_bytes(job->spec);
+        }
+        if (own > QUEUED_BYTES_PER_UID_MAX)
+                return SUBMIT_TENANT_FULL;
+        return all > QUEUED_BYTES_MAX ? SUBMIT_QUEUE_FULL : 0;
+}
+
+int scheduler_submit(Broker *b, uid_t uid, JobSpec *spec, int stdin_fd, Job **ret_job) {
+        _cleanup_close_ int fd = stdin_fd;
+        uint8_t random[16];
+        Job *job;
+        int r;
+
+        job_store_trim(b);
+        r = spec->source_too_large ? 0 : scheduler_admit(b, uid, spec);
+        if (r != 0)
+                return r;
+        if (getrandom(random, sizeof(random), 0) != sizeof(random))
+                return -errno;
+        r = job_new(spec, uid, b->last_number + 1, random, b->clock(), &job);
+        if (r < 0)
+                return r;
+        b->last_number++;
+        job->stdin_fd = TAKE_FD(fd);
+        list_insert_before(&b->jobs, &job->jobs);
+        *ret_job = job;
+        if (spec->source_too_large) {
+                char text[64], why[128];
+
+                (void) snprintf(why, sizeof(why),
+                                "the program is larger than the source limit of %s",
+                                limit_format(LIMIT_SOURCE, spec->limits.value[LIMIT_SOURCE], text,
+                                             sizeof(text)));
+                scheduler_finish_without_box(b, job, OUTCOME_REJECTED, why);
+                return 0;
+        }
+        list_insert_before(&b->queue, &job->queue);
+        b->n_queued++;
+        scheduler_run(b);
+        if (job->state == JOB_QUEUED)
+                broker_wake_at(b, job->queue_deadline_usec);
+        return 0;
+}
+
+/* The builder answers with ENDED; it ignores the request if the box has just ended. */
+static void scheduler_kill(Broker *b, Job *job, EndReason reason) {
+        BuilderRequest request = { .verb = BUILDER_KILL, .box = job->box, .reason = reason };
+
+        if (job->is_killed)
+                return;
+        job->is_killed = true;
+        if (builder_link_send(b->builder, &request, NULL, 0) < 0)
+                log_error("cannot ask the builder to end job %s", job->id);
+}
+
+void scheduler_cancel(Broker *b, Job *job, const char *reason) {
+        char why[JOB_REASON_MAX + 64];
+
+        switch (job->state) {
+        case JOB_QUEUED:
+                (void) snprintf(why, sizeof(why), "cancelled before it started: %s", reason);
+                scheduler_finish_without_box(b, job, OUTCOME_CANCELLED, why);
+                scheduler_run(b);
+                break;
+        case JOB_STARTING:
+        case JOB_RUNNING:
+                job_set_cancelling(job, reason);
+                scheduler_kill(b, job, END_CANCEL);
+                break;
+        case JOB_CANCELLING:
+        case JOB_FINISHED:
+        case _JOB_STATE_MAX:
+                break;
+        }
+}
+
+void scheduler_output_exceeded(void *broker, Job *job) {
+        scheduler_kill(broker, job, END_OUTPUT);
+}
+
+static void scheduler_node(Broker *b, const BuilderReport *report) {
+        uint64_t v = report->python_version;
+
+        b->slots = report->slots;
+        b->layers = report->layers;
+        /* PY_VERSION_HEX: 0x030b02f0 is 3.11.2. */
+        if (v != 0)
+                (void) snprintf(b->python_version, sizeof(b->python_version), "%u.%u.%u",
+                                (unsigned) (v >> 24 & 0xff), (unsigned) (v >> 16 & 0xff),
+                                (unsigned) (v >> 8 & 0xff));
+        scheduler_run(b);
+}
+
+static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
+        OutcomeInput input = { .facts = facts, .limits = &job->spec->limits };
+        Verdict verdict;
+
+        runner_link_drain(job->link);
+        input.output_exceeded = job->output.exceeded;
+        input.exception = job->said.exception;
+        outcome_decide(&input, &verdict);
+        if (verdict.outcome == OUTCOME_CANCELLED && job->cancel_reason[0] != '\0')
+                (void) snprintf(verdict.message, sizeof(verdict.message), "cancelled: %s",
+                                job->cancel_reason);
+        scheduler_finish(b, job, &verdict, facts);
+        scheduler_run(b);
+        broker_check_idle(b);
+}
+
+void scheduler_report(void *broker, const BuilderReport *report) {
+        Broker *b = broker;
+        Job *job;
+
+        if (report->kind == BUILDER_NODE) {
+                scheduler_node(b, report);
+                return;
+        }
+        job = job_store_find_box(b, report->box);
+        if (!job) {
+                log_warning("the builder reports an unknown box");
+                return;
+        }
+        if (report->kind == BUILDER_STARTED && job->state != JOB_RUNNING)
+                (void) job_set_started(job, report->setup_usec, b->clock());
+        else if (report->kind == BUILDER_ENDED)
+                scheduler_ended(b, job, &report->facts);
+}
+
+void scheduler_lose_all(Broker *b) {
+        LIST_FOREACH(l, &b->jobs) {
+                Job *job = container_of(l, Job, jobs);
+
+                if (!job_is_finished(job))
+                        scheduler_finish_without_box(b, job, OUTCOME_LOST,
+                                                     "the part that makes sandboxes went away");
+        }
+}
+
+void scheduler_sweep(Broker *b, uint64_t now_usec) {
+        bool expired = false;
+
+        LIST_FOREACH(l, &b->queue) {
+                Job *job = container_of(l, Job, queue);
+
+                if (now_usec < job->queue_deadline_usec) {
+                        broker_wake_at(b, job->queue_deadline_usec);
+                        continue;
+                }
+                expired = true;
+                scheduler_finish_without_box(b, job, OUTCOME_EXPIRED,
+                                             "no place became free in time");
+        }
+        if (expired)
+                scheduler_run(b);
+}

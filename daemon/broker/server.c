@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "basic/log.h"
+#include "basic/macro.h"
+#include "broker/session.h"
+
+static Peer *peer_get(Server *s, uid_t uid) {
+        Peer *peer;
+
+        LIST_FOREACH(l, &s->peers) {
+                peer = container_of(l, Peer, link);
+                if (peer->uid == uid)
+                        return peer;
+        }
+        peer = calloc(1, sizeof(*peer));
+        if (!peer)
+                return NULL;
+        peer->uid = uid;
+        list_init(&peer->link);
+        list_insert_before(&s->peers, &peer->link);
+        return peer;
+}
+
+static void peer_release(Peer *peer) {
+        if (peer->n_sessions > 0)
+                return;
+        list_remove(&peer->link);
+        free(peer);
+}
+
+/* Identity is fixed here, once: the kernel's word at connect time, never a pid, never a message. */
+static int server_add(Server *s, int client) {
+        _cleanup_close_ int fd = client;
+        const DaemonConfig *config = s->broker->config;
+        struct ucred cred;
+        socklen_t size = sizeof(cred);
+        Peer *peer;
+        int r;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+                return -errno;
+        if (s->n_sessions >= config->max_connections)
+                return -EBUSY;
+        peer = peer_get(s, cred.uid);
+        if (!peer)
+                return -ENOMEM;
+        if (peer->n_sessions >= config->max_connections_per_user) {
+                peer_release(peer);
+                return -EBUSY;
+        }
+        r = session_new(s, peer, TAKE_FD(fd), cred.uid, cred.gid);
+        if (r < 0)
+                peer_release(peer);
+        return r;
+}
+
+static void server_pause(Server *s, bool pause) {
+        s->is_paused = pause;
+        FOREACH_ARRAY(l, s->listeners, s->n_listeners)
+                if (l->source)
+                        (void) sd_event_source_set_enabled(l->source,
+                                                           pause ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
+static int server_on_connect(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Listener *l = userdata;
+        Server *s = l->server;
+        int client;
+
+        client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (client < 0) {
+                /* A full table would have us spin: the client stays in the backlog for a while. */
+                if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+                        log_warning("cannot accept a client: %m");
+                        server_pause(s, true);
+                        broker_wake_at(s->broker,
+                                       s->broker->clock().monotonic_usec + 100 * USEC_PER_MSEC);
+                }
+                return 0;
+        }
+        if (server_add(s, client) < 0)
+                log_debug("a client was turned away");
+        broker_check_idle(s->broker);
+        return 0;
+}
+
+/* In rounds: what one session does to a job of another one makes no recursion. */
+static int server_on_wake(sd_event_source *source, void *userdata) {
+        Server *s = userdata;
+        List round = LIST_INIT(round);
+
+        while (!list_is_empty(&s->woken)) {
+                List *l = s->woken.next;
+
+                list_remove(l);
+                list_insert_before(&round, l);
+        }
+        while (!list_is_empty(&round)) {
+                Session *session = container_of(round.next, Session, woken);
+
+                list_remove(&session->woken);
+                session_run(session, 0);
+        }
+        return 0;
+}
+
+void server_wake(Server *s, Session *session) {
+        if (!list_is_empty(&session->woken))
+                return;
+        list_insert_before(&s->woken, &session->woken);
+        (void) sd_event_source_set_enabled(s->waker, SD_EVENT_ONESHOT);
+}
+
+static int server_listen(Server *s, int fd) {
+        int listening = 0, r;
+        socklen_t size = sizeof(listening);
+        Listener *l;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0)
+                return -errno;
+        if (!listening)
+                return server_add(s, fd);
+        l = &s->listeners[s->n_listeners];
+        *l = (Listener){ .server = s, .fd = fd };
+        r = fd_set_nonblock(fd, true);
+        if (r < 0)
+                return r;
+        r = sd_event_add_io(s->broker->event, &l->source, fd, EPOLLIN, server_on_connect, l);
+        if (r < 0)
+                return r;
+        s->n_listeners++;
+        return 0;
+}
+
+int server_new(Broker *broker, const int *fds, size_t n_fds, Server **ret_server) {
+        Server *s = calloc(1, sizeof(*s));
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        s->broker = broker;
+        list_init(&s->sessions);
+        list_init(&s->peers);
+        list_init(&s->woken);
+        r = -ENOMEM;
+        s->listeners = calloc(n_fds + 1, sizeof(*s->listeners));
+        if (!s->listeners)
+                goto fail;
+        r = sd_event_add_defer(broker->event, &s->waker, server_on_wake, s);
+        if (r < 0)
+                goto fail;
+        r = sd_event_source_set_enabled(s->waker, SD_EVENT_OFF);
+        for (size_t i = 0; r >= 0 && i < n_fds; i++)
+                r = server_listen(s, fds[i]);
+        if (r < 0)
+                goto fail;
+        *ret_server = s;
+        return 0;
+fail:
+        server_free(s);
+        return r;
+}
+
+void server_stop_listening(Server *s) {
+        FOREACH_ARRAY(l, s->listeners, s->n_listeners) {
+                l->source = sd_event_source_unref(l->source);
+                l->fd = fd_close(l->fd);
+        }
+        s->n_listeners = 0;
+}
+
+Server *server_free(Server *s) {
+        if (!s)
+                return NULL;
+        LIST_FOREACH(l, &s->sessions)
+                session_free(container_of(l, Session, link));
+        server_stop_listening(s);
+        sd_event_source_unref(s->waker);
+        free(s->listeners);
+        free(s);
+        return NULL;
+}
+
+void server_flush(Server *s) {
+        LIST_FOREACH(l, &s->sessions)
+                session_run(container_of(l, Session, link), 0);
+}
+
+bool server_is_idle(const Server *s) {
+        return s->n_sessions == 0;
+}
+
+bool server_is_flushed(const Server *s) {
+        LIST_FOREACH(l, &s->sessions) {
+                const Session *session = container_of(l, Session, link);
+
+                if (session->follow != FOLLOW_NONE || varlink_conn_output_bytes(session->conn) > 0)
+                        return false;
+        }
+        return true;
+}
+
+bool server_is_deserted(const Server *s) {
+        return s->n_sessions == 0 && s->n_listeners == 0;
+}
+
+void server_sweep(Server *s, uint64_t now_usec) {
+        if (s->is_paused)
+                server_pause(s, false);
+        LIST_FOREACH(l, &s->sessions)
+                session_sweep(container_of(l, Session, link), now_usec);
+}
+
+void server_account(Server *s, Session *session, size_t buffered_bytes) {
+        s->buffered_bytes += buffered_bytes - session->buffered_bytes;
+        session->peer->buffered_bytes += buffered_bytes - session->buffered_bytes;
+        session->buffered_bytes = buffered_bytes;
+}
+
+bool server_is_over_budget(const Server *s, const Session *session) {
+        return s->buffered_bytes > BUFFERED_BYTES_MAX ||
+               session->peer->buffered_bytes > BUFFERED_BYTES_PER_UID_MAX;
+}
+
+void server_remove(Server *s, Session *session) {
+        server_account(s, session, 0);
+        s->n_sessions--;
+        session->peer->n_sessions--;
+        peer_release(session->peer);
+}

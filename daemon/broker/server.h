@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The sockets: accepting, who is who (the kernel says), and how much of the daemon one user may
+ * have. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "broker/broker.h"
+
+/* Bytes that wait in buffers of connections, both ways. */
+#define BUFFERED_BYTES_MAX (256U << 20)
+#define BUFFERED_BYTES_PER_UID_MAX (64U << 20)
+
+/* One user and what he has open. */
+typedef struct Peer {
+        List link;
+        uid_t uid;
+        size_t n_sessions;
+        size_t buffered_bytes;
+} Peer;
+
+struct Session;
+
+typedef struct Listener {
+        struct Server *server;
+        int fd;
+        sd_event_source *source;
+} Listener;
+
+typedef struct Server {
+        Broker *broker;
+        Listener *listeners;
+        size_t n_listeners;
+        bool is_paused; /* no descriptor was left for the next client */
+        List sessions;
+        size_t n_sessions;
+        List peers;
+        size_t buffered_bytes;
+        List woken; /* Session.woken: to be looked at in the next round of the loop */
+        sd_event_source *waker;
+} Server;
+
+/* Takes the descriptors on success; each may be a listening or a connected socket. */
+int server_new(Broker *broker, const int *fds, size_t n_fds, Server **ret_server);
+Server *server_free(Server *server);
+
+void server_stop_listening(Server *server);
+
+/* Looks at every connection, once. */
+void server_flush(Server *server);
+
+bool server_is_idle(const Server *server);     /* no connection at all */
+bool server_is_flushed(const Server *server);  /* nothing waits to be read by a client */
+bool server_is_deserted(const Server *server); /* no connection, and none can come */
+
+void server_sweep(Server *server, uint64_t now_usec);
+
+/* For sessions. */
+void server_wake(Server *server, struct Session *session);
+void server_account(Server *server, struct Session *session, size_t buffered_bytes);
+bool server_is_over_budget(const Server *server, const struct Session *session);
+void server_remove(Server *server, struct Session *session);

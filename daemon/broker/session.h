@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One connection: its calls in order, one at a time, and at most one job that it follows. */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "broker/server.h"
+#include "wire/conn.h"
+
+/* A message that is not complete after this long, output that nobody takes, a connection without a
+ * call: all close it. */
+#define SESSION_PARTIAL_USEC_MAX (UINT64_C(10) * 1000000)
+#define SESSION_STALL_USEC_MAX (UINT64_C(45) * 1000000)
+#define SESSION_IDLE_USEC_MAX (UINT64_C(600) * 1000000)
+
+/* Calls that are answered before somebody else has a turn. */
+#define SESSION_CALLS_PER_TURN 64
+
+typedef enum FollowKind {
+        FOLLOW_NONE,
+        FOLLOW_EVENTS, /* Run with more, Attach: every event, then the result */
+        FOLLOW_RESULT, /* Run: the result with the output in it */
+        FOLLOW_STATE,  /* Wait: the result, or the state at the deadline */
+} FollowKind;
+
+typedef struct Session {
+        List link;  /* of the server */
+        List woken; /* of the server */
+        Server *server;
+        Broker *broker;
+        Peer *peer;
+        VarlinkConn *conn;
+        sd_event_source *source;
+        uid_t uid;
+        gid_t gid;
+        size_t buffered_bytes; /* as accounted for */
+        bool is_dead;          /* to be freed at the end of its turn */
+
+        VarlinkCall call; /* the one that is being answered */
+        FollowKind follow;
+        Job *job;
+        JobWatcher watcher;
+        uint64_t cursor;       /* sequence number of the last event sent */
+        bool cancels_on_close; /* Run without detach */
+        uint64_t wait_deadline_usec;
+} Session;
+
+/* Takes fd, whatever happens. */
+int session_new(Server *server, Peer *peer, int fd, uid_t uid, gid_t gid);
+
+/* Ends it: a job that depends on it is cancelled. */
+void session_free(Session *session);
+
+/* One turn: take calls, answer, free it if it is over. revents is 0 outside of socket events. */
+void session_run(Session *session, int revents);
+
+/* Closes it if one of its deadlines has passed; may free it. */
+void session_sweep(Session *session, uint64_t now_usec);
+
+/* Answers the present call; steals the message, NULL closes the connection. */
+void session_reply(Session *session, json_t *reply);
+
+/* Answers with an error of io.pysb.sandbox, such as "JobNotFound". */
+void session_error(Session *session, const char *name, json_t *parameters);
+
+/* From now on the present call is about this job, until its result is sent. */
+void session_follow(Session *session, Job *job, FollowKind kind);

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/spec.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macro.h"
+#include "basic/utf8.h"
+#include "broker/frame.h"
+#include "wire/base64.h"
+
+/* What tracebacks call the program. */
+#define SOURCE_NAME "<job>"
+
+JobSpec *job_spec_free(JobSpec *spec) {
+        if (!spec)
+                return NULL;
+        buf_done(&spec->frame);
+        free(spec->stdin_bytes);
+        json_decref(spec->labels);
+        free(spec);
+        return NULL;
+}
+
+size_t job_spec_bytes(const JobSpec *spec) {
+        return spec->frame.allocated + spec->stdin_size;
+}
+
+/* Foreign text in a fixed field may be cut, but never inside a character. */
+static void error_text(char *buf, size_t size, const char *format, va_list ap) {
+        size_t n;
+
+        (void) vsnprintf(buf, size, format, ap);
+        n = strlen(buf);
+        buf[n - utf8_incomplete_tail(buf, n)] = '\0';
+}
+
+static void _printf_(2, 3) error_field(SpecError *e, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        error_text(e->field, sizeof(e->field), format, ap);
+        va_end(ap);
+}
+
+static int _printf_(2, 3) error_invalid(SpecError *e, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        error_text(e->reason, sizeof(e->reason), format, ap);
+        va_end(ap);
+        return SPEC_INVALID;
+}
+
+static int error_too_large(SpecError *e, const char *field, uint64_t requested, uint64_t maximum) {
+        error_field(e, "%s", field);
+        e->requested = requested;
+        e->maximum = maximum;
+        return SPEC_TOO_LARGE;
+}
+
+/* A name is looked up in the store, compared and forgotten: it never becomes a path. */
+static int spec_profile(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
+        const char *name = q->profile ?: c->default_profile;
+        int index;
+
+        error_field(e, "%s", name);
+        index = profile_store_find(c->store, name);
+        if (index < 0)
+                return SPEC_PROFILE_NOT_FOUND;
+        s->plan = (uint32_t) index;
+        s->profile = c->store->profiles[index];
+        if (!s->profile->granted && !c->all_granted)
+                return SPEC_PROFILE_DENIED;
+        return 0;
+}
+
+static int spec_limits(const JobRequest *q, JobSpec *s, SpecError *e) {
+        s->limits = s->profile->limits;
+        for (LimitId id = 0; id < _LIMIT_MAX; id++) {
+                const LimitInfo *info = &limit_infos[id];
+                const OptionalUint *wanted = &q->limits.value[id];
+                char text[64];
+
+                if (!wanted->is_set)
+                        continue;
+                if (wanted->value > s->profile->maximum.value[id]) {
+                        error_field(e, "%s", info->field);
+                        e->requested = wanted->value;
+                        e->maximum = s->profile->maximum.value[id];
+                        return SPEC_LIMIT_EXCEEDED;
+                }
+                if (wanted->value < info->lowest) {
+                        error_field(e, "limits.%s", info->field);
+                        return error_invalid(e, "below the lowest value, %s",
+                                             limit_format(id, info->lowest, text, sizeof(text)));
+                }
+                s->limits.value[id] = wanted->value;
+        }
+        return 0;
+}
+
+static int spec_arguments(const JobRequest *q, FrameBuilder *frame, SpecError *e) {
+        size_t n = json_strings_size(q->arguments), bytes = 0;
+
+        if (n > SPEC_ARGUMENTS_MAX) {
+                error_field(e, "arguments");
+                return error_invalid(e, "more than %d arguments", SPEC_ARGUMENTS_MAX);
+        }
+        for (size_t i = 0; i < n; i++) {
+                const char *argument = json_strings_get(q->arguments, i);
+
+                bytes += strlen(argument) + 1;
+                if (bytes > SPEC_ARGUMENTS_BYTES_MAX)
+                        return error_too_large(e, "arguments", bytes, SPEC_ARGUMENTS_BYTES_MAX);
+                frame_add_string(frame, FIELD_ARGUMENT, argument);
+        }
+        return 0;
+}
+
+/* Names that change how the interpreter, the dynamic loader or the C library behave before any
+ * policy is in place. A name that ends with * is a prefix. */
+static const char *const reserved_names[] = {
+        "PYTHON*",    "PYSB*",       "LD_*",        "MALLOC_*",    "GLIBC_*",
+        "GCONV_PATH", "GETCONF_DIR", "HOSTALIASES", "LOCALDOMAIN", "LOCPATH",
+        "NLSPATH",    "OPENSSL_*",   "RESOLV_*",    "RES_OPTIONS", "TZDIR",
+};
+
+static bool name_is_reserved(const char *name) {
+        FOREACH_ARRAY(p, reserved_names, ELEMENTSOF(reserved_names)) {
+                size_t n = strlen(*p);
+
+                if ((*p)[n - 1] == '*' ? strncmp(name, *p, n - 1) == 0 : strcmp(name, *p) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static bool name_is_valid(const char *name) {
+        if (!isalpha((unsigned char) *name) && *name != '_')
+                return false;
+        for (; *name; name++)
+                if (!isalnum((unsigned char) *name) && *name != '_')
+                        return false;
+        return true;
+}
+
+static int spec_environment(const JobRequest *q, FrameBuilder *frame, SpecError *e) {
+        size_t bytes = 0;
+        const char *name;
+        json_t *value;
+
+        if (json_object_size(q->environment) > SPEC_ENVIRONMENT_MAX) {
+                error_field(e, "environment");
+                return error_invalid(e, "more than %d variables", SPEC_ENVIRONMENT_MAX);
+        }
+        json_object_foreach(q->environment, name, value) {
+                char pair[SPEC_ENVIRONMENT_BYTES_MAX];
+                int n;
+
+                error_field(e, "environment.%s", name);
+                if (!name_is_valid(name))
+                        return error_invalid(e, "a name has only letters, digits and underscores");
+                if (name_is_reserved(name))
+                        return error_invalid(e, "this name is reserved");
+                bytes += strlen(name) + json_string_length(value) + 2;
+                if (bytes > SPEC_ENVIRONMENT_BYTES_MAX)
+                        return error_too_large(e, "environment", bytes, SPEC_ENVIRONMENT_BYTES_MAX);
+                n = snprintf(pair, sizeof(pair), "%s=%s", name, json_string_value(value));
+                frame_add(frame, FIELD_ENVIRONMENT, pair, (size_t) n);
+        }
+        return 0;
+}
+
+static int spec_stdin(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
+        if (!!q->stdin_text + !!q->stdin_data + q->stdin_fd.is_set > 1) {
+                error_field(e, "stdinText");
+                return error_invalid(
+                        e, "give only one of stdinText, stdinData and stdinFileDescriptor");
+        }
+        if (q->stdin_fd.is_set) {
+                error_field(e, "stdinFileDescriptor");
+                if (q->stdin_fd.value >= c->n_fds)
+                        return error_invalid(e, "only %zu descriptors came with the call",
+                                             c->n_fds);
+                s->has_stdin_fd = true;
+                s->stdin_fd_index = (size_t) q->stdin_fd.value;
+        } else if (q->stdin_text) {
+                s->stdin_bytes = strdup(q->stdin_text);
+                if (!s->stdin_bytes)
+                        return -ENOMEM;
+                s->stdin_size = strlen(q->stdin_text);
+        } else if (q->stdin_data) {
+                int r = base64_decode(q->stdin_data, strlen(q->stdin_data), &s->stdin_bytes,
+                                      &s->stdin_size);
+
+                error_field(e, "stdinData");
+                if (r == -EINVAL)
+                        return error_invalid(e, "no valid Base64");
+                return r;
+        }
+        return 0;
+}
+
+static int spec_labels(const JobRequest *q, JobSpec *s, SpecError *e) {
+        const char *key;
+        json_t *value;
+
+        if (json_object_size(q->labels) > SPEC_LABELS_MAX) {
+                error_field(e, "labels");
+                return error_invalid(e, "more than %d labels", SPEC_LABELS_MAX);
+        }
+        json_object_foreach(q->labels, key, value) {
+                error_field(e, "labels.%s", key);
+                if (strlen(key) == 0 || strlen(key) > SPEC_LABEL_KEY_BYTES_MAX)
+                        return error_invalid(e, "a key has 1 to %d bytes",
+                                             SPEC_LABEL_KEY_BYTES_MAX);
+                if (json_string_length(value) > SPEC_LABEL_VALUE_BYTES_MAX)
+                        return error_invalid(e, "a value has at most %d bytes",
+                                             SPEC_LABEL_VALUE_BYTES_MAX);
+        }
+        /* A copy: the request's strings keep the whole message's memory alive otherwise. */
+        s->labels = json_deep_copy(q->labels);
+        return q->labels && !s->labels ? -ENOMEM : 0;
+}
+
+static int spec_times(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
+        s->detach = q->detach || c->is_submit;
+        s->retain_usec = s->detach ? s->profile->retain_usec : 0;
+        if (q->retain_usec.is_set) {
+                if (q->retain_usec.value > SPEC_RETAIN_USEC_MAX) {
+                        error_field(e, "retainUSec");
+                        return error_invalid(e, "more than 24 hours");
+                }
+                s->retain_usec = q->retain_usec.value;
+        }
+        if (q->queue_timeout_usec.is_set) {
+                if (q->queue_timeout_usec.value > SPEC_QUEUE_TIMEOUT_USEC_MAX) {
+                        error_field(e, "queueTimeoutUSec");
+                        return error_invalid(e, "more than 24 hours");
+                }
+                s->has_queue_timeout = true;
+                s->queue_timeout_usec = q->queue_timeout_usec.value;
+        }
+        return 0;
+}
+
+static int spec_frame(const JobRequest *q, JobSpec *s, SpecError *e) {
+        FrameBuilder frame;
+        uint64_t result_max = s->limits.value[LIMIT_RESULT];
+        int r;
+
+        frame_begin(&frame, FRAME_JOB);
+        frame_add_string(&frame, FIELD_SOURCE_NAME, SOURCE_NAME);
+        frame_add(&frame, FIELD_RESULT_MAX, &result_max, sizeof(result_max));
+        if (q->seed.is_set)
+                frame_add(&frame, FIELD_SEED, &q->seed.value, sizeof(q->seed.value));
+        r = spec_arguments(q, &frame, e);
+        if (r == 0)
+                r = spec_environment(q, &frame, e);
+        s->source_too_large = strlen(q->code) > s->limits.value[LIMIT_SOURCE];
+        if (r != 0 || s->source_too_large) {
+                buf_done(&frame.buf);
+                return r;
+        }
+        frame_add_string(&frame, FIELD_CODE, q->code);
+        return frame_end(&frame, &s->frame);
+}
+
+int job_spec_make(const SpecContext *c,
+                  const JobRequest *q,
+                  JobSpec **ret_spec,
+                  SpecError *ret_error) {
+        _cleanup_(job_spec_freep) JobSpec *s = calloc(1, sizeof(*s));
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+        *ret_error = (SpecError){};
+        r = spec_profile(c, q, s, ret_error);
+        if (r == 0)
+                r = spec_limits(q, s, ret_error);
+        if (r == 0)
+                r = spec_frame(q, s, ret_error);
+        if (r == 0)
+                r = spec_stdin(c, q, s, ret_error);
+        if (r == 0)
+                r = spec_labels(q, s, ret_error);
+        if (r == 0)
+                r = spec_times(c, q, s, ret_error);
+        if (r == 0)
+                *ret_spec = TAKE_PTR(s);
+        return r;
+}

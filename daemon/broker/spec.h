@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Request ∧ profile ∧ bounds -> JobSpec: parsed once, and from here on believed. Pure. */
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "basic/buf.h"
+#include "basic/cleanup.h"
+#include "broker/request.h"
+#include "profile/profile.h"
+#include "proto/limits.h"
+
+#define SPEC_ARGUMENTS_MAX 256
+#define SPEC_ARGUMENTS_BYTES_MAX (128U << 10)
+#define SPEC_ENVIRONMENT_MAX 64
+#define SPEC_ENVIRONMENT_BYTES_MAX (32U << 10)
+#define SPEC_LABELS_MAX 16
+#define SPEC_LABEL_KEY_BYTES_MAX 64
+#define SPEC_LABEL_VALUE_BYTES_MAX 256
+#define SPEC_RETAIN_USEC_MAX (UINT64_C(24) * 3600 * 1000000)
+#define SPEC_QUEUE_TIMEOUT_USEC_MAX (UINT64_C(24) * 3600 * 1000000)
+
+typedef struct JobSpec {
+        uint32_t plan;          /* index of the profile in the store */
+        const Profile *profile; /* of the store, which outlives every job */
+        Limits limits;
+        bool source_too_large; /* rejected: nothing may run */
+        Buf frame;             /* the JOB frame; empty if rejected */
+        char *stdin_bytes;     /* NULL is none */
+        size_t stdin_size;
+        bool has_stdin_fd;
+        size_t stdin_fd_index; /* among the descriptors of the call */
+        bool detach;
+        bool has_queue_timeout;
+        uint64_t queue_timeout_usec; /* from the acceptance */
+        uint64_t retain_usec;        /* from the end */
+        json_t *labels;              /* object of strings, or NULL */
+} JobSpec;
+
+JobSpec *job_spec_free(JobSpec *spec);
+DEFINE_CLEANUP(JobSpec *, job_spec_free);
+
+/* Memory that the spec holds while its job waits. */
+size_t job_spec_bytes(const JobSpec *spec);
+
+typedef enum SpecErrorKind {
+        SPEC_PROFILE_NOT_FOUND = 1,
+        SPEC_PROFILE_DENIED,
+        SPEC_LIMIT_EXCEEDED,
+        SPEC_INVALID,
+        SPEC_TOO_LARGE,
+} SpecErrorKind;
+
+typedef struct SpecError {
+        char field[96];     /* "environment.LD_PRELOAD"; the limit's or the profile's name */
+        char reason[192];   /* INVALID */
+        uint64_t requested; /* LIMIT_EXCEEDED, TOO_LARGE */
+        uint64_t maximum;
+} SpecError;
+
+/* What the answer depends on beside the request. */
+typedef struct SpecContext {
+        const ProfileStore *store;
+        const char *default_profile;
+        bool all_granted; /* embedded: the caller is the operator, every profile is his */
+        bool is_submit;   /* nobody waits: detached, and retained by default */
+        size_t n_fds;     /* descriptors that came with the call */
+} SpecContext;
+
+/* Returns 0 with *ret_spec, a SpecErrorKind with *ret_error, or -ENOMEM. */
+int job_spec_make(const SpecContext *context,
+                  const JobRequest *request,
+                  JobSpec **ret_spec,
+                  SpecError *ret_error);
