@@ -1,0 +1,460 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Runs in the machine of ./vm, as root: installs the built tree and tests what needs systemd as
+pid 1 and cgroup v2. Everything is some ten times slower here: no timing is judged."""
+
+import glob
+import json
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(1, HERE)
+import tap
+
+SOCKET = "/run/pysb/io.pysb.sandbox"
+CGROUP = "/sys/fs/cgroup/system.slice/pysbd.service"
+JOBS = f"{CGROUP}/jobs"
+CLIENT = "tester"  # an ordinary user in the group pysb
+NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
+FIRST_ID, IDS = 1879048192, 65536
+PATIENCE = 60
+WAIT = "import signal; print('ready', flush=True); signal.pause()"
+
+# What an operator would write: raw, for everybody; and it tests the compiling of operators' files
+OPERATOR_PROFILE = 'extends = "raw"\nname = "vmraw"\ngranted = true\n'
+
+
+def shell(*command, check=True, **keywords):
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+                         stdin=subprocess.DEVNULL, timeout=PATIENCE * 2, **keywords)
+    text = run.stdout.decode("utf-8", "replace")
+    if check and run.returncode != 0:
+        raise AssertionError(f"{command}: exit status {run.returncode}\n{text}")
+    return text
+
+
+def install():
+    shutil.copytree(os.path.join(HERE, "tree"), "/", dirs_exist_ok=True, symlinks=True)
+    shell("ldconfig")
+    shell("systemd-sysusers")
+    shell("systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/pysb.conf")
+    shell("useradd", "-G", "pysb", CLIENT)
+    with open("/etc/pysb/profiles/vmraw.toml", "w", encoding="ascii") as file:
+        file.write(OPERATOR_PROFILE)
+    shell("systemctl", "daemon-reload")
+
+
+def journal():
+    return (shell("journalctl", "-b", "--no-pager", "-o", "short-monotonic", check=False)[-20000:] +
+            shell("systemctl", "status", "--no-pager", "pysbd.service", check=False))
+
+
+def poll_until(condition, what, seconds=PATIENCE):
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {seconds} s for {what}")
+        select.select([], [], [], 0.05)
+
+
+def read(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()
+
+
+def properties(*names):
+    text = shell("systemctl", "show", "pysbd.service", *(f"-p{name}" for name in names))
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def main_pid():
+    return int(properties("MainPID")["MainPID"])
+
+
+def status_fields(pid):
+    return dict(line.split(":\t", 1) for line in read(f"/proc/{pid}/status").splitlines()
+                if ":\t" in line)
+
+
+def client(*arguments):
+    return ["setpriv", f"--reuid={CLIENT}", f"--regid={CLIENT}", "--init-groups", "pysbctl",
+            *arguments]
+
+
+def submit(code, *options, profile="vmraw"):
+    """Runs code and returns (Result, exit status, stderr)."""
+    run = subprocess.run(client("submit", "--json", "-p", profile, "-c", code, *options),
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                         stdin=subprocess.DEVNULL, timeout=PATIENCE * 2)
+    try:
+        result = json.loads(run.stdout)
+    except ValueError:
+        result = None
+    return result, run.returncode, run.stderr.decode("utf-8", "replace")
+
+
+class Running:
+    """A job that waits, from its "ready" on."""
+
+    def __init__(self, code=WAIT, *options):
+        before = set(box_processes())
+        self.process = subprocess.Popen(
+            client("submit", "-p", "vmraw", "--timeout", "50s", "-c", code, *options),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        text = b""
+        while b"ready" not in text:
+            ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
+            chunk = os.read(self.process.stdout.fileno(), 4096) if ready else b""
+            if not chunk:
+                raise AssertionError(f"no job: {self.process.communicate()}")
+            text += chunk
+        pids = set(box_processes()) - before
+        # Of the box's processes, init is number 1 of its pid namespace
+        nested = {int(status_fields(pid)["NSpid"].split()[1]): pid for pid in pids}
+        self.init = nested.pop(1)
+        self.pid = min(nested.items())[1]
+
+    def end(self):
+        self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=PATIENCE)
+
+
+def box_processes():
+    """Processes in leaves of jobs."""
+    pids = []
+    for path in glob.glob(f"{JOBS}/*/cgroup.procs"):
+        try:
+            pids += [int(line) for line in read(path).split()]
+        except OSError:
+            pass
+    return pids
+
+
+def leaves():
+    return [path for path in glob.glob(f"{JOBS}/*") if os.path.isdir(path)]
+
+
+class Service(unittest.TestCase):
+    """The installed service, started by its socket."""
+
+    @classmethod
+    def setUpClass(cls):
+        shell("systemctl", "start", "pysbd.socket")
+
+    def setUp(self):
+        self.running = []
+
+    def tearDown(self):
+        for job in self.running:
+            job.end()
+        poll_until(lambda: not leaves(), "the end of all cgroups of jobs")
+
+    def run_job(self, *arguments):
+        job = Running(*arguments)
+        self.running.append(job)
+        return job
+
+    def check(self, answer, outcome, status):
+        result, code, error = answer
+        self.assertIsNotNone(result, error)
+        self.assertEqual((result["outcome"], code), (outcome, status), result)
+        return result
+
+    def test_00_socket_activation(self):
+        """the first call of a client starts the service, and is answered"""
+        self.assertEqual(properties("ActiveState")["ActiveState"], "inactive")
+        result = self.check(submit("print(6*7)", profile="default"), "success", 0)
+        self.assertEqual(result["stdout"]["text"], "42\n")
+        self.assertEqual(properties("ActiveState")["ActiveState"], "active")
+
+    def test_layers(self):
+        """nothing is degraded, and the cgroup's three layers are in force"""
+        result = self.check(submit("print(1)"), "success", 0)
+        self.assertFalse(result["degraded"])
+        for layer in ("cgroup-memory", "cgroup-cpu", "cgroup-pids", "uid-range", "seccomp"):
+            self.assertIn(layer, result["isolation"])
+        usage = result["usage"]
+        self.assertGreater(usage["memoryPeakBytes"], 0)
+        self.assertGreater(usage["cpuUserUSec"] + usage["cpuSystemUSec"], 0)
+        self.assertGreater(usage["processesPeak"], 0)
+
+    def test_shipped_profiles(self):
+        """default, eval and loopback run under the unit's own hardening"""
+        for profile in ("default", "eval", "loopback"):
+            result = self.check(submit("print(1)", profile=profile), "success", 0)
+            self.assertEqual(result["stdout"]["text"], "1\n")
+        code = ("import socket\ns = socket.create_server(('127.0.0.1', 0))\n"
+                "c = socket.create_connection(s.getsockname())\nprint('connected')")
+        result = self.check(submit(code, profile="loopback"), "success", 0)
+        self.assertEqual(result["stdout"]["text"], "connected\n")
+
+    def test_raw_is_not_granted(self):
+        """raw is refused to a tenant whom nobody granted it"""
+        result, status, error = submit("print(1)", profile="raw")
+        self.assertEqual((result, status), (None, 125), error)
+
+    def test_memory_max_kills(self):
+        """memory beyond memory.max that no rlimit sees is killed and typed memory_limit"""
+        # Each process stays below RLIMIT_AS; together they are above the cgroup's limit
+        code = ("import os, mmap\nfor _ in range(5):\n    if os.fork() == 0: break\n"
+                "m = mmap.mmap(-1, 30 << 20)\nfor i in range(0, 30 << 20, 4096): m[i] = 1\n"
+                "import signal; signal.pause()")
+        result = self.check(submit(code, "--memory", "64M", "--timeout", "50s"),
+                            "memory_limit", 137)
+        self.assertIn("64 MiB", result["message"])
+        self.assertGreaterEqual(result["usage"]["memoryPeakBytes"], 60 << 20)
+
+    def test_memory_of_tmpfs_counts(self):
+        """files in /app count as the job's memory"""
+        code = ("f = open('/app/f', 'wb')\nfor _ in range(60): f.write(bytes(1 << 20)); f.flush()\n"
+                "f = open('/tmp/f', 'wb')\nfor _ in range(60): f.write(bytes(1 << 20)); f.flush()")
+        self.check(submit(code, "--memory", "40M", "--disk", "64M", "--timeout", "50s"),
+                   "memory_limit", 137)
+
+    def test_memory_error(self):
+        """one large allocation is a MemoryError that the program sees first"""
+        code = "try: bytearray(10**9)\nexcept MemoryError: print('clean')"
+        result = self.check(submit(code, "--memory", "50M", "--timeout", "50s"), "success", 0)
+        self.assertEqual(result["stdout"]["text"], "clean\n")
+
+    def test_cpu_max_throttles(self):
+        """half a CPU is throttled, and the result says for how long"""
+        code = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
+        result = self.check(submit(code, "--cpus", "0.3", "--timeout", "50s", "--cpu-time", "30s"),
+                            "success", 0)
+        self.assertGreater(result["usage"]["cpuThrottledUSec"], 0)
+
+    def test_cpu_time_of_all_processes(self):
+        """CPU time counts over all processes of a job"""
+        code = "import os\nfor _ in range(3): os.fork()\nwhile True: pass"
+        self.check(submit(code, "--cpu-time", "2s", "--timeout", "50s"), "cpu_time_limit", 124)
+
+    def test_pids_max_holds(self):
+        """a fork bomb stops at pids.max, which the message names"""
+        code = ("import os, signal\nn = 1\ntry:\n    while True:\n"
+                "        if os.fork() == 0: signal.pause()\n        n += 1\n"
+                "except OSError as e: print(n, e.errno); raise")
+        result = self.check(submit(code, "--timeout", "50s"), "exception", 1)
+        count, errno = map(int, result["stdout"]["text"].split())
+        self.assertLessEqual(count, 32)
+        self.assertGreaterEqual(count, 28)
+        self.assertEqual(errno, 11)
+        self.assertIn("process", result["message"])
+
+    def test_limits_are_in_the_leaf(self):
+        """the leaf of a running job has the job's limits, swap off and group kill"""
+        job = self.run_job(WAIT, "--memory", "48M", "--cpus", "0.5")
+        path = "/sys/fs/cgroup" + read(f"/proc/{job.pid}/cgroup").strip().split("::")[1]
+        self.assertTrue(path.startswith(JOBS + "/"), path)
+        self.assertEqual(read(f"{path}/memory.swap.max").strip(), "0")
+        self.assertEqual(read(f"{path}/memory.oom.group").strip(), "1")
+        self.assertGreaterEqual(int(read(f"{path}/memory.max")), 48 << 20)
+        self.assertLess(int(read(f"{path}/memory.max")), 64 << 20)
+        quota, period = map(int, read(f"{path}/cpu.max").split())
+        self.assertAlmostEqual(quota / period, 0.5)
+        self.assertLessEqual(int(read(f"{path}/pids.max")), 256)
+
+    def test_cgroup_is_gone(self):
+        """the leaf of a job is removed with it"""
+        job = Running()
+        self.assertEqual(len(leaves()), 1)
+        job.end()
+        poll_until(lambda: not leaves(), "the end of the job's cgroup")
+
+    def test_ids_and_namespaces(self):
+        """two jobs at once have host ids of the range, differing, and seven namespaces each"""
+        one, two = self.run_job(), self.run_job()
+        seen = []
+        for job in (one, two):
+            for pid in (job.init, job.pid):
+                fields = status_fields(pid)
+                ids = set(fields["Uid"].split()) | set(fields["Gid"].split())
+                self.assertEqual(len(ids), 1, fields)
+                self.assertEqual(fields["Groups"].strip(), "")
+                for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+                    self.assertEqual(int(fields[name], 16), 0, name)
+            seen.append(int(ids.pop()))
+        self.assertNotEqual(*seen)
+        for uid in seen:
+            self.assertTrue(FIRST_ID <= uid < FIRST_ID + IDS)
+        for kind in NAMESPACES:
+            links = {os.readlink(f"/proc/{pid}/ns/{kind}")
+                     for pid in (one.pid, two.pid, main_pid(), "self")}
+            self.assertGreaterEqual(len(links), 3, kind)
+
+    def test_privileges_of_the_daemon(self):
+        """the builder is pysbd with two capabilities, broker and templates have none"""
+        self.check(submit("print(1)"), "success", 0)
+        pid = main_pid()
+        fields = status_fields(pid)
+        uids = {name: shell("id", "-u", name).strip() for name in ("pysbd", "pysbd-broker")}
+        self.assertEqual(set(fields["Uid"].split()), {uids["pysbd"]})
+        self.assertEqual(int(fields["CapEff"], 16), 1 << 6 | 1 << 7)
+        self.assertEqual(int(fields["CapBnd"], 16), 1 << 6 | 1 << 7)
+        self.assertEqual(int(fields["CapAmb"], 16), 0, "nothing that a program inherits")
+        self.assertEqual(fields["NoNewPrivs"].strip(), "1")
+        children = {}
+        for child in map(int, read(f"/proc/{pid}/task/{pid}/children").split()):
+            name = os.path.basename(read(f"/proc/{child}/cmdline").split("\0")[0])
+            children.setdefault(name, status_fields(child))
+        self.assertEqual(set(children), {"pysbd-broker", "pysb-runner"})
+        self.assertEqual(set(children["pysbd-broker"]["Uid"].split()), {uids["pysbd-broker"]})
+        self.assertEqual(children["pysbd-broker"]["Seccomp"].strip(), "2")
+        self.assertGreater(int(children["pysbd-broker"]["Seccomp_filters"]),
+                           int(fields["Seccomp_filters"]), "a filter of its own")
+        for name in children:
+            for capabilities in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+                self.assertEqual(int(children[name][capabilities], 16), 0, (name, capabilities))
+
+    def test_violations(self):
+        """denied calls are refused and named under the unit's own filter, too"""
+        code = ("import ctypes\nlibc = ctypes.CDLL(None)\n"
+                "for n in (41, 165, 250): print(libc.syscall(n, -1, -1, -1, -1, -1, -1))")
+        result = self.check(submit(code), "success", 0)
+        self.assertEqual(result["stdout"]["text"], "-1\n-1\n-1\n")
+        self.assertLessEqual({"socket", "mount", "keyctl"},
+                             {v["subject"] for v in result["violations"]})
+
+    def test_foreign_user(self):
+        """a user outside of the group pysb cannot connect"""
+        shell("useradd", "stranger")
+        run = subprocess.run(["setpriv", "--reuid=stranger", "--regid=stranger", "--clear-groups",
+                              "pysbctl", "status"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             check=False)
+        self.assertNotEqual(run.returncode, 0)
+        self.assertEqual(run.stdout, b"")
+
+    def test_tenants_do_not_see_each_other(self):
+        """another user of the group gets the same answer for a job as for none"""
+        shell("useradd", "-G", "pysb", "other")
+        job = subprocess.run(client("submit", "--detach", "-c", "print(1)"), check=True,
+                             stdout=subprocess.PIPE).stdout.decode().strip()
+        answers = []
+        for name in (job, "0" * 32):
+            run = subprocess.run(["setpriv", "--reuid=other", "--regid=other", "--init-groups",
+                                  "pysbctl", "show", name], stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, check=False)
+            self.assertNotEqual(run.returncode, 0)
+            answers.append((run.returncode, run.stderr.decode().replace(name, "JOB")))
+        self.assertEqual(*answers)
+        self.assertEqual(subprocess.run(client("wait", job), stdout=subprocess.DEVNULL,
+                                        check=False).returncode, 0)
+
+    def test_restart(self):
+        """a restart with jobs running leaves no process and no cgroup, and serves"""
+        self.orphans_after(lambda: shell("systemctl", "restart", "pysbd.service"))
+
+    def test_builder_killed(self):
+        """kill -9 of the builder likewise"""
+        self.orphans_after(lambda: os.kill(main_pid(), signal.SIGKILL))
+
+    def test_broker_killed(self):
+        """kill -9 of the broker likewise: the builder ends and systemd starts both"""
+        def kill_broker():
+            pid = main_pid()
+            for child in map(int, read(f"/proc/{pid}/task/{pid}/children").split()):
+                if b"pysbd-broker" in open(f"/proc/{child}/cmdline", "rb").read():
+                    os.kill(child, signal.SIGKILL)
+        self.orphans_after(kill_broker)
+
+    def orphans_after(self, accident):
+        jobs = [Running("import os; os.fork(); os.fork()\n" + WAIT) for _ in range(2)]
+        pids = box_processes()
+        self.assertGreaterEqual(len(pids), 10)
+        accident()
+        for job in jobs:
+            job.process.communicate(timeout=PATIENCE)
+            self.assertNotEqual(job.process.returncode, 0)
+        poll_until(lambda: not [p for p in pids if os.path.exists(f"/proc/{p}")],
+                   "the end of the boxes")
+        result = poll_until(lambda: submit("print('again')")[0], "the service to be back")
+        self.assertEqual(result["stdout"]["text"], "again\n")
+
+    def test_journal_fields(self):
+        """a finished job is one journal entry with its fields"""
+        result = self.check(submit("print(1)"), "success", 0)
+        shell("journalctl", "--sync")
+        text = shell("journalctl", "-b", "-o", "json", f"PYSB_JOB={result['job']}")
+        entries = [json.loads(line) for line in text.splitlines()]
+        self.assertTrue(entries, "no entry")
+        self.assertTrue(any(e.get("PYSB_OUTCOME") == "success" and e.get("PYSB_PROFILE") == "vmraw"
+                            and e.get("PYSB_TENANT") for e in entries), entries)
+
+    def test_unknown_key_refuses(self):
+        """an operator's mistake is refused by file, line and key, and fixed without a trace"""
+        path = "/etc/pysb/profiles/broken.toml"
+        with open(path, "w", encoding="ascii") as file:
+            file.write('extends = "default"\nname = "broken"\n\n[limits]\nmemry = "5M"\n')
+        try:
+            run = subprocess.run(["/usr/libexec/pysb/pysbd", "--check"], stdout=subprocess.PIPE,
+                                 stderr=subprocess.STDOUT, check=False)
+        finally:
+            os.unlink(path)
+        self.assertNotEqual(run.returncode, 0)
+        self.assertRegex(run.stdout.decode(), r"broken\.toml:5: .*memry")
+
+    def test_zz_idle_exit(self):
+        """without work the service ends by itself, in order, and the next call starts it again"""
+        with open("/etc/pysb/pysbd.toml", "w", encoding="ascii") as file:
+            file.write('idle_exit = "1s"\n')
+        try:
+            shell("systemctl", "restart", "pysbd.service")
+            poll_until(lambda: properties("ActiveState")["ActiveState"] == "inactive",
+                       "the service to end by itself")
+            self.assertEqual(properties("Result")["Result"], "success")
+            self.check(submit("print(1)"), "success", 0)
+        finally:
+            os.unlink("/etc/pysb/pysbd.toml")
+        shell("systemctl", "stop", "pysbd.service")
+
+    def test_zzz_stop_keeps_the_socket(self):
+        """stopping the service leaves the socket, which starts it again"""
+        self.check(submit("print(1)"), "success", 0)
+        shell("systemctl", "stop", "pysbd.service")
+        self.assertTrue(os.path.exists(SOCKET))
+        self.check(submit("print(1)"), "success", 0)
+
+
+class WithoutMemoryController(unittest.TestCase):
+    """The machine was booted with cgroup_disable=memory."""
+
+    def test_refuses(self):
+        """the service refuses to serve and says why and what to do"""
+        self.assertNotIn("memory", read("/sys/fs/cgroup/cgroup.controllers").split())
+        shell("systemctl", "start", "pysbd.service", check=False)
+        self.assertNotEqual(properties("ActiveState")["ActiveState"], "active")
+        shell("journalctl", "--sync")
+        text = shell("journalctl", "-b", "-u", "pysbd.service", "-o", "cat")
+        for word in ("memory", "cgroup", "allow_degraded"):
+            self.assertIn(word, text)
+        shell("systemctl", "stop", "pysbd.socket", "pysbd.service")
+        shell("systemctl", "reset-failed", check=False)
+
+    def test_serves_degraded_if_allowed(self):
+        """with allow_degraded it serves, says so in every result, and the limits still hold"""
+        with open("/etc/pysb/pysbd.toml", "w", encoding="ascii") as file:
+            file.write("allow_degraded = true\n")
+        shell("systemctl", "start", "pysbd.socket")
+        result, status, error = submit("print(1)")
+        self.assertEqual(status, 0, error)
+        self.assertTrue(result["degraded"])
+        self.assertNotIn("cgroup-memory", result["isolation"])
+        result, status, _ = submit("x = bytearray(10**9)", "--memory", "50M")
+        self.assertEqual((result["outcome"], status), ("memory_limit", 137))
+
+
+if __name__ == "__main__":
+    install()
+    name = sys.argv.pop(1)
+    tap.run({"service": Service, "no-memory": WithoutMemoryController}[name], after_failure=journal)
