@@ -21,7 +21,7 @@ typedef struct Bytes {
 
 void bytes_done(Bytes *bytes);
 
-/* Reads the pair from an object, which may be NULL. -EBADMSG if it is malformed. */
+/* Reads the pair from an object; anything else has none. -EBADMSG if it is malformed. */
 int bytes_from_json(const json_t *object, Bytes *ret_bytes);
 
 struct PysbRequest {

@@ -13,7 +13,7 @@ int bytes_from_json(const json_t *object, Bytes *ret_bytes) {
         Bytes bytes = {};
         int r;
 
-        if (object) {
+        if (json_is_object(object)) {
                 r = json_get_bytes((json_t *) object, "text", "data", &bytes.data, &bytes.size);
                 if (r < 0)
                         return r == -ENOMEM ? r : -EBADMSG;
