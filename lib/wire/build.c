@@ -31,7 +31,8 @@ void json_build_string(JsonBuild *b, const char *key, const char *value) {
 }
 
 void json_build_string_n(JsonBuild *b, const char *key, const char *text, size_t size) {
-        json_build_value(b, key, json_stringn(text, size));
+        /* An empty buffer has no memory. */
+        json_build_value(b, key, json_stringn(size > 0 ? text : "", size));
 }
 
 void json_build_bool(JsonBuild *b, const char *key, bool value) {

@@ -39,7 +39,7 @@ void json_build_strings(JsonBuild *b, const char *key, const char *const *string
 void json_build_strv(JsonBuild *b, const char *key, const char *const *strings);
 
 /* The pair for bytes: "text" when they are UTF-8 without NUL and escaping does not make them more
- * than three times longer, else "data" with standard Base64. */
+ * than three times longer, else "data" with standard Base64. data may be NULL if size is 0. */
 void json_build_bytes(JsonBuild *b, const void *data, size_t size);
 
 /* The object, owned by the caller, or NULL after a failure. */

@@ -66,6 +66,7 @@ static void check_bytes(const char *data, size_t size, const char *expected) {
 
 static void test_bytes(void **state) {
         check_bytes("", 0, "{\"text\":\"\"}");
+        check_bytes(NULL, 0, "{\"text\":\"\"}");
         check_bytes("42\n", 3, "{\"text\":\"42\\n\"}");
         check_bytes("\xc3\xa9", 2, "{\"text\":\"\xc3\xa9\"}");
         check_bytes("\xc3", 1, "{\"data\":\"ww==\"}");
