@@ -102,7 +102,7 @@ static json_t *captured_object(const CapturedStream *s) {
         /* The limit is exact, this bound is not: it may spare a character. */
         if (size < buf_size(&s->kept))
                 size -= utf8_incomplete_tail(buf_data(&s->kept), size);
-        json_build_bytes(&b, buf_data(&s->kept), size);
+        json_build_bytes(&b, size > 0 ? buf_data(&s->kept) : "", size);
         json_build_uint(&b, "totalBytes", s->total_bytes);
         json_build_bool(&b, "truncated", s->total_bytes > size);
         return json_build_take(&b);

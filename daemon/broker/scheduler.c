@@ -215,6 +215,10 @@ void scheduler_report(void *broker, const BuilderReport *report) {
                 scheduler_node(b, report);
                 return;
         }
+        if (report->kind == BUILDER_STOPPING) {
+                broker_stop(b);
+                return;
+        }
         job = job_store_find_box(b, report->box);
         if (!job) {
                 log_warning("the builder reports an unknown box");

@@ -202,9 +202,10 @@ static void session_take_turn(Session *s) {
 
 /* The client is gone, or has at least promised to send nothing more, and has all its answers. */
 static bool session_is_over(const Session *s) {
-        return varlink_conn_is_closed(s->conn) &&
-               (s->follow != FOLLOW_NONE ||
-                (!varlink_conn_has_message(s->conn) && varlink_conn_output_bytes(s->conn) == 0));
+        if (!varlink_conn_is_closed(s->conn))
+                return false;
+        return s->follow != FOLLOW_NONE ||
+                (varlink_conn_is_finished(s->conn) && varlink_conn_output_bytes(s->conn) == 0);
 }
 
 static void session_end(Session *s) {
