@@ -43,10 +43,11 @@ static int policies_wait(int pidfd) {
         return info.si_code == CLD_EXITED && info.si_status == 0 ? 0 : -EINVAL;
 }
 
-/* Runs `pysb-runner VERB FILE`; what it prints is owned by the caller. Its own message, with file
- * and line, has gone to our standard error. */
-static int policies_compile(int runner_fd, const char *verb, const char *file, char **ret_text) {
-        const char *const argv[] = { "pysb-runner", verb, file, PKGDATADIR "/profiles", NULL };
+/* Runs `pysb-runner VERB FILE [DIRECTORY]`; what it prints is owned by the caller. Its own message,
+ * with file and line, has gone to our standard error. */
+static int policies_compile(
+        int runner_fd, const char *verb, const char *file, const char *directory, char **ret_text) {
+        const char *const argv[] = { "pysb-runner", verb, file, directory, NULL };
         static const char *const envp[] = { "LANG=C.UTF-8", NULL };
         _cleanup_close_ int read_fd = -EBADF, write_fd = -EBADF, pidfd = -EBADF;
         _cleanup_free_ char *text = NULL;
@@ -87,7 +88,7 @@ int policies_load_config(int runner_fd, DaemonConfig **ret_config, Buf *ret_text
         int r = 0;
 
         if (access(path, F_OK) >= 0) {
-                r = policies_compile(runner_fd, "--compile-config", path, &text);
+                r = policies_compile(runner_fd, "--compile-config", path, NULL, &text);
                 if (r >= 0)
                         r = buf_append(ret_text, text, strlen(text));
                 if (r < 0)
@@ -170,7 +171,7 @@ policies_add_operators(int runner_fd, const char *directory, const char *name, B
         int r;
 
         (void) snprintf(path, sizeof(path), "%s/%s", directory, name);
-        r = policies_compile(runner_fd, "--compile-profile", path, &lines);
+        r = policies_compile(runner_fd, "--compile-profile", path, PKGDATADIR "/profiles", &lines);
         return r < 0 ? r : policies_append(text, name, lines);
 }
 
@@ -220,7 +221,7 @@ int policies_load_file(int runner_fd, const char *path, ProfileStore **ret_store
         _cleanup_free_ char *lines = NULL;
         int r;
 
-        r = policies_compile(runner_fd, "--compile-profile", path, &lines);
+        r = policies_compile(runner_fd, "--compile-profile", path, PKGDATADIR "/profiles", &lines);
         if (r >= 0)
                 r = policies_append(ret_text, path, lines);
         return r < 0 ? r : policies_parse(ret_text, ret_store);

@@ -24,19 +24,25 @@ static int compile_failed(void) {
         return 1;
 }
 
-int compile_main(char **arguments, int n_arguments) {
+static int compile_run(char **arguments, int n_arguments) {
         _cleanup_python_ PyObject *list = NULL, *module = NULL, *status = NULL;
         int r;
 
-        if (interp_start(frozen_modules) < 0)
-                return 1;
         list = compile_list(arguments, n_arguments);
         module = list ? PyImport_ImportModule("_compile_profile") : NULL;
         status = module ? PyObject_CallMethod(module, "main", "O", list) : NULL;
         if (!status)
                 return compile_failed();
         r = status == Py_None ? 0 : (int) PyLong_AsLong(status);
-        if (PyErr_Occurred())
-                return compile_failed();
-        return Py_FinalizeEx() < 0 ? 1 : r; /* writes standard output out */
+        return PyErr_Occurred() ? compile_failed() : r;
+}
+
+int compile_main(char **arguments, int n_arguments) {
+        int r;
+
+        if (interp_start(frozen_modules) < 0)
+                return 1;
+        r = compile_run(arguments, n_arguments);
+        /* Writes standard output out. No object of ours may live on. */
+        return Py_FinalizeEx() < 0 ? 1 : r;
 }
