@@ -73,6 +73,8 @@ for directory, names, files in os.walk("/", onerror=None):
         if needle in name:
             print("found", os.path.join(directory, name))
 print("seen", seen)
+with open("/etc/passwd") as file:
+    print("passwd", *(line.split(":")[0] for line in file))
 for path in sys.argv[2:]:
     try:
         os.stat(path)
@@ -231,9 +233,7 @@ for address in ("192.0.2.1", "8.8.8.8", "169.254.169.254"):
         socket.create_connection((address, 80), timeout=5)
     except OSError as error:
         print(errno.errorcode[error.errno])
-print(socket.if_nameindex() if hasattr(socket, "if_nameindex") else "")
-""", "success", profile="loopback",
-         result={"stdout.text": lambda text: text.startswith("ENETUNREACH\n" * 3)}),
+""", "success", profile="loopback", result={"stdout.text": "ENETUNREACH\n" * 3}),
     Case("no_odd_families", "R-NW3", """
 import socket
 for family in (16, 17, 38, 40, 44):  # netlink, packet, alg, vsock, xdp

@@ -49,7 +49,7 @@ class Embedded(unittest.TestCase):
     def test_large_file(self):
         """a large FILE works like a small one"""
         with tempfile.NamedTemporaryFile("w", suffix=".py") as file:
-            file.write("# " + "x" * 900_000 + "\nprint('end')\n")
+            file.write("# " + "x" * 250_000 + "\nprint('end')\n")
             file.flush()
             run = self.submit(file.name)
         self.assertEqual((run.status, run.stdout), (0, b"end\n"), run)

@@ -18,8 +18,8 @@ from test_jobs import ORDINARY_USER
 
 NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
 WAIT = "import signal, sys; print('ready', flush=True); signal.pause()"
-HIDDEN_PATHS = ("/etc/passwd", "/etc/shadow", "/root", "/home", "/var", "/sys", "/run", "/boot",
-                "/proc/1/root", "/proc/kcore", "/usr/bin/python3", "/usr/bin/sh", "/usr/share")
+HIDDEN_PATHS = ("/etc/shadow", "/etc/hostname", "/root", "/home", "/var", "/sys", "/run", "/boot",
+                "/proc/1/root", "/proc/kcore", "/usr/bin/python3", "/usr/bin/sh", "/usr/share/doc")
 
 
 class Inside(unittest.TestCase):
@@ -174,6 +174,8 @@ class Inside(unittest.TestCase):
         top = set(lines[0].split()[1:])
         self.assertLessEqual(top, jobs.ROOT_NAMES)
         self.assertFalse([line for line in lines if line.startswith(("found", "reached"))])
+        users = [line.split()[1:] for line in lines if line.startswith("passwd")]
+        self.assertNotIn("root", users[0], "the host's list of users")
         seen = [int(line.split()[1]) for line in lines if line.startswith("seen")]
         self.assertGreater(seen[0], 500, "the walk must have seen the standard library")
 

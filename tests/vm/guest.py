@@ -29,7 +29,7 @@ PATIENCE = 60
 WAIT = "import signal; print('ready', flush=True); signal.pause()"
 
 # What an operator would write: raw, for everybody; and it tests the compiling of operators' files
-OPERATOR_PROFILE = 'extends = "raw"\nname = "vmraw"\ngranted = true\n'
+OPERATOR_PROFILE = 'extends = "raw"\ngranted = true\n'
 
 
 def shell(*command, check=True, **keywords):
@@ -395,14 +395,14 @@ class Service(unittest.TestCase):
         """an operator's mistake is refused by file, line and key, and fixed without a trace"""
         path = "/etc/pysb/profiles/broken.toml"
         with open(path, "w", encoding="ascii") as file:
-            file.write('extends = "default"\nname = "broken"\n\n[limits]\nmemry = "5M"\n')
+            file.write('extends = "default"\n\n[limits]\nmemry = "5M"\n')
         try:
             run = subprocess.run(["/usr/libexec/pysb/pysbd", "--check"], stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT, check=False)
         finally:
             os.unlink(path)
         self.assertNotEqual(run.returncode, 0)
-        self.assertRegex(run.stdout.decode(), r"broken\.toml:5: .*memry")
+        self.assertRegex(run.stdout.decode(), r"broken\.toml:4: .*memry")
 
     def test_zz_idle_exit(self):
         """without work the service ends by itself, in order, and the next call starts it again"""
