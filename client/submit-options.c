@@ -169,8 +169,7 @@ static int load_code(const SubmitOptions *o, PysbRequest *request) {
         return r < 0 ? r : set_code(request, o->file, code, size);
 }
 
-/* A file, pipe or socket is passed on as it is; the bytes of anything else (a terminal) are read
- * first. */
+/* A file or a pipe is passed on; the bytes of anything else (a terminal, a socket) are read first. */
 static int load_stdin(const SubmitOptions *o, PysbRequest *request) {
         _cleanup_close_ int opened = -EBADF;
         _cleanup_free_ char *data = NULL;
@@ -187,7 +186,7 @@ static int load_stdin(const SubmitOptions *o, PysbRequest *request) {
                 text_error("--stdin: %s: %s.", o->stdin_, strerror(-r));
                 return r;
         }
-        if (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))
+        if (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode))
                 return pysb_request_set_stdin_fd(request, fd);
         r = read_input(o->stdin_, &data, &size);
         return r < 0 ? r : pysb_request_set_stdin(request, data, size);

@@ -204,7 +204,8 @@ int pysb_request_set_limit(PysbRequest *request, const char *limit, uint64_t val
 /* Standard input: these bytes. */
 int pysb_request_set_stdin(PysbRequest *request, const void *data, size_t size);
 
-/* Standard input: a copy of this descriptor of a regular file, a memfd or a pipe. */
+/* Standard input: what this descriptor gives from here on. Of a pipe or a sealed memfd the daemon gets
+ * a copy of the descriptor; of a regular file it gets a copy of the bytes, which are read now. */
 int pysb_request_set_stdin_fd(PysbRequest *request, int fd);
 
 /* Gives up if the job has not started this long after it was accepted. */

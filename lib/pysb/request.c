@@ -2,7 +2,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "basic/cleanup.h"
 #include "basic/fd.h"
 #include "basic/utf8.h"
 #include "pysb/handles.h"
@@ -150,12 +155,43 @@ _public_ int pysb_request_set_stdin(PysbRequest *request, const void *data, size
         return object_set(request->json, "stdinData", json_string_nocheck(encoded));
 }
 
+/* A regular file is handed over as bytes that nobody can change any more: a job under the same uid
+ * could open the file itself again, for writing, and the daemon takes no such file. */
+static int stdin_copy_file(int fd) {
+        _cleanup_close_ int copy = -EBADF;
+        ssize_t n;
+
+        copy = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (copy < 0)
+                return -errno;
+        do
+                n = sendfile(copy, fd, NULL, 1U << 30);
+        while (n > 0 || (n < 0 && errno == EINTR));
+        if (n < 0 || lseek(copy, 0, SEEK_SET) < 0)
+                return -errno;
+        if (fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+                return -errno;
+        return TAKE_FD(copy);
+}
+
+static int stdin_copy(int fd) {
+        struct stat st;
+        int copy;
+
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (S_ISREG(st.st_mode) && fcntl(fd, F_GET_SEALS) < 0)
+                return stdin_copy_file(fd);
+        copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        return copy < 0 ? -errno : copy;
+}
+
 _public_ int pysb_request_set_stdin_fd(PysbRequest *request, int fd) {
         int copy, r;
 
-        copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        copy = stdin_copy(fd);
         if (copy < 0)
-                return -errno;
+                return copy;
         request_clear_stdin(request);
         request->stdin_fd = copy;
         /* The first and only descriptor of the message */
