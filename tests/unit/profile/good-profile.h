@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The flat lines of a profile without a mistake, one string a line. */
+
+static const char *const good_profile[] = {
+        "p.toml:1: profile.name = \"p\"",
+        "p.toml:2: profile.description = \"A \\\"test\\\" \\\\ profile\"",
+        "p.toml:3: profile.granted = true",
+        "p.toml:4: profile.network = \"none\"",
+        "p.toml:5: profile.files = \"private\"",
+        "p.toml:6: profile.proc = \"pids\"",
+        "p.toml:7: python.policy = true",
+        "p.toml:8: python.preload = \"json\"",
+        "p.toml:8: python.preload = \"os.path\"",
+        "p.toml:9: python.environment = \"HOME=/app\"",
+        "p.toml:10: job.retain = \"10min\"",
+        "p.toml:11: job.grace = 2",
+        "p.toml:12: limits.wall_time = \"1.5s\"",
+        "p.toml:13: limits.cpu_time = 60",
+        "p.toml:14: limits.memory = \"50M\"",
+        "p.toml:15: limits.cpu = 100",
+        "p.toml:16: limits.processes = 1",
+        "p.toml:17: limits.threads = 0",
+        "p.toml:18: limits.disk = 1048576",
+        "p.toml:19: limits.disk_files = 16",
+        "p.toml:20: limits.file_size = 0",
+        "p.toml:21: limits.open_files = 64",
+        "p.toml:22: limits.output = \"1M\"",
+        "p.toml:23: limits.result = \"64K\"",
+        "p.toml:24: limits.source = \"64K\"",
+        "p.toml:32: maximum.wall_time = \"10s\"",
+        "p.toml:33: maximum.cpu_time = \"60s\"",
+        "p.toml:34: maximum.memory = \"50M\"",
+        "p.toml:35: maximum.cpu = 200",
+        "p.toml:36: maximum.processes = 4",
+        "p.toml:37: maximum.threads = 8",
+        "p.toml:38: maximum.disk = \"1M\"",
+        "p.toml:39: maximum.disk_files = 32",
+        "p.toml:40: maximum.file_size = 10",
+        "p.toml:41: maximum.open_files = 64",
+        "p.toml:42: maximum.output = \"1M\"",
+        "p.toml:43: maximum.result = \"64K\"",
+        "p.toml:44: maximum.source = \"64K\"",
+        "p.toml:1: profile.digest = "
+        "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"",
+};

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "basic/macro.h"
+#include "profile/config.h"
+
+static void test_defaults(void **state) {
+        _cleanup_(daemon_config_freep) DaemonConfig *c = NULL;
+        _cleanup_free_ char *error = NULL;
+
+        assert_int_equal(daemon_config_parse("", 0, &c, &error), 0);
+        assert_false(c->allow_degraded);
+        assert_int_equal(c->ids_first, 1879048192);
+        assert_int_equal(c->ids_count, 65536);
+        assert_int_equal(c->max_running_jobs, 16);
+        assert_int_equal(c->max_queued_jobs, 256);
+        assert_int_equal(c->max_connections, 1024);
+        assert_int_equal(c->max_connections_per_user, 128);
+        assert_int_equal(c->idle_exit_usec, 600 * USEC_PER_SEC);
+        assert_string_equal(c->default_profile, "default");
+}
+
+static void test_all_keys(void **state) {
+        static const char lines[] = "f:1: daemon.allow_degraded = true\n"
+                                    "f:2: daemon.default_profile = \"eval\"\n"
+                                    "f:3: daemon.max_running_jobs = 2\n"
+                                    "f:4: daemon.max_queued_jobs = 0\n"
+                                    "f:5: daemon.max_connections = 3\n"
+                                    "f:6: daemon.max_connections_per_user = 1\n"
+                                    "f:7: daemon.idle_exit = 0\n"
+                                    "f:8: ids.first = 100000\n"
+                                    "f:9: ids.count = 1";
+        _cleanup_(daemon_config_freep) DaemonConfig *c = NULL;
+        _cleanup_free_ char *error = NULL;
+
+        if (daemon_config_parse(lines, strlen(lines), &c, &error) < 0)
+                fail_msg("%s", error);
+        assert_true(c->allow_degraded);
+        assert_string_equal(c->default_profile, "eval");
+        assert_int_equal(c->max_running_jobs, 2);
+        assert_int_equal(c->max_queued_jobs, 0);
+        assert_int_equal(c->max_connections, 3);
+        assert_int_equal(c->max_connections_per_user, 1);
+        assert_int_equal(c->idle_exit_usec, 0);
+        assert_int_equal(c->ids_first, 100000);
+        assert_int_equal(c->ids_count, 1);
+}
+
+static void test_bad(void **state) {
+        static const struct {
+                const char *lines, *error;
+        } rows[] = {
+                { "f:1: daemon.allow_degrade = true", "f:1: daemon.allow_degrade: there is no" },
+                { "f:1: allow_degraded = true", "there is no such key" },
+                { "f:1: daemon.allow_degraded = \"yes\"", "must be true or false" },
+                { "f:1: ids.first = 1\n",
+                  "f:1: ids.first: 1 is out of range, it must be 65536 to" },
+                { "f:1: ids.first = -1\n", "must be an integer" },
+                { "f:1: ids.first = 0\n", "out of range" },
+                { "f:1: ids.first = 4294967295\n", "out of range" },
+                { "f:1: ids.first = 4294967000\n", "must end below" },
+                { "f:1: ids.count = 0\n", "out of range" },
+                { "f:1: ids.count = 65537\n", "out of range" },
+                { "f:1: daemon.max_running_jobs = 0\n", "out of range" },
+                { "f:1: daemon.max_connections = 0\n", "out of range" },
+                { "f:1: daemon.idle_exit = \"ever\"\n", "is no time" },
+                { "f:1: ids.count = 2\nf:2: ids.count = 2\n", "was already set at f:1" },
+                { "f:1: daemon.default_profile = \"\"\n", "not empty" },
+        };
+
+        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
+                _cleanup_free_ char *error = NULL;
+                DaemonConfig *c = NULL;
+
+                if (daemon_config_parse(row->lines, strlen(row->lines), &c, &error) != -EINVAL)
+                        fail_msg("accepted: %s", row->lines);
+                assert_null(c);
+                if (!strstr(error, row->error))
+                        fail_msg("'%s' is not in '%s'", row->error, error);
+        }
+        assert_null(daemon_config_free(NULL));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_defaults),
+                cmocka_unit_test(test_all_keys),
+                cmocka_unit_test(test_bad),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,185 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The compiler of profiles: what it resolves, where it says that a value comes from, and what it
+refuses."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.environ["PYSB_SOURCE_ROOT"]
+sys.path.insert(1, os.path.join(ROOT, "tests"))
+import tap
+
+COMPILER = os.path.join(ROOT, "daemon/runner/python/compile_profile.py")
+
+
+class Compile(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+
+    def write(self, name, text):
+        path = os.path.join(self.directory, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as file:
+            file.write(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    def run_compiler(self, *arguments):
+        return subprocess.run(["/usr/bin/python3", "-I", COMPILER, *arguments], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+
+    def compile(self, *arguments):
+        run = self.run_compiler(*arguments)
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        return run.stdout.splitlines()
+
+    def refused(self, text, sentence, name="p.toml"):
+        run = self.run_compiler(self.write(name, text))
+        self.assertEqual((run.returncode, run.stdout), (1, ""), text)
+        self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
+        self.assertIn(sentence, run.stderr)
+
+    def test_lines(self):
+        """every key becomes a line that says where it was written"""
+        path = self.write("p.toml", '# comment\ngranted = true\n\n[limits]\nmemory = "50M"\n'
+                                    "cpu   =   100 # [maximum]\n[python]\npreload = [\n"
+                                    '  "a", # x = 1 ]\n  "b",\n]\npolicy = false\n')
+        lines = self.compile(path)
+        digest = lines.pop()
+        self.assertEqual(lines, [
+            "p.toml:6: limits.cpu = 100",
+            'p.toml:5: limits.memory = "50M"',
+            "p.toml:2: profile.granted = true",
+            'p.toml:1: profile.name = "p"',
+            "p.toml:12: python.policy = false",
+            'p.toml:8: python.preload = "a"',
+            'p.toml:8: python.preload = "b"',
+        ])
+        values = "".join(line.split(": ", 1)[1] + "\n" for line in lines)
+        self.assertEqual(digest, 'p.toml:1: profile.digest = "%s"'
+                         % hashlib.sha256(values.encode()).hexdigest())
+
+    def test_digest(self):
+        """the digest changes with a value, and with nothing else"""
+        def digest(text, name="p.toml"):
+            return self.compile(self.write(name, text))[-1]
+
+        one = digest("granted = true\n[limits]\ncpu = 1\n")
+        self.assertEqual(one, digest("# x\n\ngranted=true\n[limits]\n\ncpu=1\n"))
+        self.assertNotEqual(one, digest("granted = true\n[limits]\ncpu = 2\n"))
+        self.assertNotEqual(one, digest("granted = false\n[limits]\ncpu = 1\n"))
+
+    def test_extends(self):
+        """values are inherited with their places; lists are replaced; the identity is not inherited"""
+        self.write("base.toml", 'description = "b"\ngranted = true\nproc = "none"\n[python]\n'
+                                'preload = ["a", "b"]\npolicy = true\n[limits]\ncpu = 1\nmemory = 2\n')
+        path = self.write("p.toml", 'extends = "base"\n[limits]\ncpu = 3\n[python]\npreload = ["c"]\n')
+        self.assertEqual(self.compile(path)[:-1], [
+            "p.toml:3: limits.cpu = 3",
+            "base.toml:9: limits.memory = 2",
+            'p.toml:1: profile.name = "p"',
+            'base.toml:3: profile.proc = "none"',
+            "base.toml:6: python.policy = true",
+            'p.toml:5: python.preload = "c"',
+        ])
+
+    def test_extends_search(self):
+        """the base is looked up beside the file, then in the directories; one's own name is skipped"""
+        self.write("shipped/default.toml", "[limits]\ncpu = 1\n")
+        self.write("shipped/other.toml", "[limits]\ncpu = 2\n")
+        shipped = os.path.join(self.directory, "shipped")
+        mine = self.write("etc/default.toml", 'extends = "default"\n[limits]\nmemory = 1\n')
+        self.assertIn("default.toml:2: limits.cpu = 1", self.compile(mine, shipped))
+        other = self.write("etc/x.toml", 'extends = "other"\n')
+        self.assertIn("other.toml:2: limits.cpu = 2", self.compile(other, shipped))
+        self.write("etc/other.toml", "[limits]\ncpu = 7\n")
+        self.assertIn("other.toml:2: limits.cpu = 7", self.compile(other, shipped))
+        # x -> default (mine) -> default (shipped)
+        chain = self.write("etc/y.toml", 'extends = "default"\n')
+        self.assertIn("default.toml:2: limits.cpu = 1", self.compile(chain, shipped))
+        self.assertIn("default.toml:3: limits.memory = 1", self.compile(chain, shipped))
+
+    def test_extends_refused(self):
+        """a missing base, a cycle, a name that is a path"""
+        self.refused('\nextends = "none"\n', 'p.toml:2: profile.extends: there is no profile "none"')
+        self.refused('extends = "p"\n', "p.toml:1: profile.extends: the profile extends itself")
+        self.refused('extends = "../p"\n', "must be the name of a profile")
+        self.refused("extends = 1\n", "must be the name of a profile")
+        self.write("a.toml", 'extends = "p"\n')
+        self.refused('extends = "a"\n', "a.toml:1: profile.extends: the profiles extend each other")
+
+    def test_refused(self):
+        """mistakes are named by file, line and key"""
+        self.refused("a = \n", "p.toml:1: is no TOML")
+        self.refused("a = 1\n\na = 2\n", "p.toml:3: is no TOML: Cannot overwrite a value")
+        self.refused("[limits]\ncpu = 1\n[limits]\n", "p.toml:3: is no TOML")
+        self.refused('a = "x', "p.toml:1: is no TOML")
+        self.refused(b'a = "\xff"\n', "p.toml: is not UTF-8")
+        self.refused("[limits]\ncpu = 1.5\n", "p.toml:2: limits.cpu: must be an integer, or a string")
+        self.refused("a = 2020-01-01\n", "p.toml:1: profile.a: is a date")
+        self.refused("a = [[1]]\n", "p.toml:1: profile.a: is a list in a list")
+        self.refused('[x]\na = ["b", "\\u001b[1m"]\n', "p.toml:2: x.a: has a character in it")
+        self.refused('a = "x\\ny"\n', "p.toml:1: profile.a: has a character in it")
+        self.refused("limits = { cpu = 1 }\n", "p.toml: limits: write it as KEY = VALUE below")
+        self.refused("limits.cpu = 1\n", "p.toml: limits: write it as KEY = VALUE below")
+        self.refused("[limits]\nx = { a = 1 }\n", "p.toml:2: limits.x: is a table")
+        self.refused("[a.b]\nc = 1\n", "p.toml: a: write it")
+        self.refused('"a" = 1\n', "p.toml: a: write it as KEY = VALUE")
+        self.refused('"a b" = 1\n', "p.toml: a b: write it as KEY = VALUE")
+        self.refused("[profile]\na = 1\n", "p.toml:1: profile: there is no such section")
+        self.refused('name = "x"\n', "p.toml:1: profile.name: cannot be set")
+        self.refused('digest = "x"\n', "p.toml:1: profile.digest: cannot be set")
+        self.refused("", "must end in .toml", name="p.conf")
+
+    def test_hidden_keys(self):
+        """what looks like a key inside of a string or a list is none"""
+        path = self.write("p.toml", 'a = """x \\\nb = 1 \\\n"""\nlist = [\n  "c = 1",\n  "[d]",\n]\n'
+                                    "b = 2\n")
+        lines = self.compile(path)
+        self.assertIn("p.toml:8: profile.b = 2", lines)
+        self.assertIn("p.toml:4: profile.list = \"[d]\"", lines)
+
+    def test_quotes(self):
+        """quotes and backslashes survive"""
+        path = self.write("p.toml", "a = 'x \"y\" \\ z'\nb = \"\N{SNOWMAN}\"\n")
+        self.assertIn('p.toml:1: profile.a = "x \\"y\\" \\\\ z"', self.compile(path))
+        self.assertIn('p.toml:2: profile.b = "\N{SNOWMAN}"', self.compile(path))
+
+    def test_config(self):
+        """the daemon's settings have no name and no digest"""
+        path = self.write("pysbd.toml", "allow_degraded = true\n[ids]\nfirst = 100000\n")
+        self.assertEqual(self.compile("--config", path), [
+            "pysbd.toml:1: daemon.allow_degraded = true",
+            "pysbd.toml:3: ids.first = 100000",
+        ])
+
+    def test_usage(self):
+        """a call that makes no sense is refused, and so is a file that is not there"""
+        self.assertEqual(self.run_compiler().returncode, 2)
+        self.assertEqual(self.run_compiler("--what").returncode, 2)
+        run = self.run_compiler(os.path.join(self.directory, "none.toml"))
+        self.assertEqual((run.returncode, run.stderr),
+                         (1, "none.toml: cannot be read: No such file or directory\n"))
+
+    def test_shipped(self):
+        """raw differs from default in the policy and the processes, and in who it is"""
+        def values(name):
+            lines = self.compile(os.path.join(ROOT, "profiles", name + ".toml"))
+            return {line.split(": ", 1)[1] for line in lines
+                    if "profile.digest" not in line and "profile.name" not in line}
+
+        self.assertEqual({line.split(" ")[0] for line in values("default") ^ values("raw")},
+                         {"python.policy", "limits.processes", "maximum.processes",
+                          "profile.description", "profile.granted"})
+        self.assertEqual({line.split(" ")[0] for line in values("default") ^ values("loopback")},
+                         {"profile.network", "profile.description"})
+
+
+if __name__ == "__main__":
+    tap.run(Compile)
