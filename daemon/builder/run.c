@@ -144,16 +144,18 @@ static int start_broker(const Start *start, Builder *builder) {
         _cleanup_close_ int remote_fd = -EBADF, profiles_fd = -EBADF, filter_fd = -EBADF,
                             config_fd = -EBADF, link_fd = -EBADF;
         int fds[SPAWN_FDS_MAX], link[2], pidfd, r;
-        char idle[24], n_listen[24];
+        const char *journal = getenv("JOURNAL_STREAM"); /* where the broker's log goes */
+        char idle[24], n_listen[24], stream[64];
         const char *argv[] = {
                 "pysbd-broker", "--listen", n_listen,
                 "--idle-exit",  idle,       start->options->is_embedded ? "--embedded" : NULL,
                 NULL,
         };
+        const char *envp[] = { journal ? stream : NULL, NULL };
         Spawn spawn = {
                 .program_fd = start->programs.broker_fd,
                 .argv = argv,
-                .envp = (const char *const *) environ,
+                .envp = envp,
                 .fds = fds,
                 .n_fds = BROKER_FD_LISTEN - BROKER_FD_BUILDER + start->n_listen,
                 .stdout_fd = -EBADF,
@@ -182,6 +184,7 @@ static int start_broker(const Start *start, Builder *builder) {
         fds[BROKER_FD_FILTER - 3] = filter_fd;
         fds[BROKER_FD_CONFIG - 3] = config_fd;
         memcpy(fds + BROKER_FD_LISTEN - 3, start->listen_fds, start->n_listen * sizeof(int));
+        (void) snprintf(stream, sizeof(stream), "JOURNAL_STREAM=%s", journal ? journal : "");
         (void) snprintf(n_listen, sizeof(n_listen), "%zu", start->n_listen);
         (void) snprintf(idle, sizeof(idle), "%" PRIu64, start->config->idle_exit_usec);
         r = spawn_program(&spawn, &pidfd);
