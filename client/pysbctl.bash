@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# bash completion for pysbctl(1)
+
+_pysbctl_jobs() {
+        pysbctl list 2>/dev/null | while read -r job _; do
+                [[ $job == JOB ]] || echo "$job"
+        done
+}
+
+_pysbctl_profiles() {
+        pysbctl profile list 2>/dev/null | while read -r name _; do
+                [[ $name == NAME ]] || echo "$name"
+        done
+}
+
+_pysbctl() {
+        local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+        local verb=${COMP_WORDS[1]} words="--address --embedded"
+
+        COMPREPLY=()
+        if ((COMP_CWORD == 1)); then
+                words="submit wait attach cancel list show profile status help --version"
+                mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+                return
+        fi
+        case $previous in
+        -p | --profile)
+                mapfile -t COMPREPLY < <(compgen -W "$(_pysbctl_profiles)" -- "$current")
+                return
+                ;;
+        --stdin)
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                return
+                ;;
+        -c | --code | --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
+                --output-limit | --env | --address)
+                return
+                ;;
+        esac
+        case $verb in
+        submit)
+                words+=" --code --profile --memory --timeout --cpu-time --cpus --processes --disk"
+                words+=" --output-limit --stdin --env --detach --events --json --summary"
+                ;;
+        wait) words+=" --json --summary $(_pysbctl_jobs)" ;;
+        attach) words+=" --events --summary $(_pysbctl_jobs)" ;;
+        cancel) words+=" $(_pysbctl_jobs)" ;;
+        show) words+=" --json $(_pysbctl_jobs)" ;;
+        profile)
+                words+=" --json list show check"
+                [[ $previous == show ]] && words=$(_pysbctl_profiles)
+                ;;
+        list | status) words+=" --json" ;;
+        *) return ;;
+        esac
+        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+        # A program or a profile is a file
+        if [[ $current != -* && ($verb == submit || $previous == check) ]]; then
+                mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$current")
+        fi
+}
+
+complete -o filenames -F _pysbctl pysbctl

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "basic/io.h"
@@ -169,27 +168,18 @@ static int load_code(const SubmitOptions *o, PysbRequest *request) {
         return r < 0 ? r : set_code(request, o->file, code, size);
 }
 
-/* A file or a pipe is passed on; the bytes of anything else (a terminal, a socket) are read first. */
 static int load_stdin(const SubmitOptions *o, PysbRequest *request) {
         _cleanup_close_ int opened = -EBADF;
-        _cleanup_free_ char *data = NULL;
-        struct stat st;
-        size_t size;
-        int fd = STDIN_FILENO, r;
+        int fd = STDIN_FILENO, r = 0;
 
         if (!o->stdin_)
                 return 0;
         if (strcmp(o->stdin_, "-") != 0)
                 fd = opened = open(o->stdin_, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0 || fstat(fd, &st) < 0) {
-                r = -errno;
+        r = fd < 0 ? -errno : pysb_request_set_stdin_fd(request, fd);
+        if (r < 0)
                 text_error("--stdin: %s: %s.", o->stdin_, strerror(-r));
-                return r;
-        }
-        if (S_ISREG(st.st_mode) || S_ISFIFO(st.st_mode))
-                return pysb_request_set_stdin_fd(request, fd);
-        r = read_input(o->stdin_, &data, &size);
-        return r < 0 ? r : pysb_request_set_stdin(request, data, size);
+        return r;
 }
 
 /* Which options go together. */

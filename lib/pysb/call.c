@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 
-#include "basic/fd.h"
 #include "pysb/client.h"
 #include "wire/build.h"
 
@@ -58,10 +56,9 @@ int client_call_request(PysbClient *client,
         if (!json_object_get(request->json, "code"))
                 return client_set_error(client, -EINVAL, "The request has no code.");
         if (request->stdin_fd >= 0) {
-                /* A copy, so that the request can be used again */
-                fds.fds[0] = fcntl(request->stdin_fd, F_DUPFD_CLOEXEC, 3);
+                fds.fds[0] = request_open_stdin(request);
                 if (fds.fds[0] < 0)
-                        return -errno;
+                        return fds.fds[0];
                 fds.n = 1;
         }
         return client_call(client, method, json_pack("{sO}", "request", request->json), &fds, more,

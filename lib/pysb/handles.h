@@ -26,7 +26,8 @@ int bytes_from_json(const json_t *object, Bytes *ret_bytes);
 
 struct PysbRequest {
         json_t *json; /* JobRequest */
-        int stdin_fd; /* -EBADF is none */
+        int stdin_fd; /* a pipe, or a sealed memfd; -EBADF is none */
+        bool stdin_is_pipe;
 };
 
 struct PysbResult {
@@ -38,6 +39,16 @@ struct PysbEvent {
         json_t *json; /* Event */
         Bytes output;
 };
+
+/* Sets a member. Takes the reference to value, which may be NULL for lack of memory. */
+int object_set(json_t *object, const char *name, json_t *value);
+
+/* Sets a member to a string. -EILSEQ if it is not UTF-8 without NUL. */
+int object_set_string(json_t *object, const char *name, const char *text, size_t size);
+
+/* The descriptor that goes with one call, a new one each time; -EBADF if the request has none.
+ * Otherwise a negative errno. */
+int request_open_stdin(const PysbRequest *request);
 
 /* Takes a reference to the object. -EBADMSG if what every result has is missing. */
 int result_new(json_t *json, PysbResult **ret_result);

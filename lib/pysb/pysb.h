@@ -201,11 +201,12 @@ int pysb_request_set_label(PysbRequest *request, const char *name, const char *v
  * Errors: -ERANGE above INT64_MAX. Unknown names are refused by the daemon. */
 int pysb_request_set_limit(PysbRequest *request, const char *limit, uint64_t value);
 
-/* Standard input: these bytes. */
+/* Standard input: these bytes, however many. The last of this and the next call counts. */
 int pysb_request_set_stdin(PysbRequest *request, const void *data, size_t size);
 
-/* Standard input: what this descriptor gives from here on. Of a pipe or a sealed memfd the daemon gets
- * a copy of the descriptor; of a regular file it gets a copy of the bytes, which are read now. */
+/* Standard input: a copy of this descriptor. The read end of a pipe is handed to the program as it
+ * is; anything else is read to its end now, since a sandbox gets no file of the host. Errors: -EFBIG
+ * above 256 MiB (use a pipe), those of read(2). */
 int pysb_request_set_stdin_fd(PysbRequest *request, int fd);
 
 /* Gives up if the job has not started this long after it was accepted. */

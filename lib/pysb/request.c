@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/sendfile.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "basic/cleanup.h"
 #include "basic/fd.h"
 #include "basic/utf8.h"
 #include "pysb/handles.h"
-#include "wire/base64.h"
 
 _public_ int pysb_request_new(PysbRequest **ret_request) {
         PysbRequest *request;
@@ -38,8 +31,7 @@ _public_ PysbRequest *pysb_request_free(PysbRequest *request) {
         return NULL;
 }
 
-/* Takes the reference to value, which may be NULL for lack of memory. */
-static int object_set(json_t *object, const char *name, json_t *value) {
+int object_set(json_t *object, const char *name, json_t *value) {
         if (!value || json_object_set_new(object, name, value) < 0)
                 return -ENOMEM;
         return 0;
@@ -58,7 +50,7 @@ static int string_new(const char *text, size_t size, json_t **ret_value) {
         return 0;
 }
 
-static int object_set_string(json_t *object, const char *name, const char *text, size_t size) {
+int object_set_string(json_t *object, const char *name, const char *text, size_t size) {
         json_t *value;
         int r;
 
@@ -133,72 +125,6 @@ _public_ int pysb_request_set_limit(PysbRequest *request, const char *limit, uin
                 return -EILSEQ;
         limits = object_get_container(request->json, "limits", json_object);
         return limits ? object_set_u64(limits, limit, value) : -ENOMEM;
-}
-
-/* The three ways to give standard input exclude each other: the last one counts. */
-static void request_clear_stdin(PysbRequest *request) {
-        json_object_del(request->json, "stdinText");
-        json_object_del(request->json, "stdinData");
-        json_object_del(request->json, "stdinFileDescriptor");
-        request->stdin_fd = fd_close(request->stdin_fd);
-}
-
-_public_ int pysb_request_set_stdin(PysbRequest *request, const void *data, size_t size) {
-        _cleanup_free_ char *encoded = NULL;
-
-        request_clear_stdin(request);
-        if (utf8_is_valid(data, size))
-                return object_set_string(request->json, "stdinText", data, size);
-        encoded = base64_encode(data, size);
-        if (!encoded)
-                return -ENOMEM;
-        return object_set(request->json, "stdinData", json_string_nocheck(encoded));
-}
-
-/* A regular file is handed over as bytes that nobody can change any more: a job under the same uid
- * could open the file itself again, for writing, and the daemon takes no such file. */
-static int stdin_copy_file(int fd) {
-        _cleanup_close_ int copy = -EBADF;
-        ssize_t n;
-
-        copy = memfd_create("stdin", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (copy < 0)
-                return -errno;
-        do
-                n = sendfile(copy, fd, NULL, 1U << 30);
-        while (n > 0 || (n < 0 && errno == EINTR));
-        if (n < 0 || lseek(copy, 0, SEEK_SET) < 0)
-                return -errno;
-        if (fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
-                return -errno;
-        return TAKE_FD(copy);
-}
-
-static int stdin_copy(int fd) {
-        struct stat st;
-        int copy;
-
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (S_ISREG(st.st_mode) && fcntl(fd, F_GET_SEALS) < 0)
-                return stdin_copy_file(fd);
-        copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        return copy < 0 ? -errno : copy;
-}
-
-_public_ int pysb_request_set_stdin_fd(PysbRequest *request, int fd) {
-        int copy, r;
-
-        copy = stdin_copy(fd);
-        if (copy < 0)
-                return copy;
-        request_clear_stdin(request);
-        request->stdin_fd = copy;
-        /* The first and only descriptor of the message */
-        r = object_set(request->json, "stdinFileDescriptor", json_integer(0));
-        if (r < 0)
-                request_clear_stdin(request);
-        return r;
 }
 
 _public_ int pysb_request_set_queue_timeout(PysbRequest *request, uint64_t timeout_usec) {

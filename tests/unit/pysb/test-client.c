@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "peer.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 /* The blocking calls against canned answers: what is sent, what comes back, and that every way in
  * which a daemon can fail ends in a typed error, never in a hang. */
@@ -221,8 +223,33 @@ static void test_no_code(void **state) {
         pysb_request_free(request);
 }
 
-/* A descriptor rides on the call, and the request can be used again. */
-static void test_stdin_descriptor(void **state) {
+/* Submits with one descriptor, and plays the daemon's side; returns the descriptor. */
+static int submit_and_receive(Peer *peer, const PysbRequest *request) {
+        char text[512], control[CMSG_SPACE(sizeof(int))], *job;
+        struct iovec iov = { text, sizeof(text) };
+        struct msghdr message = {
+                .msg_iov = &iov,
+                .msg_iovlen = 1,
+                .msg_control = control,
+                .msg_controllen = sizeof(control),
+        };
+        struct cmsghdr *header;
+        int fd = -EBADF;
+
+        assert_int_equal(pysb_submit(peer->client, request, &job), 0);
+        free(job);
+        assert_true(recvmsg(peer->fd, &message, 0) > 0);
+        assert_non_null(strstr(text, "\"stdinFileDescriptor\":0"));
+        header = CMSG_FIRSTHDR(&message);
+        if (!header)
+                fail_msg("no descriptor came along");
+        else
+                memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+        return fd;
+}
+
+/* A pipe rides on the call as it is, and the request can be used again. */
+static void test_stdin_pipe(void **state) {
         Peer *peer = *state;
         PysbRequest *request = request_make();
         int pipe_fds[2];
@@ -231,34 +258,49 @@ static void test_stdin_descriptor(void **state) {
         assert_int_equal(io_write_full(pipe_fds[1], "ab", 2), 0);
         assert_int_equal(pysb_request_set_stdin_fd(request, pipe_fds[0]), 0);
         for (int i = 0; i < 2; i++) {
-                char text[512], byte, control[CMSG_SPACE(sizeof(int))];
-                struct iovec iov = { text, sizeof(text) };
-                struct msghdr message = {
-                        .msg_iov = &iov,
-                        .msg_iovlen = 1,
-                        .msg_control = control,
-                        .msg_controllen = sizeof(control),
-                };
-                struct cmsghdr *header;
-                PysbResult *result;
-                int fd = -EBADF;
+                char byte;
+                int fd;
 
-                peer_send(peer, "{\"parameters\":{\"result\":" RESULT_JSON "}}");
-                assert_int_equal(pysb_run(peer->client, request, &result), 0);
-                pysb_result_free(result);
-                assert_true(recvmsg(peer->fd, &message, 0) > 0);
-                assert_non_null(strstr(text, "\"stdinFileDescriptor\":0"));
-                header = CMSG_FIRSTHDR(&message);
-                if (!header)
-                        fail_msg("no descriptor came along");
-                else
-                        memcpy(&fd, CMSG_DATA(header), sizeof(fd));
+                peer_send(peer, "{\"parameters\":{\"job\":\"j\"}}");
+                fd = submit_and_receive(peer, request);
                 assert_int_equal(read(fd, &byte, 1), 1);
                 assert_int_equal(byte, 'a' + i);
                 close(fd);
         }
         close(pipe_fds[0]);
         close(pipe_fds[1]);
+        pysb_request_free(request);
+}
+
+/* A file of the host goes as a sealed, read-only copy, from its beginning each time. */
+static void test_stdin_file(void **state) {
+        const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+        static char big[600 * 1024];
+        Peer *peer = *state;
+        PysbRequest *request = request_make();
+        int file;
+
+        memset(big, 'b', sizeof(big));
+        file = memfd_create("file", MFD_CLOEXEC);
+        assert_int_equal(io_write_full(file, "file", 4), 0);
+        assert_int_equal(lseek(file, 0, SEEK_SET), 0);
+        for (int i = 0; i < 4; i++) {
+                char text[4];
+                int fd;
+
+                if (i == 0)
+                        assert_int_equal(pysb_request_set_stdin_fd(request, file), 0);
+                if (i == 2) /* too much for a message */
+                        assert_int_equal(pysb_request_set_stdin(request, big, sizeof(big)), 0);
+                peer_send(peer, "{\"parameters\":{\"job\":\"j\"}}");
+                fd = submit_and_receive(peer, request);
+                assert_int_equal(read(fd, text, 4), 4);
+                assert_memory_equal(text, i < 2 ? "file" : "bbbb", 4);
+                assert_int_equal(fcntl(fd, F_GET_SEALS) & seals, seals);
+                assert_int_equal(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+                close(fd);
+        }
+        close(file);
         pysb_request_free(request);
 }
 
@@ -286,7 +328,8 @@ int main(void) {
                 cmocka_unit_test(test_bad_result),
                 cmocka_unit_test_setup_teardown(test_too_large, peer_setup, peer_teardown),
                 cmocka_unit_test_setup_teardown(test_no_code, peer_setup, peer_teardown),
-                cmocka_unit_test_setup_teardown(test_stdin_descriptor, peer_setup, peer_teardown),
+                cmocka_unit_test_setup_teardown(test_stdin_pipe, peer_setup, peer_teardown),
+                cmocka_unit_test_setup_teardown(test_stdin_file, peer_setup, peer_teardown),
                 cmocka_unit_test(test_addresses),
         };
 

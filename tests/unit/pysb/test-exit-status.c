@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "peer.h"
 
+#include <stdio.h>
+
 #include "client/exit-status.h"
 #include "wire/names.h"
 
@@ -58,10 +60,39 @@ static void test_complete(void **state) {
         }
 }
 
+/* What pysbctl(1) says of an outcome is what happens. */
+static void test_man_page(void **state) {
+        static char page[64 * 1024];
+        size_t size;
+        FILE *file;
+
+        file = fopen(MAN_PAGE, "re");
+        assert_non_null(file);
+        size = fread(page, 1, sizeof(page) - 1, file);
+        fclose(file);
+        page[size] = '\0';
+        for (int i = 0; i < _OUTCOME_MAX; i++) {
+                int status = exit_status_of_outcome((PysbOutcome) (i + 1), 77, 7);
+                char row[128];
+
+                if (status == 77 && i == OUTCOME_EXIT_NONZERO)
+                        snprintf(row, sizeof(row), ".It %s Ta its own Ta", outcome_names[i]);
+                else if (i == OUTCOME_EXCEPTION)
+                        snprintf(row, sizeof(row), ".It %s Ta 1 Ta", outcome_names[i]);
+                else if (status == 128 + 7)
+                        snprintf(row, sizeof(row), ".It %s Ta 128 + n Ta", outcome_names[i]);
+                else
+                        snprintf(row, sizeof(row), ".It %s Ta %d Ta", outcome_names[i], status);
+                if (!strstr(page, row))
+                        fail_msg("the man page has no row \"%s\"", row);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rows),
                 cmocka_unit_test(test_complete),
+                cmocka_unit_test(test_man_page),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
