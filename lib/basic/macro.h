@@ -9,18 +9,19 @@
 
 #define ELEMENTSOF(a) (sizeof(a) / sizeof((a)[0]))
 
+/* An empty array may be NULL: nothing is added to that, not even 0 (C11 6.5.6). */
 #define FOREACH_ARRAY(i, array, n) \
-        for (typeof((array)[0]) *i = (array), *i##_end = (array) + (n); i < i##_end; i++)
+        for (typeof((array)[0]) *i = (array), *i##_end = (n) > 0 ? i + (n) : i; i < i##_end; i++)
 
 /* Unique names, so that one may stand inside the other. */
 #define MACRO_PASTE_(a, b) a##b
 #define MACRO_PASTE(a, b) MACRO_PASTE_(a, b)
-#define MACRO_COMPARE_(a, op, b, n)                                                      \
-        ({                                                                               \
-                typeof(a) MACRO_PASTE(_a, n) = (a);                                      \
-                typeof(b) MACRO_PASTE(_b, n) = (b);                                      \
-                MACRO_PASTE(_a, n)                                                       \
-                        op MACRO_PASTE(_b, n) ? MACRO_PASTE(_a, n) : MACRO_PASTE(_b, n); \
+#define MACRO_COMPARE_(a, op, b, n)                                              \
+        ({                                                                       \
+                typeof(a) MACRO_PASTE(_a, n) = (a);                              \
+                typeof(b) MACRO_PASTE(_b, n) = (b);                              \
+                MACRO_PASTE(_a, n)                                               \
+                op MACRO_PASTE(_b, n) ? MACRO_PASTE(_a, n) : MACRO_PASTE(_b, n); \
         })
 #define MIN(a, b) MACRO_COMPARE_(a, <, b, __COUNTER__)
 #define MAX(a, b) MACRO_COMPARE_(a, >, b, __COUNTER__)
