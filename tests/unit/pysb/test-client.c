@@ -173,8 +173,8 @@ static void test_bad_result(void **state) {
                 "{\"parameters\":{\"result\":1}}",
                 "{\"parameters\":{\"result\":{\"job\":\"j1\",\"outcome\":\"success\"}}}",
                 "{\"parameters\":{\"result\":{\"job\":\"j1\",\"usage\":{}}}}",
-                "{\"parameters\":{\"result\":{\"job\":\"j1\",\"outcome\":\"success\",\"usage\":{},"
-                "\"stdout\":{\"data\":\"*\"}}}}",
+                ("{\"parameters\":{\"result\":{\"job\":\"j1\",\"outcome\":\"success\",\"usage\":{},"
+                 "\"stdout\":{\"data\":\"*\"}}}}"),
         };
         PysbRequest *request = request_make();
 
