@@ -4,7 +4,7 @@
 import os
 import subprocess
 
-SOURCE = os.environ["PYSB_SOURCE_ROOT"]
+SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 BUILD = os.environ["PYSB_BUILD_ROOT"]
 
 _fetch = subprocess.run(

@@ -15,6 +15,8 @@ import idl
 import tap
 
 TEXTS = sorted(glob.glob(f"{clients.SOURCE}/lib/wire/*.varlink"))
+# The other one is varlink's own, as its projects have it
+OURS = [path for path in TEXTS if os.path.basename(path).startswith("io.pysb.")]
 HEAD = "# C\ninterface a.b\n# C\nmethod M() -> ()\n"
 
 # What breaks one rule each, and a word of the complaint
@@ -55,10 +57,10 @@ BAD = [
 class Rules(unittest.TestCase):
     def test_texts(self):
         """our interface texts keep the rules of all stock parsers"""
-        self.assertGreaterEqual(len(TEXTS), 2)
-        for path in TEXTS:
-            with open(path, encoding="utf-8") as f, self.subTest(path):
-                self.assertEqual(idl.lint(f.read()), [])
+        self.assertTrue(OURS)
+        for path in OURS:
+            with open(path, encoding="utf-8") as f:
+                self.assertEqual(idl.lint(f.read()), [], path)
 
     def test_the_rules_bite(self):
         """each rule finds the text that breaks it"""
