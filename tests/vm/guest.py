@@ -29,7 +29,7 @@ PATIENCE = 60
 WAIT = "import signal; print('ready', flush=True); signal.pause()"
 
 # What an operator would write: raw, for everybody; and it tests the compiling of operators' files
-OPERATOR_PROFILE = 'extends = "raw"\ngranted = true\n'
+OPERATOR_PROFILE = 'extends = "raw"\ndescription = "raw for all"\ngranted = true\n'
 
 
 def shell(*command, check=True, **keywords):
@@ -247,8 +247,9 @@ class Service(unittest.TestCase):
                 "except OSError as e: print(n, e.errno); raise")
         result = self.check(submit(code, "--timeout", "50s"), "exception", 1)
         count, errno = map(int, result["stdout"]["text"].split())
-        self.assertLessEqual(count, 32)
-        self.assertGreaterEqual(count, 28)
+        # The kernel counts tasks: 32 processes and 16 threads are one number to it
+        self.assertLessEqual(count, 48)
+        self.assertGreaterEqual(count, 32)
         self.assertEqual(errno, 11)
         self.assertIn("process", result["message"])
 
@@ -319,8 +320,9 @@ class Service(unittest.TestCase):
 
     def test_violations(self):
         """denied calls are refused and named under the unit's own filter, too"""
-        code = ("import ctypes\nlibc = ctypes.CDLL(None)\n"
-                "for n in (41, 165, 250): print(libc.syscall(n, -1, -1, -1, -1, -1, -1))")
+        # An address family that the unit itself refuses would never reach the box's filter
+        code = ("import ctypes\nlibc = ctypes.CDLL(None)\nprint(libc.socket(2, 1, 0))\n"
+                "for n in (165, 250): print(libc.syscall(n, -1, -1, -1, -1, -1, -1))")
         result = self.check(submit(code), "success", 0)
         self.assertEqual(result["stdout"]["text"], "-1\n-1\n-1\n")
         self.assertLessEqual({"socket", "mount", "keyctl"},
@@ -395,7 +397,7 @@ class Service(unittest.TestCase):
         """an operator's mistake is refused by file, line and key, and fixed without a trace"""
         path = "/etc/pysb/profiles/broken.toml"
         with open(path, "w", encoding="ascii") as file:
-            file.write('extends = "default"\n\n[limits]\nmemry = "5M"\n')
+            file.write('extends = "default"\ndescription = "broken"\n[limits]\nmemry = "5M"\n')
         try:
             run = subprocess.run(["/usr/libexec/pysb/pysbd", "--check"], stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT, check=False)
