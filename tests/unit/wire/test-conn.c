@@ -68,6 +68,7 @@ static int teardown(void **state) {
 static void reopen(Fixture *f, const VarlinkConnLimits *limits) {
         varlink_conn_free(f->conn);
         fd_close(f->peer);
+        assert_int_equal(count_open(), f->n_open);
         open_conn(f, limits);
 }
 
@@ -426,6 +427,36 @@ static size_t send_until_stalled(Fixture *f) {
         return n;
 }
 
+/* Descriptors wait with their message, and go with its first byte and with no other message. */
+static void test_send_fds_behind_a_stall(void **state) {
+        _cleanup_(varlink_conn_freep) VarlinkConn *peer = NULL;
+        size_t n_messages, n_replies = 0;
+        VarlinkFds fds = { .n = 1 };
+        Fixture *f = *state;
+
+        n_messages = send_until_stalled(f);
+        fds.fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(varlink_conn_send(f->conn, json_pack("{s:s}", "error", "b"), &fds), 0);
+        assert_int_equal(varlink_conn_send(f->conn, json_pack("{s:s}", "error", "c"), NULL), 0);
+        assert_int_equal(varlink_conn_new(f->peer, &varlink_server_limits, 1, &peer), 0);
+        f->peer = -EBADF;
+        while (n_replies < n_messages + 2) {
+                _cleanup_(varlink_reply_done) VarlinkReply reply = {};
+                int r = varlink_conn_receive_reply(peer, &reply);
+
+                if (r == 0) {
+                        assert_int_equal(varlink_conn_wait(peer, UINT64_MAX), 1);
+                        assert_int_equal(pump(f, 1), 0);
+                        continue;
+                }
+                assert_int_equal(r, 1);
+                assert_int_equal(reply.fds.n, n_replies == n_messages ? 1 : 0);
+                if (n_replies >= n_messages)
+                        assert_string_equal(reply.error, n_replies == n_messages ? "b" : "c");
+                n_replies++;
+        }
+}
+
 static void test_stall(void **state) {
         static char text[MIB];
         Fixture *f = *state;
@@ -495,6 +526,9 @@ static void test_peer_closes(void **state) {
                         varlink_conn_send(f->conn, varlink_reply_new(json_object(), false), &fds),
                         0);
         assert_int_equal(fds.n, 0);
+        fds = (VarlinkFds){ .fds = { open("/dev/null", O_RDONLY | O_CLOEXEC) }, .n = 1 };
+        assert_int_equal(varlink_conn_send(f->conn, varlink_reply_new(json_object(), false), &fds),
+                         0);
         assert_int_equal(varlink_conn_output_bytes(f->conn), 0);
         expect_call(f, "a.B", 0);
         expect_no_call(f);
@@ -584,6 +618,7 @@ int main(void) {
                 conn_test(test_too_many_fds),
                 conn_test(test_send),
                 conn_test(test_send_fds),
+                conn_test(test_send_fds_behind_a_stall),
                 conn_test(test_stall),
                 conn_test(test_output_bound),
                 conn_test(test_peer_closes),
