@@ -60,7 +60,7 @@ static const char *figure_time(uint64_t usec, char *buf, size_t size) {
 static const char *figure_memory(uint64_t bytes, char *buf, size_t size) {
         if (bytes == 0)
                 return "";
-        (void) snprintf(buf, size, " with a peak of %" PRIu64 ".%" PRIu64 " MiB", bytes / MIB,
+        (void) snprintf(buf, size, " (peak %" PRIu64 ".%" PRIu64 " MiB)", bytes / MIB,
                         bytes % MIB * 10 / MIB);
         return buf;
 }

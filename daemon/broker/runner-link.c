@@ -85,8 +85,8 @@ static int pipe_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
         return 0;
 }
 
-/* Nothing more is believed from there. The descriptor stays: the JOB frame may still be on its way,
- * and a job that goes on writing only fills its own socket buffer. */
+/* Nothing more is believed from there: the job gets EPIPE for what it writes. The other direction
+ * stays open, the JOB frame may still be on its way. */
 static void channel_stop(RunnerLink *link) {
         link->channel_source = sd_event_source_unref(link->channel_source);
         (void) shutdown(link->channel, SHUT_RD);

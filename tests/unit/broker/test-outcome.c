@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <string.h>
+
+#include "basic/macro.h"
+#include "basic/utf8.h"
+#include "broker/outcome.h"
+#include "plan/plan.h"
+#include "proto/syscall-names.h"
+
+#define EXITED(code) ((code) << 8)
+#define KILLED(sig) (sig)
+#define RAN .has_record = 1
+
+static const Limits limits = {
+        .value = {
+                [LIMIT_WALL_TIME] = 5 * USEC_PER_SEC,
+                [LIMIT_CPU_TIME] = 2 * USEC_PER_SEC,
+                [LIMIT_MEMORY] = 50 * MIB,
+                [LIMIT_PROCESSES] = 32,
+                [LIMIT_THREADS] = 16,
+                [LIMIT_OUTPUT] = 1 * MIB,
+        },
+};
+
+typedef struct Case {
+        const char *name;
+        BoxFacts facts;
+        bool output_exceeded;
+        const char *exception; /* type, NULL is none */
+        const char *exception_message;
+        bool is_memory_error;
+        Outcome outcome;
+        int exit_code, signal;
+        const char *message; /* exact, "" is none; NULL is whatever */
+} Case;
+
+/* One row per line of the table in the man page, then the ones about precedence. */
+static const Case cases[] = {
+        { "success", { RAN }, .outcome = OUTCOME_SUCCESS, .message = "" },
+        { "exception",
+          { RAN, .job_status = EXITED(1) },
+          .exception = "ValueError",
+          .exception_message = "no",
+          .outcome = OUTCOME_EXCEPTION,
+          .exit_code = 1,
+          .message = "uncaught exception: ValueError: no" },
+        { "exception without a message",
+          { RAN, .job_status = EXITED(1) },
+          .exception = "KeyboardInterrupt",
+          .outcome = OUTCOME_EXCEPTION,
+          .exit_code = 1,
+          .message = "uncaught exception: KeyboardInterrupt" },
+        { "exit code",
+          { RAN, .job_status = EXITED(3) },
+          .outcome = OUTCOME_EXIT_NONZERO,
+          .exit_code = 3,
+          .message = "exited with code 3" },
+        { "signal",
+          { RAN, .job_status = KILLED(SIGSEGV) | 0x80 },
+          .outcome = OUTCOME_SIGNALED,
+          .exit_code = -1,
+          .signal = SIGSEGV,
+          .message = "ended by signal 11, SIGSEGV" },
+        { "abort",
+          { RAN, .job_status = KILLED(SIGABRT) },
+          .outcome = OUTCOME_SIGNALED,
+          .exit_code = -1,
+          .signal = SIGABRT,
+          .message = "ended by signal 6, SIGABRT" },
+        { "its own SIGKILL",
+          { RAN, .job_status = KILLED(SIGKILL), .cpu_user_usec = 1000 },
+          .outcome = OUTCOME_SIGNALED,
+          .exit_code = -1,
+          .signal = SIGKILL,
+          .message = "ended by signal 9, SIGKILL" },
+        { "foreign ABI",
+          { RAN, .job_status = KILLED(SIGSYS) },
+          .outcome = OUTCOME_SIGNALED,
+          .exit_code = -1,
+          .signal = SIGSYS,
+          .message = "ended by signal 31, SIGSYS: a system call of a foreign ABI" },
+        { "wall clock",
+          { .end_reason = END_WALL_TIME, .wall_usec = 5010000 },
+          .outcome = OUTCOME_WALL_TIME_LIMIT,
+          .exit_code = -1,
+          .message = "wall clock limit of 5 s reached after 5.01 s, raise limits.wall_time" },
+        { "CPU time by the builder",
+          { .end_reason = END_CPU_TIME, .cpu_user_usec = 1990000, .cpu_system_usec = 30000 },
+          .outcome = OUTCOME_CPU_TIME_LIMIT,
+          .exit_code = -1,
+          .message = "CPU time limit of 2 s reached after 2.02 s, raise limits.cpu_time" },
+        { "CPU time by SIGXCPU",
+          { RAN, .job_status = KILLED(SIGXCPU), .cpu_user_usec = 2000000 },
+          .outcome = OUTCOME_CPU_TIME_LIMIT,
+          .exit_code = -1,
+          .signal = SIGXCPU },
+        { "CPU time by the hard rlimit",
+          { RAN, .job_status = KILLED(SIGKILL), .cpu_user_usec = 2100000 },
+          .outcome = OUTCOME_CPU_TIME_LIMIT,
+          .exit_code = -1,
+          .signal = SIGKILL },
+        { "cgroup out of memory",
+          { .oom_kills = 2, .memory_peak_bytes = 50 * MIB, .init_status = KILLED(SIGKILL) },
+          .outcome = OUTCOME_MEMORY_LIMIT,
+          .exit_code = -1,
+          .message = "memory limit of 50 MiB reached (peak 50.0 MiB), raise limits.memory" },
+        { "MemoryError",
+          { RAN, .job_status = EXITED(1) },
+          .exception = "MemoryError",
+          .is_memory_error = true,
+          .outcome = OUTCOME_MEMORY_LIMIT,
+          .exit_code = 1,
+          .message = "memory limit of 50 MiB reached, raise limits.memory" },
+        { "output",
+          { .end_reason = END_OUTPUT },
+          .output_exceeded = true,
+          .outcome = OUTCOME_OUTPUT_LIMIT,
+          .exit_code = -1,
+          .message = "output limit of 1 MiB reached, raise limits.output" },
+        { "output, and it ended before the kill",
+          { RAN },
+          .output_exceeded = true,
+          .outcome = OUTCOME_OUTPUT_LIMIT,
+          .exit_code = -1 },
+        { "cancel",
+          { .end_reason = END_CANCEL },
+          .outcome = OUTCOME_CANCELLED,
+          .exit_code = -1,
+          .message = "cancelled while it ran" },
+        { "shutdown",
+          { .end_reason = END_SHUTDOWN },
+          .outcome = OUTCOME_CANCELLED,
+          .exit_code = -1,
+          .message = "cancelled: the daemon stops" },
+        { "a failed step",
+          { .setup_error = EPERM, .setup_op = OP_MOUNT_PROC, .setup_step = 17 },
+          .outcome = OUTCOME_INTERNAL_ERROR,
+          .exit_code = -1,
+          .message = "the sandbox could not be made: step 17 mount-proc: EPERM" },
+        { "an op from nowhere",
+          { .setup_error = EPERM, .setup_op = 4711 },
+          .outcome = OUTCOME_INTERNAL_ERROR,
+          .exit_code = -1,
+          .message = "the sandbox could not be made: step 0 ?: EPERM" },
+        { "init died",
+          { .init_status = KILLED(SIGSEGV) },
+          .outcome = OUTCOME_INTERNAL_ERROR,
+          .exit_code = -1,
+          .message = "the sandbox ended without a report (status 0xb)" },
+
+        /* Precedence: facts, timers, then the job's own word. */
+        { "a failed step beats everything",
+          { RAN, .setup_error = ENOMEM, .oom_kills = 1, .end_reason = END_WALL_TIME },
+          .outcome = OUTCOME_INTERNAL_ERROR,
+          .exit_code = -1 },
+        { "memory beats the timers",
+          { .oom_kills = 1, .end_reason = END_WALL_TIME },
+          .outcome = OUTCOME_MEMORY_LIMIT,
+          .exit_code = -1 },
+        { "a timer beats the status",
+          { RAN, .end_reason = END_WALL_TIME, .job_status = EXITED(0) },
+          .outcome = OUTCOME_WALL_TIME_LIMIT,
+          .exit_code = -1 },
+        { "the first limit counts",
+          { RAN, .end_reason = END_WALL_TIME },
+          .output_exceeded = true,
+          .outcome = OUTCOME_WALL_TIME_LIMIT,
+          .exit_code = -1 },
+        { "a forged frame does not hide a signal",
+          { RAN, .job_status = KILLED(SIGABRT) },
+          .exception = "ValueError",
+          .outcome = OUTCOME_SIGNALED,
+          .exit_code = -1,
+          .signal = SIGABRT },
+        { "nor the exit code",
+          { RAN, .job_status = EXITED(7) },
+          .exception = "ValueError",
+          .outcome = OUTCOME_EXIT_NONZERO,
+          .exit_code = 7 },
+        { "nor a success",
+          { RAN },
+          .exception = "ValueError",
+          .outcome = OUTCOME_SUCCESS,
+          .message = "" },
+        { "no frame makes a success",
+          { RAN, .job_status = EXITED(1) },
+          .outcome = OUTCOME_EXIT_NONZERO,
+          .exit_code = 1 },
+
+        /* An exception that is about a limit says so. */
+        { "fork",
+          { RAN, .job_status = EXITED(1) },
+          .exception = "BlockingIOError",
+          .exception_message = "[Errno 11] Resource temporarily unavailable",
+          .outcome = OUTCOME_EXCEPTION,
+          .exit_code = 1,
+          .message = "process limit of 32 reached, raise limits.processes: BlockingIOError: [Errno "
+                     "11] Resource temporarily unavailable" },
+        { "fork, as the cgroup saw it",
+          { RAN, .job_status = EXITED(1), .pids_denied = 1 },
+          .exception = "OSError",
+          .exception_message = "no",
+          .outcome = OUTCOME_EXCEPTION,
+          .exit_code = 1,
+          .message = "process limit of 32 reached, raise limits.processes: OSError: no" },
+        { "thread",
+          { RAN, .job_status = EXITED(1) },
+          .exception = "RuntimeError",
+          .exception_message = "can't start new thread",
+          .outcome = OUTCOME_EXCEPTION,
+          .exit_code = 1,
+          .message = "thread limit of 16 reached, raise limits.threads: RuntimeError: can't start "
+                     "new thread" },
+};
+
+static void test_table(void **state) {
+        FOREACH_ARRAY(c, cases, ELEMENTSOF(cases)) {
+                RunnerException e = { .is_memory_error = c->is_memory_error };
+                const OutcomeInput in = {
+                        .facts = &c->facts,
+                        .limits = &limits,
+                        .output_exceeded = c->output_exceeded,
+                        .exception = c->exception ? &e : NULL,
+                };
+                Verdict v;
+
+                (void) snprintf(e.type, sizeof(e.type), "%s", c->exception ?: "");
+                (void) snprintf(e.message, sizeof(e.message), "%s", c->exception_message ?: "");
+                outcome_decide(&in, &v);
+                if (v.outcome != c->outcome || v.exit_code != c->exit_code ||
+                    v.signal != c->signal || (c->message && strcmp(v.message, c->message) != 0))
+                        fail_msg("%s: %s, exit code %d, signal %d, \"%s\"", c->name,
+                                 outcome_names[v.outcome], v.exit_code, v.signal, v.message);
+        }
+}
+
+/* A profile that cannot fork at all answers EPERM; the message still names the limit. */
+static void test_denied_fork(void **state) {
+        BoxFacts facts = {
+                .has_record = 1,
+                .job_status = EXITED(1),
+                .n_denied = 1,
+                .denied = { { .number = (uint32_t) syscall_number("clone"), .count = 1 } },
+        };
+        RunnerException e = { .type = "PermissionError", .message = "[Errno 1]" };
+        const OutcomeInput in = { .facts = &facts, .limits = &limits, .exception = &e };
+        Verdict v;
+
+        outcome_decide(&in, &v);
+        assert_int_equal(v.outcome, OUTCOME_EXCEPTION);
+        assert_non_null(strstr(v.message, "limits.processes"));
+        facts.denied[0].number = (uint32_t) syscall_number("ptrace");
+        outcome_decide(&in, &v);
+        assert_null(strstr(v.message, "limits.processes"));
+        /* More entries than there are: a count of the builder is not trusted blindly either. */
+        facts.n_denied = UINT32_MAX;
+        outcome_decide(&in, &v);
+}
+
+/* A long message of the job is cut between two characters. */
+static void test_long_message(void **state) {
+        BoxFacts facts = { .has_record = 1, .job_status = EXITED(1) };
+        RunnerException e = { .type = "E" };
+        const OutcomeInput in = { .facts = &facts, .limits = &limits, .exception = &e };
+        Verdict v;
+
+        for (size_t pad = 0; pad < 4; pad++) {
+                memset(e.message, 'a', pad);
+                for (size_t i = pad; i + 4 < sizeof(e.message) - 1; i += 3)
+                        memcpy(e.message + i, "\xe2\x82\xac", 4);
+                outcome_decide(&in, &v);
+                assert_true(utf8_is_valid(v.message, strlen(v.message)));
+        }
+}
+
+static void test_without_box(void **state) {
+        Verdict v;
+
+        outcome_without_box(OUTCOME_EXPIRED, "too late", &v);
+        assert_int_equal(v.outcome, OUTCOME_EXPIRED);
+        assert_int_equal(v.exit_code, -1);
+        assert_int_equal(v.signal, 0);
+        assert_string_equal(v.message, "too late");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_table),
+                cmocka_unit_test(test_denied_fork),
+                cmocka_unit_test(test_long_message),
+                cmocka_unit_test(test_without_box),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

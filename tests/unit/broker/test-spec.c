@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macro.h"
+#include "broker/spec.h"
+#include "proto/runner-wire.h"
+
+static Profile profiles[2] = {
+        { .name = (char *) "default", .granted = true, .retain_usec = 60 * USEC_PER_SEC },
+        { .name = (char *) "raw" },
+};
+static ProfileStore store = { .profiles = { &profiles[0], &profiles[1] }, .n_profiles = 2 };
+
+static SpecContext context = {
+        .store = &store,
+        .default_profile = "default",
+};
+
+static int setup(void **state) {
+        FOREACH_ARRAY(p, profiles, ELEMENTSOF(profiles))
+                for (LimitId id = 0; id < _LIMIT_MAX; id++) {
+                        p->limits.value[id] = limit_infos[id].lowest;
+                        p->maximum.value[id] = limit_infos[id].highest;
+                }
+        profiles[0].limits.value[LIMIT_SOURCE] = 100;
+        profiles[0].maximum.value[LIMIT_MEMORY] = 64 * MIB;
+        return 0;
+}
+
+/* The inner part of a request, as JSON; "code" is there already. */
+static int make(const char *fields, JobSpec **ret_spec, SpecError *error) {
+        char path[JSON_PATH_MAX];
+        JobRequest request;
+        char *text = NULL;
+        json_t *p;
+        int r;
+
+        assert_true(asprintf(&text, "{\"request\":{\"code\":\"pass\"%s}}", fields) > 0);
+        p = json_loads(text, 0, NULL);
+        assert_non_null(p);
+        free(text);
+        assert_int_equal(job_request_parse(p, &request, path), 0);
+        r = job_spec_make(&context, &request, ret_spec, error);
+        json_decref(p);
+        return r;
+}
+
+static JobSpec *make_good(const char *fields) {
+        JobSpec *spec = NULL;
+        SpecError error;
+
+        assert_int_equal(make(fields, &spec, &error), 0);
+        return spec;
+}
+
+typedef struct Case {
+        const char *fields;
+        int result;
+        const char *field;
+} Case;
+
+static const Case cases[] = {
+        { "", 0 },
+        { ",\"profile\":\"default\"", 0 },
+        { ",\"profile\":\"raw\"", SPEC_PROFILE_DENIED, "raw" },
+        { ",\"profile\":\"other\"", SPEC_PROFILE_NOT_FOUND, "other" },
+        { ",\"profile\":\"../default\"", SPEC_PROFILE_NOT_FOUND, "../default" },
+        { ",\"profile\":\"\"", SPEC_PROFILE_NOT_FOUND, "" },
+        { ",\"limits\":{\"memoryBytes\":67108864}", 0 },
+        { ",\"limits\":{\"memoryBytes\":67108865}", SPEC_LIMIT_EXCEEDED, "memoryBytes" },
+        { ",\"limits\":{\"memoryBytes\":1}", SPEC_INVALID, "limits.memoryBytes" },
+        { ",\"limits\":{\"processes\":0}", SPEC_INVALID, "limits.processes" },
+        { ",\"limits\":{\"wallTimeUSec\":9223372036854775807}", SPEC_LIMIT_EXCEEDED,
+          "wallTimeUSec" },
+        { ",\"environment\":{\"A\":\"1\",\"_b\":\"\"}", 0 },
+        { ",\"environment\":{\"\":\"1\"}", SPEC_INVALID, "environment." },
+        { ",\"environment\":{\"A=B\":\"1\"}", SPEC_INVALID, "environment.A=B" },
+        { ",\"environment\":{\"1A\":\"1\"}", SPEC_INVALID, "environment.1A" },
+        { ",\"environment\":{\"\xc3\xa4\":\"1\"}", SPEC_INVALID, "environment.\xc3\xa4" },
+        { ",\"environment\":{\"PYTHONPATH\":\"1\"}", SPEC_INVALID, "environment.PYTHONPATH" },
+        { ",\"environment\":{\"PYTHON\":\"1\"}", SPEC_INVALID, "environment.PYTHON" },
+        { ",\"environment\":{\"LD_PRELOAD\":\"1\"}", SPEC_INVALID, "environment.LD_PRELOAD" },
+        { ",\"environment\":{\"GLIBC_TUNABLES\":\"1\"}", SPEC_INVALID,
+          "environment.GLIBC_TUNABLES" },
+        { ",\"environment\":{\"MALLOC_ARENA_MAX\":\"1\"}", SPEC_INVALID,
+          "environment.MALLOC_ARENA_MAX" },
+        { ",\"environment\":{\"GCONV_PATH\":\"1\"}", SPEC_INVALID, "environment.GCONV_PATH" },
+        { ",\"environment\":{\"LOCPATH\":\"1\"}", SPEC_INVALID, "environment.LOCPATH" },
+        { ",\"environment\":{\"TZDIR\":\"1\"}", SPEC_INVALID, "environment.TZDIR" },
+        { ",\"environment\":{\"TZ\":\"1\",\"LDX\":\"1\",\"XPYTHON\":\"\"}", 0 },
+        { ",\"stdinText\":\"a\",\"stdinData\":\"YQ==\"", SPEC_INVALID, "stdinText" },
+        { ",\"stdinText\":\"a\",\"stdinFileDescriptor\":0", SPEC_INVALID, "stdinText" },
+        { ",\"stdinData\":\"YQ==\"", 0 },
+        { ",\"stdinData\":\"YQ\"", SPEC_INVALID, "stdinData" },
+        { ",\"stdinFileDescriptor\":0", SPEC_INVALID, "stdinFileDescriptor" },
+        { ",\"labels\":{\"a\":\"b\"}", 0 },
+        { ",\"labels\":{\"\":\"b\"}", SPEC_INVALID, "labels." },
+        { ",\"retainUSec\":86400000000", 0 },
+        { ",\"retainUSec\":86400000001", SPEC_INVALID, "retainUSec" },
+        { ",\"queueTimeoutUSec\":0", 0 },
+        { ",\"queueTimeoutUSec\":86400000001", SPEC_INVALID, "queueTimeoutUSec" },
+};
+
+static void test_table(void **state) {
+        FOREACH_ARRAY(c, cases, ELEMENTSOF(cases)) {
+                JobSpec *spec = NULL;
+                SpecError error = {};
+                int r = make(c->fields, &spec, &error);
+
+                if (r != c->result || (r > 0 && strcmp(error.field, c->field) != 0))
+                        fail_msg("%s: %d, field %s: %s", c->fields, r, error.field, error.reason);
+                if (r == SPEC_INVALID)
+                        assert_true(strlen(error.reason) > 0);
+                job_spec_free(spec);
+        }
+}
+
+static void test_limit_error(void **state) {
+        JobSpec *spec;
+        SpecError error;
+
+        assert_int_equal(make(",\"limits\":{\"memoryBytes\":100000000}", &spec, &error),
+                         SPEC_LIMIT_EXCEEDED);
+        assert_int_equal(error.requested, 100000000);
+        assert_int_equal(error.maximum, 64 * MIB);
+}
+
+/* Null takes the profile's default; what is asked for is taken, not rounded. */
+static void test_limits(void **state) {
+        JobSpec *spec = make_good(",\"limits\":{\"processes\":7}");
+
+        assert_int_equal(spec->limits.value[LIMIT_PROCESSES], 7);
+        assert_int_equal(spec->limits.value[LIMIT_SOURCE], 100);
+        assert_ptr_equal(spec->profile, &profiles[0]);
+        assert_int_equal(spec->plan, 0);
+        job_spec_free(spec);
+}
+
+static void test_granted(void **state) {
+        JobSpec *spec;
+
+        context.all_granted = true;
+        spec = make_good(",\"profile\":\"raw\"");
+        assert_int_equal(spec->plan, 1);
+        context.all_granted = false;
+        job_spec_free(spec);
+}
+
+static void test_retention(void **state) {
+        JobSpec *spec = make_good("");
+
+        assert_false(spec->detach);
+        assert_int_equal(spec->retain_usec, 0);
+        job_spec_free(spec);
+        spec = make_good(",\"detach\":true");
+        assert_int_equal(spec->retain_usec, 60 * USEC_PER_SEC);
+        job_spec_free(spec);
+        context.is_submit = true;
+        spec = make_good("");
+        assert_true(spec->detach);
+        assert_int_equal(spec->retain_usec, 60 * USEC_PER_SEC);
+        job_spec_free(spec);
+        spec = make_good(",\"retainUSec\":5");
+        assert_int_equal(spec->retain_usec, 5);
+        job_spec_free(spec);
+        context.is_submit = false;
+}
+
+/* Many entries of the same kind: one below the bound is taken, one above is not. */
+static int make_many(const char *before, const char *format, size_t n, const char *after) {
+        size_t size = 0;
+        char *text = NULL;
+        FILE *f = open_memstream(&text, &size);
+        JobSpec *spec = NULL;
+        SpecError error;
+        int r;
+
+        assert_non_null(f);
+        (void) fprintf(f, "%s", before);
+        for (size_t i = 0; i < n; i++) {
+                char number[16];
+
+                (void) snprintf(number, sizeof(number), "%zu", i);
+                (void) fprintf(f, "%s\"", i ? "," : "");
+                for (const char *p = format; *p; p++)
+                        if (*p == '#')
+                                (void) fputs(number, f);
+                        else
+                                (void) fputc(*p, f);
+        }
+        (void) fprintf(f, "%s", after);
+        (void) fclose(f);
+        r = make(text, &spec, &error);
+        job_spec_free(spec);
+        free(text);
+        return r;
+}
+
+static void test_counts(void **state) {
+        assert_int_equal(make_many(",\"arguments\":[", "a\"", SPEC_ARGUMENTS_MAX, "]"), 0);
+        assert_int_equal(make_many(",\"arguments\":[", "a\"", SPEC_ARGUMENTS_MAX + 1, "]"),
+                         SPEC_INVALID);
+        assert_int_equal(make_many(",\"environment\":{", "V#\":\"x\"", SPEC_ENVIRONMENT_MAX, "}"),
+                         0);
+        assert_int_equal(
+                make_many(",\"environment\":{", "V#\":\"x\"", SPEC_ENVIRONMENT_MAX + 1, "}"),
+                SPEC_INVALID);
+        assert_int_equal(make_many(",\"labels\":{", "k#\":\"x\"", SPEC_LABELS_MAX, "}"), 0);
+        assert_int_equal(make_many(",\"labels\":{", "k#\":\"x\"", SPEC_LABELS_MAX + 1, "}"),
+                         SPEC_INVALID);
+}
+
+/* One long value; returns what is said about it. */
+static int make_long(const char *before, size_t n, const char *after) {
+        char *text = malloc(n + 200);
+        JobSpec *spec = NULL;
+        SpecError error;
+        size_t size;
+        int r;
+
+        assert_non_null(text);
+        size = (size_t) snprintf(text, 100, "%s", before);
+        memset(text + size, 'x', n);
+        (void) snprintf(text + size + n, 100, "%s", after);
+        r = make(text, &spec, &error);
+        job_spec_free(spec);
+        free(text);
+        return r;
+}
+
+static void test_sizes(void **state) {
+        size_t n = SPEC_ENVIRONMENT_BYTES_MAX - 3; /* "A", "=" and the NUL */
+
+        assert_int_equal(make_long(",\"environment\":{\"A\":\"", n, "\"}"), 0);
+        assert_int_equal(make_long(",\"environment\":{\"A\":\"", n + 1, "\"}"), SPEC_TOO_LARGE);
+        n = SPEC_ARGUMENTS_BYTES_MAX - 1;
+        assert_int_equal(make_long(",\"arguments\":[\"", n, "\"]"), 0);
+        assert_int_equal(make_long(",\"arguments\":[\"", n + 1, "\"]"), SPEC_TOO_LARGE);
+        n = SPEC_LABEL_VALUE_BYTES_MAX;
+        assert_int_equal(make_long(",\"labels\":{\"a\":\"", n, "\"}"), 0);
+        assert_int_equal(make_long(",\"labels\":{\"a\":\"", n + 1, "\"}"), SPEC_INVALID);
+        n = SPEC_LABEL_KEY_BYTES_MAX;
+        assert_int_equal(make_long(",\"labels\":{\"", n, "\":\"\"}"), 0);
+        assert_int_equal(make_long(",\"labels\":{\"", n + 1, "\":\"\"}"), SPEC_INVALID);
+}
+
+/* At the limit the program runs; one byte more and nothing runs, which is a result and no error. */
+static void test_source(void **state) {
+        JobSpec *spec = make_good(",\"limits\":{\"sourceBytes\":4}");
+
+        assert_false(spec->source_too_large);
+        assert_true(buf_size(&spec->frame) > 0);
+        job_spec_free(spec);
+        spec = make_good(",\"limits\":{\"sourceBytes\":3}");
+        assert_true(spec->source_too_large);
+        assert_int_equal(buf_size(&spec->frame), 0);
+        job_spec_free(spec);
+}
+
+/* Walks the JOB frame. */
+static void test_frame(void **state) {
+        JobSpec *spec = make_good(",\"arguments\":[\"a\",\"\"],\"environment\":{\"K\":\"v=w\"},"
+                                  "\"seed\":-5");
+        const char *p = buf_data(&spec->frame), *end = p + buf_size(&spec->frame);
+        unsigned seen[FIELD_SOURCE_NAME + 1] = {};
+        FrameHeader h;
+
+        memcpy(&h, p, sizeof(h));
+        p += sizeof(h);
+        assert_int_equal(h.type, FRAME_JOB);
+        assert_int_equal(h.size, end - p);
+        while (p < end) {
+                FieldHeader f;
+
+                memcpy(&f, p, sizeof(f));
+                p += sizeof(f);
+                assert_in_range(f.type, FIELD_CODE, FIELD_SOURCE_NAME);
+                if (f.type == FIELD_ARGUMENT)
+                        assert_int_equal(f.size, seen[f.type] == 0 ? 1 : 0);
+                if (f.type == FIELD_ENVIRONMENT)
+                        assert_memory_equal(p, "K=v=w", 5);
+                if (f.type == FIELD_SEED)
+                        assert_int_equal(*(const int64_t *) p, -5);
+                if (f.type == FIELD_CODE)
+                        assert_memory_equal(p, "pass", 4);
+                seen[f.type]++;
+                p += f.size;
+        }
+        assert_ptr_equal(p, end);
+        assert_int_equal(seen[FIELD_CODE], 1);
+        assert_int_equal(seen[FIELD_ARGUMENT], 2);
+        assert_int_equal(seen[FIELD_ENVIRONMENT], 1);
+        assert_int_equal(seen[FIELD_SEED], 1);
+        assert_int_equal(seen[FIELD_RESULT_MAX], 1);
+        job_spec_free(spec);
+}
+
+static void test_stdin(void **state) {
+        JobSpec *spec = make_good(",\"stdinData\":\"AAEC\"");
+
+        assert_int_equal(spec->stdin_size, 3);
+        assert_memory_equal(spec->stdin_bytes, "\0\1\2", 3);
+        job_spec_free(spec);
+        context.n_fds = 2;
+        spec = make_good(",\"stdinFileDescriptor\":1");
+        assert_true(spec->has_stdin_fd);
+        assert_int_equal(spec->stdin_fd_index, 1);
+        job_spec_free(spec);
+        context.n_fds = 0;
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_table),     cmocka_unit_test(test_limit_error),
+                cmocka_unit_test(test_limits),    cmocka_unit_test(test_granted),
+                cmocka_unit_test(test_retention), cmocka_unit_test(test_counts),
+                cmocka_unit_test(test_sizes),     cmocka_unit_test(test_source),
+                cmocka_unit_test(test_frame),     cmocka_unit_test(test_stdin),
+        };
+
+        return cmocka_run_group_tests(tests, setup, NULL);
+}
