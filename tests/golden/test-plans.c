@@ -25,8 +25,8 @@
 static const struct {
         const char *text, *name;
 } normalised[] = {
-        { PYTHON_STDLIB + 1, "@STDLIB@" },
-        { PLAN_LIBRARY_DIRECTORY + 1, "@LIBRARY@" },
+        { &PYTHON_STDLIB[1], "@STDLIB@" },
+        { &PLAN_LIBRARY_DIRECTORY[1], "@LIBRARY@" },
 };
 
 static char *normalise(const char *text) {
@@ -99,10 +99,10 @@ static void test_plan(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test_prestate(test_plan, (void *) "default"),
-                cmocka_unit_test_prestate(test_plan, (void *) "eval"),
-                cmocka_unit_test_prestate(test_plan, (void *) "loopback"),
-                cmocka_unit_test_prestate(test_plan, (void *) "raw"),
+                { "default", test_plan, NULL, NULL, (void *) "default" },
+                { "eval", test_plan, NULL, NULL, (void *) "eval" },
+                { "loopback", test_plan, NULL, NULL, (void *) "loopback" },
+                { "raw", test_plan, NULL, NULL, (void *) "raw" },
         };
 
         if (SANITIZER_CALLS) {

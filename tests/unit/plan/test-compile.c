@@ -35,15 +35,20 @@ static PlanImage *compile(const Profile *profile) {
 static void test_header(void **state) {
         _cleanup_(profile_freep) Profile *profile = profile_load("default");
         _cleanup_free_ PlanImage *plan = compile(profile);
+        const PlanStep *namespaces;
 
         assert_true(plan->digest == profile_digest_short(profile));
         assert_string_equal(plan_string(plan, plan->name), "default");
         assert_string_equal(plan_string(plan, plan->deny_modules), "ctypes\n_ctypes");
         assert_non_null(strstr(plan_string(plan, plan->environment), "HOME=/app\nLANG="));
         assert_int_equal(plan->flags, PLAN_FLAG_THREADS);
-        assert_true(find(plan, OP_NAMESPACES, NULL)->arg ==
-                    ((uint64_t) CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
-                     CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP));
+        namespaces = find(plan, OP_NAMESPACES, NULL);
+        if (!namespaces)
+                fail();
+        else
+                assert_true(namespaces->arg ==
+                            ((uint64_t) CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
+                             CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP));
         /* Where nothing is said, nothing of the host is seen. */
         assert_null(find(plan, OP_BIND_READ_ONLY, "usr"));
         assert_null(find(plan, OP_BIND_READ_ONLY, "usr/bin"));

@@ -42,6 +42,5 @@ static const char *const good_profile[] = {
         "p.toml:42: maximum.output = \"1M\"",
         "p.toml:43: maximum.result = \"64K\"",
         "p.toml:44: maximum.source = \"64K\"",
-        "p.toml:1: profile.digest = "
-        "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"",
+        "p:1: profile.digest = \"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"",
 };
