@@ -12,7 +12,6 @@
 #include <cmocka.h>
 
 #include "basic/macro.h"
-#include "config.h"
 #include "plan/filter.h"
 #include "plans.h"
 #include "proto/syscall-names.h"
@@ -164,23 +163,24 @@ static void check_names(const SyscallGroup *groups, size_t n_groups) {
 }
 
 /* A misspelt name would be left out without a word, as one of another architecture is. */
+#ifdef __x86_64__
 static void test_tables(void **state) {
-#ifndef __x86_64__
-        skip();
-#endif
         check_names(job_groups, n_job_groups);
         check_names(broker_groups, n_broker_groups);
 }
+#endif
 
 /* A call that a group allows without conditions makes its rules in another group meaningless. */
 static void test_rules_mean_something(void **state) {
-        if (SANITIZER_CALLS)
-                skip();
         FOREACH_ARRAY(group, job_groups, n_job_groups)
                 for (const SyscallRule *rule = group->rules; rule && rule->name; rule++)
-                        FOREACH_ARRAY(other, job_groups, n_job_groups)
-                                for (const char *const *name = other->names; name && *name; name++)
+                        FOREACH_ARRAY(other, job_groups, n_job_groups) {
+                                bool is_for_tests = strcmp(other->name, "sanitizers") == 0;
+
+                                for (const char *const *name = other->names;
+                                     name && *name && !is_for_tests; name++)
                                         assert_string_not_equal(*name, rule->name);
+                        }
 }
 
 static void test_syscall_names(void **state) {
