@@ -17,7 +17,6 @@ int cage_drop_capabilities(void) {
         for (cap_value_t cap = 0; cap < cap_max_bits(); cap++)
                 if (cap_drop_bound(cap) < 0)
                         return -errno;
-        if (cap_reset_ambient() < 0)
-                return -errno;
+        /* The ambient set goes with the inheritable one: capabilities(7). */
         return cap_set_proc(no_capabilities) < 0 ? -errno : 0;
 }
