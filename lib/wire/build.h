@@ -46,8 +46,8 @@ void json_build_bytes(JsonBuild *b, const void *data, size_t size);
 json_t *json_build_take(JsonBuild *b);
 void json_build_done(JsonBuild *b); /* for _cleanup_() where a builder may be left early */
 
-/* The bytes of such a pair in *ret_data (NUL-terminated behind them, owned by the caller), whichever
- * of the two members is set; an absent pair is 0 bytes. -EINVAL for both or for bad Base64. */
+/* The bytes of such a pair in *ret_data (owned by the caller, a NUL behind them), whichever of the
+ * two members is set; an absent pair is 0 bytes. -EINVAL for both or for bad Base64. */
 int json_get_bytes(json_t *object,
                    const char *text_key,
                    const char *data_key,

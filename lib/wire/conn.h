@@ -71,8 +71,8 @@ int varlink_conn_process(VarlinkConn *conn, int revents, uint64_t now_usec);
 int varlink_conn_receive_call(VarlinkConn *conn, VarlinkCall *ret_call);
 int varlink_conn_receive_reply(VarlinkConn *conn, VarlinkReply *ret_reply);
 
-/* Queues a message and tries to send it at once. Steals message, whatever happens; NULL is -ENOMEM, so
- * that the result of a builder can be given directly. fds may be NULL; on success its descriptors
+/* Queues a message and tries to send it at once. Steals message, whatever happens; NULL is -ENOMEM,
+ * so that the result of a builder can be given directly. fds may be NULL; on success its descriptors
  * are taken (they are closed once sent). -ENOBUFS above output_max_bytes. A vanished peer is no
  * error here: what cannot be sent is dropped, and varlink_conn_is_closed() becomes true. */
 int varlink_conn_send(VarlinkConn *conn, json_t *message, VarlinkFds *fds);

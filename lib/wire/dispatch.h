@@ -5,7 +5,11 @@
  * key is an error, null is the same as absent. Strings, arrays and maps stay in the JSON value: the
  * struct points into it and lives as long as that.
  *
- *      typedef struct WaitParameters { const char *job; OptionalUint timeout_usec; } WaitParameters;
+ *      typedef struct WaitParameters {
+ *              const char *job;
+ *              OptionalUint timeout_usec;
+ *      } WaitParameters;
+ *
  *      static const JsonField wait_fields[] = {
  *              { "job", json_dispatch_string, offsetof(WaitParameters, job), JSON_REQUIRED },
  *              { "timeoutUSec", json_dispatch_uint, offsetof(WaitParameters, timeout_usec) },
