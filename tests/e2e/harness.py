@@ -90,7 +90,7 @@ class Finished:
                 pass
 
     def __str__(self):
-        return f"status {self.status}\nstdout {self.stdout[-4000:]!r}\nstderr {self.stderr[-4000:]}"
+        return f"status {self.status}\nstdout {self.stdout[-1500:]!r}\nstderr {self.stderr[-1500:]}"
 
 
 class Daemon:

@@ -16,7 +16,7 @@ ORDINARY_USER = 64123  # nobody's: it owns nothing but what the test gives it
 
 
 def dig(document, path):
-    for name in path.split("."):
+    for name in filter(None, path.split(".")):
         if document is None:
             return None
         document = document.get(name)
