@@ -39,8 +39,8 @@ static PyStatus interp_set_paths(PyConfig *config) {
                 const wchar_t *value;
         } rows[] = {
                 { &config->program_name, L"python3" },
-                { &config->executable, L"" }, /* there is none: sys.executable is empty */
-                { &config->base_executable, L"" },
+                { &config->executable, L"" PKGLIBEXECDIR "/pysb-runner" },
+                { &config->base_executable, L"" PKGLIBEXECDIR "/pysb-runner" },
                 { &config->prefix, L"" PYTHON_PREFIX },
                 { &config->base_prefix, L"" PYTHON_PREFIX },
                 { &config->exec_prefix, L"" PYTHON_PREFIX },

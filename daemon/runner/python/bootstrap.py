@@ -63,9 +63,12 @@ def settle(no_files):
     # `python3 -I -S` leaves these two out together with site, but programs end by them.
     builtins.exit = _sitebuiltins.Quitter('exit', 'Ctrl-D (i.e. EOF)')
     builtins.quit = _sitebuiltins.Quitter('quit', 'Ctrl-D (i.e. EOF)')
+    sys.executable = sys._base_executable = ''
     if no_files:
         sys.path[:] = []
         sys.path_importer_cache.clear()
+        # Each attempt to show a line of the library would be a denied call.
+        linecache.updatecache = lambda filename, module_globals=None: []
     else:
         # Last, so that a file of the job cannot stand in for a module of the library.
         sys.path.append('/app')
@@ -144,7 +147,7 @@ def clip_middle(text, limit):
     """As clip(), but keeps the end: it says what happened."""
     mark = '\n[...]\n'
     half = (limit - len(mark)) // 2
-    if len(text) <= half or len(clip(text, limit + 1)) <= limit:
+    if len(text) <= limit and len(text.encode('utf-8', 'backslashreplace')) <= limit:
         return clip(text, limit)
     tail = text[-half:].encode('utf-8', 'backslashreplace').replace(b'\0', b'\\x00')
     return clip(text, half) + mark.encode() + tail[-half:].decode('utf-8', 'ignore').encode()
