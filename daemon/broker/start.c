@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <jansson.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -205,6 +206,9 @@ int broker_run(int argc, char *argv[]) {
         null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (null_fd < 0)
                 return -errno;
+        /* Random bits for the hash tables, while /dev/urandom can be opened: with a seed that can be
+         * guessed, one message of colliding keys would keep the loop busy for seconds. */
+        json_object_seed(0);
         r = sd_event_new(&event);
         if (r >= 0)
                 r = make_broker(event, &arguments, null_fd, &broker);
