@@ -37,11 +37,14 @@ static void broker_exit(Broker *b, int code) {
 static void broker_on_builder_closed(void *userdata) {
         Broker *b = userdata;
 
-        if (!b->is_stopping)
+        bool was_stopping = b->is_stopping;
+
+        if (!was_stopping)
                 log_error("the builder is gone");
+        b->is_stopping = true; /* nothing new from clients that still have calls in line */
         scheduler_lose_all(b);
         server_flush(b->server);
-        broker_exit(b, b->is_stopping ? 0 : 1);
+        broker_exit(b, was_stopping ? 0 : 1);
 }
 
 static int broker_on_sweep(sd_event_source *source, uint64_t usec, void *userdata) {

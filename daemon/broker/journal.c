@@ -17,8 +17,8 @@
 #include "basic/macro.h"
 #include "broker/api.h"
 
-/* Of "a job has ended"; made once by systemd-id128 new. */
-#define MESSAGE_ID_JOB_FINISHED "d1c4e7b2a6f94d0f8c3b5a7e9f102b34"
+/* Of "a job has ended"; made by systemd-id128 new. */
+#define MESSAGE_ID_JOB_FINISHED "4645dfc6045b46189c8c29b5b121c93d"
 
 #define FIELDS_MAX 8
 

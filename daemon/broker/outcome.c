@@ -150,8 +150,8 @@ static bool facts_fork_was_denied(const BoxFacts *f) {
 
 /* Which limit stopped a fork or a thread, if that is what the exception is about. Without a pids
  * controller RLIMIT_NPROC counts nothing, so the kind of the exception has to do as a hint. */
-static const LimitInfo *exception_task_limit(const OutcomeInput *in, uint64_t *ret_value) {
-        const RunnerException *e = in->exception;
+static const LimitInfo *
+exception_task_limit(const OutcomeInput *in, const RunnerException *e, uint64_t *ret_value) {
         LimitId id = LIMIT_PROCESSES;
 
         if (strcmp(e->type, "RuntimeError") == 0 && strstr(e->message, "new thread"))
@@ -163,8 +163,7 @@ static const LimitInfo *exception_task_limit(const OutcomeInput *in, uint64_t *r
         return &limit_infos[id];
 }
 
-static void verdict_exception(Verdict *v, const OutcomeInput *in) {
-        const RunnerException *e = in->exception;
+static void verdict_exception(Verdict *v, const OutcomeInput *in, const RunnerException *e) {
         const LimitInfo *task_limit;
         uint64_t value = 0;
 
@@ -173,7 +172,7 @@ static void verdict_exception(Verdict *v, const OutcomeInput *in) {
                 return;
         }
         v->outcome = OUTCOME_EXCEPTION;
-        task_limit = exception_task_limit(in, &value);
+        task_limit = exception_task_limit(in, e, &value);
         if (task_limit)
                 verdict_say(v, "%s of %" PRIu64 " reached, raise limits.%s: %s: %.200s",
                             task_limit->label, value, task_limit->key, e->type, e->message);
@@ -187,7 +186,7 @@ static void verdict_exit(Verdict *v, const OutcomeInput *in, int code) {
         /* The runner exits with 1 after the frame; any other code means that the job wrote the
          * frame or left on its own, and then only the code counts. */
         if (code == 1 && in->exception) {
-                verdict_exception(v, in);
+                verdict_exception(v, in, in->exception);
                 return;
         }
         if (code == 0) {

@@ -175,8 +175,11 @@ static int session_next_call(Session *s) {
         if (r <= 0)
                 return r;
         api_handle(s);
-        /* Descriptors that the method did not ask for. */
+        /* Descriptors that the method did not ask for; and megabytes of a program must not stay here
+         * for as long as it runs. */
         varlink_fds_done(&s->call.fds);
+        json_decref(s->call.parameters);
+        s->call.parameters = NULL;
         return 1;
 }
 
@@ -205,7 +208,7 @@ static bool session_is_over(const Session *s) {
         if (!varlink_conn_is_closed(s->conn))
                 return false;
         return s->follow != FOLLOW_NONE ||
-                (varlink_conn_is_finished(s->conn) && varlink_conn_output_bytes(s->conn) == 0);
+               (varlink_conn_is_finished(s->conn) && varlink_conn_output_bytes(s->conn) == 0);
 }
 
 static void session_end(Session *s) {

@@ -39,7 +39,7 @@ typedef struct Session {
         size_t buffered_bytes; /* as accounted for */
         bool is_dead;          /* to be freed at the end of its turn */
 
-        VarlinkCall call; /* the one that is being answered */
+        VarlinkCall call; /* the one that is being answered; without parameters once that waits */
         FollowKind follow;
         Job *job;
         JobWatcher watcher;

@@ -99,6 +99,19 @@ static void test_bad_headers(void **state) {
                 assert_int_equal(read_bytes(h, sizeof(*h)), -EBADMSG);
 }
 
+/* A field that claims more bytes than its frame has reads nothing beyond it: the buffer ends right
+ * behind, so that the sanitizers see it. */
+static void test_field_beyond_frame(void **state) {
+        char bytes[sizeof(FrameHeader) + sizeof(FieldHeader) + 1000];
+        FrameHeader frame = { .size = sizeof(bytes) - sizeof(frame), .type = FRAME_EXCEPTION };
+        FieldHeader field = { .size = 1200, .type = FIELD_EXCEPTION_MESSAGE };
+
+        memset(bytes, 'x', sizeof(bytes));
+        memcpy(bytes, &frame, sizeof(frame));
+        memcpy(bytes + sizeof(frame), &field, sizeof(field));
+        assert_int_equal(read_bytes(bytes, sizeof(bytes)), -EBADMSG);
+}
+
 /* A frame with one field, given as raw bytes. */
 static int read_field(uint32_t type, uint32_t claimed, const void *data, uint32_t size) {
         FrameHeader frame = { .size = (uint32_t) sizeof(FieldHeader) + size,
@@ -223,6 +236,7 @@ int main(void) {
                 cmocka_unit_test(test_last_one_counts),
                 cmocka_unit_test(test_bad_headers),
                 cmocka_unit_test(test_bad_fields),
+                cmocka_unit_test(test_field_beyond_frame),
                 cmocka_unit_test(test_memory_error),
                 cmocka_unit_test(test_bad_results),
                 cmocka_unit_test(test_garbage),

@@ -214,13 +214,14 @@ static void test_output_limit(void **state) {
 /* What is in the pipe when the box is gone belongs to the job. */
 static void test_drain(void **state) {
         Client *c = client_new(*state, geteuid());
-        char large[60000];
+        static char large[200000]; /* more than one read */
         json_t *r;
         Box box;
 
         memset(large, 'x', sizeof(large));
         client_call(c, "Run", RUN, false);
         box = builder_start(*state);
+        assert_true(fcntl(box.fds[BOX_STDOUT], F_SETPIPE_SZ, 256 * 1024) >= 0);
         assert_int_equal(write(box.fds[BOX_STDOUT], large, sizeof(large)), sizeof(large));
         send_exception(&box);
         builder_exited(&box, 1);
@@ -229,6 +230,22 @@ static void test_drain(void **state) {
         assert_string_equal(reply_string(r, "result.outcome"), "exception");
         json_decref(r);
         client_free(c);
+}
+
+/* The builder is asked once, whatever comes later; the first reason is the one that counts. */
+static void test_killed_once(void **state) {
+        Client *c = client_new(*state, geteuid());
+        Box box;
+
+        client_call(c, "Run", "{\"request\":{\"code\":\"\",\"limits\":{\"outputBytes\":1}}}",
+                    false);
+        box = builder_start(*state);
+        builder_started(&box);
+        box_write(&box, BOX_STDOUT, "12");
+        builder_expect_kill(&box, END_OUTPUT);
+        client_free(c);
+        builder_expect_nothing(*state);
+        builder_ended(&box, &(BoxFacts){ .end_reason = END_OUTPUT });
 }
 
 static void test_disconnect_cancels(void **state) {
@@ -628,6 +645,7 @@ int main(void) {
                 LIVE(test_frame_flood),
                 LIVE(test_output_limit),
                 LIVE(test_drain),
+                LIVE(test_killed_once),
                 LIVE(test_disconnect_cancels),
                 LIVE(test_disconnect_while_queued),
                 LIVE(test_submit_and_wait),

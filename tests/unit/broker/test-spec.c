@@ -270,6 +270,7 @@ static void test_frame(void **state) {
                                   "\"seed\":-5");
         const char *p = buf_data(&spec->frame), *end = p + buf_size(&spec->frame);
         unsigned seen[FIELD_SOURCE_NAME + 1] = {};
+        const int64_t seed = -5;
         FrameHeader h;
 
         memcpy(&h, p, sizeof(h));
@@ -287,7 +288,7 @@ static void test_frame(void **state) {
                 if (f.type == FIELD_ENVIRONMENT)
                         assert_memory_equal(p, "K=v=w", 5);
                 if (f.type == FIELD_SEED)
-                        assert_int_equal(*(const int64_t *) p, -5);
+                        assert_memory_equal(p, &seed, sizeof(seed));
                 if (f.type == FIELD_CODE)
                         assert_memory_equal(p, "pass", 4);
                 seen[f.type]++;
