@@ -32,7 +32,7 @@ size_t job_spec_bytes(const JobSpec *spec) {
 }
 
 /* Foreign text in a fixed field may be cut, but never inside a character. */
-static void error_text(char *buf, size_t size, const char *format, va_list ap) {
+static void _printf_(3, 0) error_text(char *buf, size_t size, const char *format, va_list ap) {
         size_t n;
 
         (void) vsnprintf(buf, size, format, ap);
