@@ -137,6 +137,8 @@ static void box_gone(Box *box, const siginfo_t *info, const struct rusage *usage
                 facts.setup_error = box->setup_error != 0 ? box->setup_error : ECHILD;
 
         if (box->ready_usec > 0) {
+                if (facts.has_record && box->end.at_usec >= box->ready_usec)
+                        now_usec = MIN(now_usec, box->end.at_usec);
                 facts.wall_usec = now_usec - box->ready_usec;
                 facts.setup_usec = box->ready_usec - box->requested_usec;
         }
@@ -194,7 +196,8 @@ static void box_ready(Box *box, const BoxReport *report) {
         int r;
 
         box->state = BOX_RUNNING;
-        box->ready_usec = clock_monotonic_usec();
+        /* When the job was let go; this report may have waited while it ran. */
+        box->ready_usec = MIN(report->at_usec, clock_monotonic_usec());
         box->base_rss_bytes = report->maxrss_bytes;
         r = box_set_timer(box, &box->wall_source,
                           box->ready_usec + box->limits.value[LIMIT_WALL_TIME], box_on_wall);

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/io.h"
 #include "cage/internal.h"
@@ -38,6 +39,7 @@ typedef struct JobSync {
         int32_t listener_fd; /* in init's own table: the two are shared until then */
         uint32_t _reserved;
         uint64_t rss_bytes;
+        uint64_t at_usec;
 } JobSync;
 
 typedef struct Init {
@@ -45,6 +47,7 @@ typedef struct Init {
         pid_t job_pid;
         int listener_fd;
         uint64_t job_rss_bytes;
+        uint64_t job_start_usec, job_end_usec;
         DeniedCalls denied;
 } Init;
 
@@ -125,6 +128,7 @@ static _noreturn_ void init_be_job(const CageBox *box, CageJobMain job_main) {
         if (r == 0 && close_range(INIT_FD_SYNC_READ, ~0U, CLOSE_RANGE_UNSHARE) < 0)
                 r = -errno;
         sync.error = -r;
+        sync.at_usec = clock_monotonic_usec();
         sync.listener_fd = cage_listener();
         if (io_write_full(INIT_FD_SYNC_WRITE, &sync, sizeof(sync)) < 0 || r < 0)
                 _exit(1);
@@ -173,6 +177,7 @@ static int init_start_job(Init *init, CageJobMain job_main, uint32_t *ret_step) 
         }
         init->listener_fd = sync.listener_fd;
         init->job_rss_bytes = sync.rss_bytes;
+        init->job_start_usec = sync.at_usec;
         /* Now the tables are two: let go of the job's ends, or nobody would ever see them close. */
         return close_range(0, INIT_FD_SYNC_READ, 0) < 0 ? -errno : 0;
 }
@@ -229,6 +234,7 @@ static void init_report_end(const Init *init, int job_status) {
         BoxReport report = {
                 .kind = BOX_END,
                 .job_status = job_status,
+                .at_usec = init->job_end_usec,
                 .n_denied = init->denied.n,
         };
         struct rusage usage = {};
@@ -247,7 +253,11 @@ static void init_report_end(const Init *init, int job_status) {
 }
 
 static void init_report_ready(const Init *init) {
-        BoxReport report = { .kind = BOX_READY, .maxrss_bytes = init->job_rss_bytes };
+        BoxReport report = {
+                .kind = BOX_READY,
+                .maxrss_bytes = init->job_rss_bytes,
+                .at_usec = init->job_start_usec,
+        };
 
         (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
 }
@@ -276,6 +286,7 @@ void cage_init_main(const CageBox *box, CageJobMain job_main) {
                 init_fail(INIT_FD_CONTROL, r, step);
         init_report_ready(&init);
         status = init_serve(&init);
+        init.job_end_usec = clock_monotonic_usec();
 
         /* The end of the program is the end of everything that it started. */
         (void) kill(-1, SIGKILL);

@@ -77,4 +77,4 @@ typedef struct BoxReport {
 _Static_assert(sizeof(TemplateHello) == 32, "wire layout");
 _Static_assert(sizeof(TemplateMake) == 24 + sizeof(Limits), "wire layout");
 _Static_assert(sizeof(TemplateMade) == 16, "wire layout");
-_Static_assert(sizeof(BoxReport) == 48 + 8 * DENIED_CALLS_MAX, "wire layout");
+_Static_assert(sizeof(BoxReport) == 56 + 8 * DENIED_CALLS_MAX, "wire layout");
