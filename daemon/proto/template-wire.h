@@ -68,7 +68,9 @@ typedef struct BoxReport {
         int32_t job_status;     /* END: as of wait(2) */
         uint64_t cpu_user_usec; /* END: of all processes that init reaped */
         uint64_t cpu_system_usec;
-        uint64_t maxrss_bytes; /* END: of the largest process, the template's pages not counted */
+        uint64_t maxrss_bytes; /* READY: of the job before it starts. END: of the largest process
+                                  beyond that, so without the template's pages */
+        uint64_t at_usec;      /* READY, END: the instant, on the monotonic clock */
         uint32_t n_denied;     /* END */
         uint32_t _reserved;
         DeniedCall denied[DENIED_CALLS_MAX];
