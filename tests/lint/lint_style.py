@@ -175,7 +175,7 @@ class Style(unittest.TestCase):
         if not shutil.which("shellcheck"):
             self.skipTest("shellcheck is not installed")
         scripts = [p for p in listed("dev", ".ci/*", "tests/**", "client/*", "daemon/**", "lib/**")
-                   if "." not in os.path.basename(p) and read(p).startswith("#!/bin/bash")]
+                   if "." not in os.path.basename(p) and read(p).startswith(("#!/bin/bash", "#!/bin/sh"))]
         self.assertIn("dev", scripts)
         run = subprocess.run(["shellcheck", *scripts], cwd=ROOT, stdout=subprocess.PIPE, check=False)
         self.assertEqual(run.returncode, 0, run.stdout.decode())
