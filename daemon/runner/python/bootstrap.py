@@ -60,6 +60,8 @@ def preload(names, no_files):
 
 def settle(no_files):
     """The last thing before the template serves: nothing may be imported after it."""
+    # The compiler makes its types on first use: once here, not in each job.
+    compile('', '', 'exec')
     # `python3 -I -S` leaves these two out together with site, but programs end by them.
     builtins.exit = _sitebuiltins.Quitter('exit', 'Ctrl-D (i.e. EOF)')
     builtins.quit = _sitebuiltins.Quitter('quit', 'Ctrl-D (i.e. EOF)')

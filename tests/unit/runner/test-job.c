@@ -3,6 +3,8 @@
 /* Programs from their text to their end: a table of programs first, then what needs more than a
  * text. */
 
+#include "runner/python.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -190,6 +192,9 @@ static const Case cases[] = {
           "import sys, os\nprint(sys.path[2:], sys.executable, sorted(os.environ))\n"
           "print('site' in sys.modules, sys.flags.isolated, sys.flags.utf8_mode)",
           0, "['/app']  ['HOME', 'PATH', 'TZ']\nFalse 1 1\n", "" },
+        { "temporary names start anew: the process id does not tell boxes apart",
+          "import tempfile\nprint(tempfile._name_sequence, tempfile.tempdir)", 0, "None None\n",
+          "" },
         { "signals as at any start",
           "import signal\nfor s in 'INT', 'PIPE', 'XFSZ', 'TERM':\n"
           " print(signal.getsignal(getattr(signal, 'SIG' + s)))",
@@ -416,6 +421,9 @@ int main(void) {
         static struct CMUnitTest tests[ELEMENTSOF(cases) + ELEMENTSOF(others)];
 
         harness_start("colorsys\ntempfile", "ctypes\n_ctypes\ncolorsys", 0);
+        /* As a preloaded module might. */
+        if (PyRun_SimpleString("import tempfile; tempfile.mktemp()") < 0)
+                abort();
         for (size_t i = 0; i < ELEMENTSOF(cases); i++)
                 tests[i] = (struct CMUnitTest){
                         .name = cases[i].name,
