@@ -105,6 +105,10 @@ int builder_link_new(sd_event *event,
         r = sd_event_add_io(event, &link->source, fd, EPOLLIN, link_on_io, link);
         if (r < 0)
                 return r;
+        /* What the builder says of the node and of a job comes before what a client asks of them. */
+        r = sd_event_source_set_priority(link->source, SD_EVENT_PRIORITY_NORMAL - 1);
+        if (r < 0)
+                return r;
         link->fd = fd;
         *ret_link = TAKE_PTR(link);
         return 0;

@@ -140,7 +140,8 @@ static int open_output(RunnerLink *link, OutputStream stream, int *ret_box_fd) {
         r = fd_set_nonblock(p->fd, true);
         if (r < 0)
                 return r;
-        return sd_event_add_io(link->owner->event, &p->source, p->fd, EPOLLIN, pipe_on_io, p);
+        r = sd_event_add_io(link->owner->event, &p->source, p->fd, EPOLLIN, pipe_on_io, p);
+        return r < 0 ? r : sd_event_source_set_enabled(p->source, SD_EVENT_OFF);
 }
 
 static int open_stdin(RunnerLink *link, int *ret_box_fd) {
@@ -221,6 +222,12 @@ int runner_link_new(const RunnerLinkOwner *owner,
         memcpy(ret_fds, fds, sizeof(fds));
         *ret_link = TAKE_PTR(link);
         return 0;
+}
+
+void runner_link_started(RunnerLink *link) {
+        FOREACH_ARRAY(p, link->pipes, _STREAM_MAX)
+                if (p->source)
+                        (void) sd_event_source_set_enabled(p->source, SD_EVENT_ON);
 }
 
 /* All writers are dead, so this is what the pipes and the socket buffer hold, and no more. */

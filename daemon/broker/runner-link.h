@@ -29,5 +29,8 @@ int runner_link_new(const RunnerLinkOwner *owner,
 RunnerLink *runner_link_free(RunnerLink *link);
 DEFINE_CLEANUP(RunnerLink *, runner_link_free);
 
+/* The program runs: its output is read from now on, so that no "output" comes before "started". */
+void runner_link_started(RunnerLink *link);
+
 /* The box is gone: reads what is left in the pipes and the channel. */
 void runner_link_drain(RunnerLink *link);

@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,7 @@
 #include "basic/macro.h"
 #include "basic/parse.h"
 #include "broker/broker.h"
-#include "broker/journal.h"
+#include "journal/journal.h"
 
 #define LISTEN_MAX 16
 #define STORE_BYTES_MAX (8U << 20)
@@ -136,6 +137,16 @@ static int setup_signals(sd_event *event, Broker *broker) {
         return 0;
 }
 
+/* The builder's first report says what this node can do: nobody is answered without it. */
+static int wait_for_builder(void) {
+        struct pollfd link = { .fd = BROKER_FD_BUILDER, .events = POLLIN };
+
+        while (poll(&link, 1, -1) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return link.revents & POLLIN ? 0 : -ECONNRESET;
+}
+
 /* 4096 clients, and five descriptors for each box. */
 static void raise_open_files(void) {
         struct rlimit l;
@@ -216,6 +227,8 @@ int broker_run(int argc, char *argv[]) {
                 r = setup_signals(event, broker);
         if (r >= 0)
                 r = install_filter();
+        if (r >= 0)
+                r = wait_for_builder();
         if (r < 0)
                 return r;
         return sd_event_loop(event);

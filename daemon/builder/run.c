@@ -18,6 +18,7 @@
 #include "builder/policies.h"
 #include "builder/spawn.h"
 #include "config.h"
+#include "journal/journal.h"
 
 #define LISTEN_MAX 4
 #define LISTEN_BACKLOG 128
@@ -266,7 +267,10 @@ int run(const RunOptions *options) {
                 .config_text = BUF_INIT(POLICY_TEXT_MAX),
                 .profile_text = BUF_INIT(POLICY_TEXT_MAX),
         };
-        int r = run_start(&start);
+        int r;
+
+        journal_setup();
+        r = run_start(&start);
 
         start_done(&start);
         return r;

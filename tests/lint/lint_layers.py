@@ -18,11 +18,12 @@ LAYERS = {
     "lib/wire": {"basic"},
     "lib/pysb": {"basic", "wire"},
     "client": {"basic", "pysb"},
+    "daemon/journal": {"basic"},
     "daemon/proto": {"basic"},
     "daemon/profile": {"basic", "proto"},  # proto/limits.h has the rows of the limits table
     "daemon/plan": {"basic", "profile", "proto"},
-    "daemon/builder": {"basic", "profile", "plan", "proto"},
-    "daemon/broker": {"basic", "profile", "plan", "proto", "wire"},
+    "daemon/builder": {"basic", "journal", "profile", "plan", "proto"},
+    "daemon/broker": {"basic", "journal", "profile", "plan", "proto", "wire"},
     "daemon/cage": {"basic", "plan", "proto", "profile"},
     "profiles": {"basic", "profile"},  # the build's printer of the manual page
     "daemon/runner": {"basic", "cage", "plan", "proto"},
@@ -40,7 +41,7 @@ FOREIGN = {
     r"netlink/.*": {"daemon/cage"},
     r"Python\.h": {"daemon/runner"},
     r"jansson\.h": {"lib/wire", "lib/pysb", "daemon/broker"},
-    r"systemd/.*": {"daemon/builder", "daemon/broker"},
+    r"systemd/.*": {"daemon/builder", "daemon/broker", "daemon/journal"},
 }
 INCLUDE_OURS = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 INCLUDE_FOREIGN = re.compile(r"^\s*#\s*include\s+<([^>]+)>", re.M)

@@ -332,6 +332,7 @@ static void test_stalled_reader(void **state) {
         memset(block, 'x', sizeof(block));
         client_call(slow, "Run", RUN, true);
         box = builder_start(h);
+        builder_started(&box);
         for (int i = 0; i < 60; i++) {
                 assert_int_equal(write(box.fds[BOX_STDOUT], block, sizeof(block)), sizeof(block));
                 (void) harness_spin(h);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "broker/journal.h"
+#include "journal/journal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,7 +15,6 @@
 #include "basic/cleanup.h"
 #include "basic/log.h"
 #include "basic/macro.h"
-#include "broker/api.h"
 
 /* Of "a job has ended"; made by systemd-id128 new. */
 #define MESSAGE_ID_JOB_FINISHED "4645dfc6045b46189c8c29b5b121c93d"
@@ -52,22 +51,4 @@ void journal_setup(void) {
                         (uint64_t) st.st_ino);
         if (strcmp(stream, own) == 0)
                 log_set_sink(journal_sink);
-}
-
-void journal_job_finished(const Job *job) {
-        const Verdict *v = &job->verdict;
-        char tenant[TENANT_MAX];
-        const LogField fields[] = {
-                { "MESSAGE_ID", MESSAGE_ID_JOB_FINISHED },
-                { "PYSB_JOB", job->id },
-                { "PYSB_TENANT", api_tenant(job->uid, tenant) },
-                { "PYSB_PROFILE", job->spec->profile->name },
-                { "PYSB_OUTCOME", outcome_names[v->outcome] },
-        };
-
-        /* An exception's text is the tenant's, it stays out of the operator's log. */
-        log_fields(v->outcome == OUTCOME_INTERNAL_ERROR ? LOG_ERR : LOG_INFO, fields,
-                   ELEMENTSOF(fields), "job %s: %s%s%s", job->id, outcome_names[v->outcome],
-                   v->outcome == OUTCOME_EXCEPTION || v->message[0] == '\0' ? "" : ": ",
-                   v->outcome == OUTCOME_EXCEPTION ? "" : v->message);
 }
