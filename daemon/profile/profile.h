@@ -62,7 +62,6 @@ typedef struct Profile {
         Limits limits;        /* defaults */
         Limits maximum;       /* what a request may ask for at most */
         uint64_t retain_usec; /* keep the result of a submitted job this long */
-        uint64_t grace_usec;  /* Cancel: from SIGINT to SIGKILL */
 
         ProfileSource *sources;
         size_t n_sources;

@@ -48,7 +48,6 @@ static void test_good(void **state) {
         assert_null(p->deny_modules[0]);
         assert_string_equal(p->environment[0], "HOME=/app");
         assert_int_equal(p->retain_usec, 600 * USEC_PER_SEC);
-        assert_int_equal(p->grace_usec, 2 * USEC_PER_SEC);
         assert_int_equal(p->limits.value[LIMIT_WALL_TIME], 1500 * USEC_PER_MSEC);
         assert_int_equal(p->limits.value[LIMIT_CPU_TIME], 60 * USEC_PER_SEC);
         assert_int_equal(p->limits.value[LIMIT_MEMORY], 50 * MIB);
@@ -148,7 +147,7 @@ static const struct {
         { "python.environment", "p.toml:9: python.environment = \"HOME\"\n", "is no variable" },
         { "python.environment", "p.toml:9: python.environment = \"=x\"\n", "is no variable" },
         { "python.environment", "p.toml:9: python.environment = \"A B=x\"\n", "is no variable" },
-        { "job.grace", "p.toml:11: job.grace = \"soon\"\n", "is no time" },
+        { "job.retain", "p.toml:10: job.retain = \"soon\"\n", "is no time" },
         { "profile.description", "p.toml:2: profile.description = \"\"\n", "not empty" },
         { "profile.description", "p.toml:2: profile.description = \"a\"b\"\n", "is no line" },
         { "profile.description", "p.toml:2: profile.description = \"a\\n\"\n", "is no line" },
