@@ -295,10 +295,6 @@ void harness_case(void **state) {
                 .result_max_bytes = c->result_max_bytes > 0 ? c->result_max_bytes : 1000,
         });
 
-        if (getenv("PYSB_TEST_VERBOSE"))
-                print_message("# status %x\n# out: %s\n# err: %s\n# type %s line %u\n",
-                              (unsigned) end.status, end.out, end.err, end.type ? end.type : "-",
-                              end.line);
         check_end(c, &end);
         job_end_done(&end);
 }
