@@ -75,6 +75,7 @@ def settle(no_files):
         # Last, so that a file of the job cannot stand in for a module of the library.
         sys.path.append('/app')
         sys.path_importer_cache.pop('/app', None)
+    open_streams()
     gc.collect()
     # A collection in a job would otherwise write to, and so copy, every page of the template.
     gc.freeze()
@@ -91,15 +92,30 @@ def open_stream(fd, mode, name, errors):
     return stream
 
 
+def open_streams():
+    """The objects are made once; a job finds its own pipes behind the same three descriptors.
+
+    A stream asks at birth whether it can seek, so pipes stand in for the ones to come.
+    """
+    kept = [os.dup(fd) for fd in range(3)]
+    ends = os.pipe()
+    for fd in range(3):
+        os.dup2(ends[fd > 0], fd, inheritable=False)
+    sys.stdin = sys.__stdin__ = open_stream(0, 'r', '<stdin>', 'surrogateescape')
+    sys.stdout = sys.__stdout__ = open_stream(1, 'w', '<stdout>', 'surrogateescape')
+    sys.stderr = sys.__stderr__ = open_stream(2, 'w', '<stderr>', 'backslashreplace')
+    for fd in range(3):
+        os.dup2(kept[fd], fd)
+    for fd in (*kept, *ends):
+        os.close(fd)
+
+
 def renew():
     """After the fork, before the request is here: nothing that siblings must not share survives.
 
     CPython itself has seeded `random` again. The temporary names and OpenSSL's generator follow the
     process id, and that is the same in every box.
     """
-    sys.stdin = sys.__stdin__ = open_stream(0, 'r', '<stdin>', 'surrogateescape')
-    sys.stdout = sys.__stdout__ = open_stream(1, 'w', '<stdout>', 'surrogateescape')
-    sys.stderr = sys.__stderr__ = open_stream(2, 'w', '<stderr>', 'backslashreplace')
     if tempfile := sys.modules.get('tempfile'):
         tempfile._name_sequence = None
         tempfile.tempdir = None
