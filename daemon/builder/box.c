@@ -50,16 +50,18 @@ static void box_free(Box *box) {
         fd_close(box->pidfd);
         builder_release_slot(box->builder, box->slot, box->leaf_fd >= 0);
         fd_close(box->leaf_fd);
-        box->builder->n_boxes--;
         free(box);
 }
 
-void box_finish(Box *box, const BoxFacts *facts) {
+/* The result is known: it goes out now, and what is left of the box goes after it. */
+static void box_report_end(Box *box, const BoxFacts *facts) {
         BuilderReport report = { .kind = BUILDER_ENDED, .box = box->id, .facts = *facts };
-        Builder *builder = box->builder;
 
-        box_free(box);
-        builder_report(builder, &report);
+        box->state = BOX_OVER;
+        box->wall_source = sd_event_source_disable_unref(box->wall_source);
+        box->cpu_source = sd_event_source_disable_unref(box->cpu_source);
+        box->builder->n_boxes--;
+        builder_report(box->builder, &report);
 }
 
 void box_fail(Box *box, int error) {
@@ -70,12 +72,15 @@ void box_fail(Box *box, int error) {
                 .setup_op = _OP_MAX,
         };
 
-        box_finish(box, &facts);
+        box_report_end(box, &facts);
+        box_free(box);
 }
 
 void box_kill(Box *box, EndReason reason) {
         int r;
 
+        if (box->state == BOX_OVER)
+                return;
         if (box->end_reason == END_BY_ITSELF)
                 box->end_reason = reason;
         if (box->control_fd < 0) {
@@ -89,70 +94,71 @@ void box_kill(Box *box, EndReason reason) {
                 log_error("Killing a box failed: %s", strerror(-r));
 }
 
-static void box_set_memory(const Box *box, const struct rusage *usage, BoxFacts *facts) {
-        uint64_t peak_bytes = (uint64_t) usage->ru_maxrss * KIB;
-
-        if (box->has_end && box->end.kind == BOX_END)
-                facts->memory_peak_bytes = box->end.maxrss_bytes;
-        else if (box->ready_usec > 0 && peak_bytes > box->base_rss_bytes)
-                facts->memory_peak_bytes = peak_bytes - box->base_rss_bytes;
-}
-
-static void box_set_cpu(const Box *box, const struct rusage *usage, BoxFacts *facts) {
-        if (box->has_end && box->end.kind == BOX_END) {
-                facts->cpu_user_usec = box->end.cpu_user_usec;
-                facts->cpu_system_usec = box->end.cpu_system_usec;
-                return;
-        }
+static void box_set_usage(const struct rusage *usage, BoxFacts *facts) {
         facts->cpu_user_usec = (uint64_t) usage->ru_utime.tv_sec * USEC_PER_SEC +
                                (uint64_t) usage->ru_utime.tv_usec;
         facts->cpu_system_usec = (uint64_t) usage->ru_stime.tv_sec * USEC_PER_SEC +
                                  (uint64_t) usage->ru_stime.tv_usec;
+        facts->memory_peak_bytes = (uint64_t) usage->ru_maxrss * KIB;
 }
 
-/* Everything of the box is gone: its init was reaped, and with PID 1 the kernel ended the rest. */
-static void box_gone(Box *box, const siginfo_t *info, const struct rusage *usage) {
-        uint64_t now_usec = clock_monotonic_usec();
+static BoxFacts box_facts(const Box *box, uint64_t end_usec) {
         BoxFacts facts = {
                 .end_reason = box->end_reason,
-                .init_status = info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0)
-                                                           : info->si_status,
                 .setup_step = UINT32_MAX,
                 .setup_op = _OP_MAX,
         };
 
-        if (box->has_end && box->end.kind == BOX_END) {
-                facts.has_record = 1;
-                facts.job_status = box->end.job_status;
-                facts.n_denied = MIN(box->end.n_denied, (uint32_t) DENIED_CALLS_MAX);
-                memcpy(facts.denied, box->end.denied, sizeof(facts.denied));
-        } else if (box->has_end) {
-                const PlanImage *plan = box->builder->plans[box->plan];
-
-                facts.setup_error = box->end.error != 0 ? box->end.error : EPROTO;
-                facts.setup_step = box->end.step;
-                if (box->end.step < plan->n_steps)
-                        facts.setup_op = plan->steps[box->end.step].op;
-        } else if (box->ready_usec == 0 && box->end_reason == END_BY_ITSELF)
-                facts.setup_error = box->setup_error != 0 ? box->setup_error : ECHILD;
-
         if (box->ready_usec > 0) {
-                if (facts.has_record && box->end.at_usec >= box->ready_usec)
-                        now_usec = MIN(now_usec, box->end.at_usec);
-                facts.wall_usec = now_usec - box->ready_usec;
+                facts.wall_usec = MAX(end_usec, box->ready_usec) - box->ready_usec;
                 facts.setup_usec = box->ready_usec - box->requested_usec;
         }
-        box_set_cpu(box, usage, &facts);
-        box_set_memory(box, usage, &facts);
+        return facts;
+}
+
+/* The job ended, and init has reaped all that it started: these are its figures. */
+static void box_job_ended(Box *box, const BoxReport *end) {
+        BoxFacts facts = box_facts(box, MIN(end->at_usec, clock_monotonic_usec()));
+
+        facts.has_record = 1;
+        facts.job_status = end->job_status;
+        facts.cpu_user_usec = end->cpu_user_usec;
+        facts.cpu_system_usec = end->cpu_system_usec;
+        facts.memory_peak_bytes = end->maxrss_bytes;
+        facts.n_denied = MIN(end->n_denied, (uint32_t) DENIED_CALLS_MAX);
+        memcpy(facts.denied, end->denied, sizeof(facts.denied));
         if (box->leaf_fd >= 0)
                 cgroup_leaf_read_facts(box->leaf_fd, &facts);
-        box_finish(box, &facts);
+        box_report_end(box, &facts);
+        /* Init is on its way out; this makes sure that nothing can hold it up. */
+        (void) sys_kill_pidfd(box->pidfd);
+}
+
+/* The box was ended before init could report: its init was reaped, and with PID 1 the kernel ended
+ * everything else in it. */
+static void box_gone(Box *box, const siginfo_t *info, const struct rusage *usage) {
+        BoxFacts facts = box_facts(box, clock_monotonic_usec());
+
+        facts.init_status =
+                info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0) : info->si_status;
+        box_set_usage(usage, &facts);
+        facts.memory_peak_bytes -= MIN(facts.memory_peak_bytes, box->base_rss_bytes);
+        if (box->setup_error != 0) {
+                facts.setup_error = box->setup_error;
+                facts.setup_step = box->setup_step;
+                if (box->setup_step < box->builder->plans[box->plan]->n_steps)
+                        facts.setup_op = box->builder->plans[box->plan]->steps[box->setup_step].op;
+        } else if (box->ready_usec == 0 && box->end_reason == END_BY_ITSELF)
+                facts.setup_error = ECHILD;
+        if (box->leaf_fd >= 0)
+                cgroup_leaf_read_facts(box->leaf_fd, &facts);
+        box_report_end(box, &facts);
 }
 
 static int box_on_wall(sd_event_source *source, uint64_t usec, void *userdata) {
         Box *box = userdata;
 
-        if (box->state != BOX_RUNNING) {
+        if (box->state == BOX_SETUP) {
                 box->setup_error = ETIMEDOUT;
                 (void) sys_kill_pidfd(box->pidfd);
         } else
@@ -228,10 +234,11 @@ static void box_read_control(Box *box) {
                 }
                 if (report.kind == BOX_READY && box->state == BOX_SETUP)
                         box_ready(box, &report);
-                else if ((report.kind == BOX_END && box->state == BOX_RUNNING) ||
-                         (report.kind == BOX_STEP_FAILED && box->state == BOX_SETUP)) {
-                        box->end = report;
-                        box->has_end = true;
+                else if (report.kind == BOX_END && box->state == BOX_RUNNING)
+                        box_job_ended(box, &report);
+                else if (report.kind == BOX_STEP_FAILED && box->state == BOX_SETUP) {
+                        box->setup_error = report.error > 0 ? report.error : EPROTO;
+                        box->setup_step = report.step;
                 }
         }
 }
@@ -254,7 +261,9 @@ static int box_on_exit(sd_event_source *source, int fd, uint32_t revents, void *
                 log_error("Waiting for a box failed: %s", strerror(-r));
         if (box->control_source)
                 box_read_control(box); /* its last words */
-        box_gone(box, &info, &usage);
+        if (box->state != BOX_OVER)
+                box_gone(box, &info, &usage);
+        box_free(box);
         return 0;
 }
 
@@ -357,6 +366,7 @@ static Box *box_new(Builder *builder, const BuilderRequest *request, int fds[BUI
                 .control_fd = -EBADF,
                 .pidfd = -EBADF,
                 .leaf_fd = -EBADF,
+                .setup_step = UINT32_MAX,
                 .requested_usec = clock_monotonic_usec(),
         };
         memcpy(box->fds, fds, sizeof(box->fds));

@@ -10,6 +10,7 @@ typedef enum BoxState {
         BOX_WAITING, /* for a template, or for its clone */
         BOX_SETUP,   /* cloned; its init walks the plan */
         BOX_RUNNING, /* the job runs */
+        BOX_OVER,    /* ENDED is reported; its init is on its way out */
 } BoxState;
 
 typedef struct Box {
@@ -30,8 +31,6 @@ typedef struct Box {
         EndReason end_reason;
         uint64_t requested_usec, ready_usec;
         uint64_t base_rss_bytes;
-        bool has_end;
-        BoxReport end;       /* BOX_END or BOX_STEP_FAILED */
         int setup_error;     /* positive errno */
         uint32_t setup_step; /* UINT32_MAX: none of the plan's own */
 } Box;
@@ -51,10 +50,7 @@ int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes);
 /* By the template: it is cloned; pidfd is taken over. */
 void box_cloned(Box *box, int pidfd);
 
-/* Nothing of it runs (any more): reports ENDED and frees it. */
-void box_finish(Box *box, const BoxFacts *facts);
-
-/* It could not be set up: finish with this negative errno. */
+/* It could not be set up: reports ENDED with this negative errno, and frees it. */
 void box_fail(Box *box, int error);
 
 /* Kills and forgets all boxes without reports: the builder goes away. */

@@ -54,8 +54,9 @@ int builder_new(sd_event *event,
                         return r;
                 }
         }
-        /* Without a range the slot only names the cgroup. */
-        n_slots = identity->has_id_range ? (uint32_t) config->ids_count : builder->max_boxes;
+        /* Without a range the slot only names the cgroup; there are more of them than boxes, because
+         * a new box may come before the last one has quite gone. */
+        n_slots = identity->has_id_range ? (uint32_t) config->ids_count : 4 * builder->max_boxes;
         builder->dying = calloc(n_slots, sizeof(builder->dying[0]));
         if (!builder->dying)
                 return -ENOMEM;

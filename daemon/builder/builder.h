@@ -30,7 +30,8 @@ typedef struct Builder {
         CgroupTree cgroups;
         Slots *slots;
         Programs programs;
-        uint32_t max_boxes, n_boxes;
+        uint32_t max_boxes;
+        uint32_t n_boxes; /* that are not OVER */
 
         const ProfileStore *store; /* borrowed */
         PlanImage *plans[PROFILES_MAX];

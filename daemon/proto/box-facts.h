@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What is known of a box that is gone: kernel facts and the daemon's own clock, nothing that the
+/* What is known of a job that is gone: kernel facts and the daemon's own clock, nothing that the
  * job could have written. The broker's outcome_decide() reads it first. */
 
 #include <stdint.h>
@@ -32,7 +32,7 @@ typedef struct BoxFacts {
         uint32_t setup_step;    /* its index in the plan */
         uint32_t has_record;    /* whether init reported job_status before the box ended */
         int32_t job_status;     /* as of wait(2), of the job's main process */
-        int32_t init_status;    /* as of wait(2), of the box's init */
+        int32_t init_status;    /* without a record: as of wait(2), of the box's init */
         uint32_t has_cgroup;    /* whether the counters below come from a cgroup v2 leaf */
         uint64_t wall_usec;     /* from "ready" to the end, 0 if it never became ready */
         uint64_t setup_usec;    /* from the request to "ready" */

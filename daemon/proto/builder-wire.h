@@ -42,7 +42,7 @@ typedef enum BuilderReportKind {
         BUILDER_NODE,     /* once, before anything else */
         BUILDER_STARTED,  /* the program starts now */
         BUILDER_STOPPING, /* the daemon stops: refuse new work; its boxes end with END_SHUTDOWN */
-        BUILDER_ENDED,    /* the box is gone, every process of it; also when it never started */
+        BUILDER_ENDED,    /* every process of the job is gone; also when it never started */
         _BUILDER_REPORT_MAX,
 } BuilderReportKind;
 
