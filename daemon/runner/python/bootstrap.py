@@ -6,6 +6,7 @@ here must be imported at the top: the profile may leave nothing to open. No func
 is on the stack while the job's own code runs.
 """
 
+import _ast
 import _signal
 import _sitebuiltins
 import builtins
@@ -58,6 +59,21 @@ def preload(names, no_files):
             raise ImportError(f'cannot preload the module {name}: {kind}: {error}') from error
 
 
+def only_expressions(find_anchors):
+    """What underlines a part of a line in a traceback, without a denied call for each other line.
+
+    Since 3.13 it parses statements as expressions, too, and the compiler looks for the line of a syntax
+    error in a file, but not in the mode `eval`.
+    """
+    def find(segment):
+        try:
+            compile(f'(\n{segment}\n)', '<unknown>', 'eval', _ast.PyCF_ONLY_AST)
+        except SyntaxError:
+            return None
+        return find_anchors(segment)
+    return find
+
+
 def settle(no_files):
     """The last thing before the template serves: nothing may be imported after it."""
     # The compiler makes its types on first use: once here, not in each job.
@@ -71,6 +87,8 @@ def settle(no_files):
         sys.path_importer_cache.clear()
         # Each attempt to show a line of the library would be a denied call.
         linecache.updatecache = lambda filename, module_globals=None: []
+        traceback._extract_caret_anchors_from_line_segment = only_expressions(
+            traceback._extract_caret_anchors_from_line_segment)
     else:
         # Last, so that a file of the job cannot stand in for a module of the library.
         sys.path.append('/app')

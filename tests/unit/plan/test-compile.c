@@ -144,8 +144,9 @@ static void test_too_big(void **state) {
 
 static void check_names(const SyscallGroup *groups, size_t n_groups) {
         FOREACH_ARRAY(group, groups, n_groups) {
+                /* What fails with ENOSYS may be younger than our list. */
                 for (const char *const *name = group->names; name && *name; name++)
-                        if (syscall_number(*name) < 0)
+                        if (group->error != ENOSYS && syscall_number(*name) < 0)
                                 fail_msg("group %s: no such call: %s", group->name, *name);
                 for (const SyscallRule *rule = group->rules; rule && rule->name; rule++) {
                         if (syscall_number(rule->name) < 0)
@@ -194,7 +195,7 @@ static void test_syscall_names(void **state) {
 #ifdef __x86_64__
         assert_string_equal(syscall_name(0), "read");
         assert_int_equal(syscall_number("clone3"), 435);
-        assert_false(syscall_is_known(335));
+        assert_false(syscall_is_known(387)); /* left free by the kernel, forever */
         assert_true(syscall_last_known() >= 450);
 #endif
 }
