@@ -42,7 +42,7 @@ def count_tap(text):
     if planned is None:
         failed += 1
         problems.append("no TAP plan: the program died or printed something else")
-    elif planned != seen:
+    elif planned != seen or seen == 0:
         failed += 1
         problems.append(f"planned {planned} cases, saw {seen}")
     return passed, failed, skipped, problems
