@@ -12,6 +12,9 @@
 #include "builder/sys.h"
 #include "proto/link.h"
 
+/* An interpreter that is not warm by then never will be: a preloaded module hangs. */
+#define WARM_TIMEOUT_USEC (60 * USEC_PER_SEC)
+
 static const char *template_name(const Template *template) {
         return template->builder->store->profiles[template->plan]->name;
 }
@@ -26,6 +29,7 @@ Template *template_free(Template *template) {
                 return NULL;
         template->link_source = sd_event_source_disable_unref(template->link_source);
         template->exit_source = sd_event_source_disable_unref(template->exit_source);
+        template->warm_source = sd_event_source_disable_unref(template->warm_source);
         if (template->pidfd >= 0)
                 (void) sys_kill_pidfd(template->pidfd);
         template_fail_all(&template->making);
@@ -36,10 +40,12 @@ Template *template_free(Template *template) {
         return NULL;
 }
 
-/* The next box that asks for the profile starts a new one. */
-static void template_gone(Template *template) {
-        template->builder->templates[template->plan] = NULL;
-        template_free(template);
+/* Something is wrong with it: it is killed, and gone when template_on_exit() has reaped it. */
+static void template_end(Template *template, int error) {
+        log_error("Ending the template of %s: %s", template_name(template), strerror(-error));
+        template->link_source = sd_event_source_disable_unref(template->link_source);
+        template->is_ready = false;
+        (void) sys_kill_pidfd(template->pidfd);
 }
 
 static void template_make(Template *template, Box *box) {
@@ -70,6 +76,7 @@ static int template_read_hello(Template *template) {
                 return r == 0 ? -ECONNRESET : r;
         if (hello.plan_digest != template->builder->plans[template->plan]->digest)
                 return -EPROTO;
+        template->warm_source = sd_event_source_disable_unref(template->warm_source);
         template->vm_bytes = hello.vm_bytes;
         template->is_ready = true;
         LIST_FOREACH(i, &template->waiting)
@@ -106,10 +113,8 @@ static int template_on_link(sd_event_source *source, int fd, uint32_t revents, v
         Template *template = userdata;
         int r = template->is_ready ? template_read_made(template) : template_read_hello(template);
 
-        if (r < 0 && r != -EAGAIN) {
-                log_error("The template of %s ended: %s", template_name(template), strerror(-r));
-                template_gone(template);
-        }
+        if (r < 0 && r != -EAGAIN)
+                template_end(template, r);
         return 0;
 }
 
@@ -122,7 +127,16 @@ static int template_on_exit(sd_event_source *source, int fd, uint32_t revents, v
                 return 0;
         log_error("The template of %s ended with status %d.", template_name(template),
                   info.si_status);
-        template_gone(template);
+        /* The next box that asks for the profile starts a new one. */
+        template->builder->templates[template->plan] = NULL;
+        template_free(template);
+        return 0;
+}
+
+static int template_on_warm_timeout(sd_event_source *source, uint64_t usec, void *userdata) {
+        Template *template = userdata;
+
+        template_end(template, -ETIMEDOUT);
         return 0;
 }
 
@@ -179,6 +193,10 @@ int template_new(Builder *builder, uint32_t plan, Template **ret_template) {
         if (r >= 0)
                 r = sd_event_add_io(builder->event, &template->exit_source, template->pidfd,
                                     EPOLLIN, template_on_exit, template);
+        if (r >= 0)
+                r = sd_event_add_time_relative(builder->event, &template->warm_source,
+                                               CLOCK_MONOTONIC, WARM_TIMEOUT_USEC, 0,
+                                               template_on_warm_timeout, template);
         if (r < 0) {
                 template_free(template);
                 return r;

@@ -12,7 +12,7 @@ struct Template {
         bool is_ready;
         int link_fd, pidfd;
         uint64_t vm_bytes; /* TemplateHello */
-        sd_event_source *link_source, *exit_source;
+        sd_event_source *link_source, *exit_source, *warm_source;
         List waiting; /* boxes, in order: until the template is warm */
         List making;  /* boxes, in order: asked for, not answered yet */
 };
