@@ -433,7 +433,8 @@ int main(void) {
 
         harness_start("colorsys\ntempfile", "ctypes\n_ctypes\ncolorsys", 0);
 #ifdef WITH_ASAN
-        print_message("# not run with AddressSanitizer: all of it used up before the exception\n");
+        /* Not on standard output: TAP may want its version in the first line. */
+        print_error("# not run with AddressSanitizer: all of it used up before the exception\n");
 #endif
         /* As a preloaded module might. */
         if (PyRun_SimpleString("import tempfile; tempfile.mktemp()") < 0)
