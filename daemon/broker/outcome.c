@@ -155,7 +155,7 @@ exception_task_limit(const OutcomeInput *in, const RunnerException *e, uint64_t 
         LimitId id = LIMIT_PROCESSES;
 
         if (strcmp(e->type, "RuntimeError") == 0 && strstr(e->message, "new thread"))
-                id = LIMIT_THREADS;
+                id = in->limits->value[LIMIT_PROCESSES] > 1 ? LIMIT_PROCESSES : LIMIT_THREADS;
         else if (strcmp(e->type, "BlockingIOError") != 0 && in->facts->pids_denied == 0 &&
                  !facts_fork_was_denied(in->facts))
                 return NULL;

@@ -235,8 +235,7 @@ static int cgroup_leaf_limit(const CgroupTree *tree, int fd, const Limits *limit
         }
         if (tree->layers & LAYER_BIT(LAYER_CGROUP_PIDS)) {
                 /* The tasks of the job, and init. */
-                r = attribute_write_number(fd, "pids.max",
-                                           limit[LIMIT_PROCESSES] + limit[LIMIT_THREADS] + 1);
+                r = attribute_write_number(fd, "pids.max", limits_tasks(limits) + 1);
                 if (r < 0)
                         return r;
         }

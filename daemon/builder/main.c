@@ -75,5 +75,5 @@ int main(int argc, char *argv[]) {
                 default:
                         return 2;
                 }
-        return run(&options) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return run(&options);
 }

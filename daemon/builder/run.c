@@ -225,9 +225,8 @@ static int run_loop(const Start *start, sd_event *event, Builder *builder) {
         return sd_event_loop(event);
 }
 
-static int run_start(Start *start) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
-        _cleanup_(builder_freep) Builder *builder = NULL;
+/* Everything that can be refused, before anybody is served. */
+static int run_prepare(Start *start, sd_event *event, Builder **ret_builder) {
         const char *error = NULL;
         CgroupTree cgroups;
         Identity identity;
@@ -249,29 +248,27 @@ static int run_start(Start *start) {
         if (r >= 0)
                 r = start_check_layers(start, &cgroups);
         if (r >= 0)
-                r = sd_event_default(&event);
-        if (r >= 0)
                 r = builder_new(event, start->store, start->config, &identity, &cgroups,
-                                &start->programs, &builder);
-        if (r < 0) {
+                                &start->programs, ret_builder);
+        if (r < 0)
                 log_error("pysbd cannot serve: %s", strerror(-r));
-                return r;
-        }
-        return run_loop(start, event, builder);
+        return r;
 }
 
 int run(const RunOptions *options) {
-        Start start = {
+        _cleanup_(start_done) Start start = {
                 .options = options,
                 .programs = { .broker_fd = -EBADF, .runner_fd = -EBADF },
                 .config_text = BUF_INIT(POLICY_TEXT_MAX),
                 .profile_text = BUF_INIT(POLICY_TEXT_MAX),
         };
-        int r;
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(builder_freep) Builder *builder = NULL;
 
         journal_setup();
-        r = run_start(&start);
-
-        start_done(&start);
-        return r;
+        if (sd_event_default(&event) < 0)
+                return EXIT_FAILURE;
+        if (run_prepare(&start, event, &builder) < 0)
+                return RUN_EXIT_REFUSED;
+        return run_loop(&start, event, builder) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -8,7 +8,11 @@ typedef struct RunOptions {
         const char *listen_path; /* NULL: the sockets come by LISTEN_FDS */
 } RunOptions;
 
-/* Serves until told to stop. */
+/* What a start ends with that will fail again until somebody changes the configuration or the host:
+ * EX_CONFIG of sysexits.h, and RestartPreventExitStatus= of the unit. */
+#define RUN_EXIT_REFUSED 78
+
+/* Serves until told to stop. Returns the exit status. */
 int run(const RunOptions *options);
 
 /* Where the compiled profiles of this installation are; embedded, PYSB_PROFILE_PATH may say. */

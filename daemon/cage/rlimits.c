@@ -15,14 +15,14 @@ static rlim_t cage_address_space(const TemplateMake *make) {
 
         if (make->has_memory_cgroup)
                 memory -= memory / 16;
-        return make->vm_bytes + memory + make->limits.value[LIMIT_THREADS] * CAGE_THREAD_STACK;
+        return make->vm_bytes + memory + (limits_tasks(&make->limits) - 1) * CAGE_THREAD_STACK;
 }
 
 int cage_set_rlimits(const TemplateMake *make) {
         const uint64_t *limit = make->limits.value;
         rlim_t cpu_sec = (limit[LIMIT_CPU_TIME] + USEC_PER_SEC - 1) / USEC_PER_SEC;
         /* RLIMIT_NPROC counts in the box's own user namespace: its tasks, and init. */
-        rlim_t tasks = limit[LIMIT_PROCESSES] + limit[LIMIT_THREADS] + 1;
+        rlim_t tasks = limits_tasks(&make->limits) + 1;
         const struct {
                 int resource;
                 rlim_t soft, hard;

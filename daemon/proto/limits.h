@@ -11,8 +11,8 @@ typedef enum LimitId {
         LIMIT_CPU_TIME,   /* microseconds of user and system time of all processes */
         LIMIT_MEMORY,     /* bytes, the tmpfs included */
         LIMIT_CPU,        /* percent, 100 is one CPU */
-        LIMIT_PROCESSES,  /* processes of the program; 1 means that it cannot fork */
-        LIMIT_THREADS,    /* threads beyond the first one of each process, all together */
+        LIMIT_PROCESSES,  /* 1: the program cannot fork; else its processes and threads together */
+        LIMIT_THREADS,    /* of a program that cannot fork: threads beyond the first one */
         LIMIT_DISK,       /* bytes in /app and in /tmp, each */
         LIMIT_DISK_FILES, /* files and directories in /app and in /tmp, each */
         LIMIT_FILE_SIZE,  /* bytes of the largest file */
@@ -26,3 +26,10 @@ typedef enum LimitId {
 typedef struct Limits {
         uint64_t value[_LIMIT_MAX];
 } Limits;
+
+/* Tasks that a job may have at once, by both limits: the kernel counts nothing else. */
+static inline uint64_t limits_tasks(const Limits *limits) {
+        uint64_t processes = limits->value[LIMIT_PROCESSES];
+
+        return processes > 1 ? processes : 1 + limits->value[LIMIT_THREADS];
+}

@@ -216,8 +216,9 @@ static const Case cases[] = {
           .exception_message = "can't start new thread",
           .outcome = OUTCOME_EXCEPTION,
           .exit_code = 1,
-          .message = "thread limit of 16 reached, raise limits.threads: RuntimeError: can't start "
-                     "new thread" },
+          .message =
+                  "process limit of 32 reached, raise limits.processes: RuntimeError: can't start "
+                  "new thread" },
 };
 
 static void test_table(void **state) {
@@ -290,11 +291,25 @@ static void test_without_box(void **state) {
         assert_string_equal(v.message, "too late");
 }
 
+/* A program that cannot fork has a limit for its threads alone. */
+static void test_thread_limit(void **state) {
+        const BoxFacts facts = { RAN, .job_status = EXITED(1) };
+        RunnerException e = { .type = "RuntimeError", .message = "can't start new thread" };
+        Limits one = limits;
+        const OutcomeInput in = { .facts = &facts, .limits = &one, .exception = &e };
+        Verdict v;
+
+        one.value[LIMIT_PROCESSES] = 1;
+        outcome_decide(&in, &v);
+        assert_int_equal(v.outcome, OUTCOME_EXCEPTION);
+        assert_string_equal(v.message, "thread limit of 16 reached, raise limits.threads: "
+                                       "RuntimeError: can't start new thread");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_table),
-                cmocka_unit_test(test_denied_fork),
-                cmocka_unit_test(test_long_message),
+                cmocka_unit_test(test_table),       cmocka_unit_test(test_thread_limit),
+                cmocka_unit_test(test_denied_fork), cmocka_unit_test(test_long_message),
                 cmocka_unit_test(test_without_box),
         };
 
