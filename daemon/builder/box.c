@@ -319,8 +319,6 @@ int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
         TemplateMake make = {
                 .box = box->id,
                 .has_cgroup = box->leaf_fd >= 0,
-                .has_memory_cgroup =
-                        (box->builder->cgroups.layers & LAYER_BIT(LAYER_CGROUP_MEMORY)) != 0,
                 .vm_bytes = template_vm_bytes,
                 .limits = box->limits,
         };

@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -119,5 +122,36 @@ int spawn_open_program(const char *name, int *ret_fd) {
         if (fd < 0)
                 return -errno;
         *ret_fd = fd;
+        return 0;
+}
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U /* since Linux 6.3 */
+#endif
+
+int spawn_copy_program(int program_fd, int *ret_fd) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        off_t offset = 0;
+
+        if (fstat(program_fd, &st) < 0)
+                return -errno;
+        fd = memfd_create("pysb-runner", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+        if (fd < 0 && errno == EINVAL) /* an older kernel: executable is the only kind there is */
+                fd = memfd_create("pysb-runner", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+        if (fd < 0)
+                return -errno;
+        while (offset < st.st_size) {
+                ssize_t n = sendfile(fd, program_fd, &offset, (size_t) (st.st_size - offset));
+
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return -ENODATA;
+        }
+        if (fchmod(fd, 0555) < 0 ||
+            fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
+                return -errno;
+        *ret_fd = TAKE_FD(fd);
         return 0;
 }

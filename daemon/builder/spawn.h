@@ -26,3 +26,7 @@ int spawn_program(const Spawn *spawn, int *ret_pidfd);
 
 /* Opens a program that lies beside our own one. */
 int spawn_open_program(const char *name, int *ret_fd);
+
+/* A sealed copy of an open program in memory. A box gets to what it was started from by
+ * /proc/self/exe, past every mount: so that is no file of the host, and nobody else's either. */
+int spawn_copy_program(int program_fd, int *ret_fd);

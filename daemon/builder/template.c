@@ -144,9 +144,8 @@ static int template_spawn(Template *template) {
         static const char *const argv[] = { "pysb-runner", "--template", NULL };
         Builder *builder = template->builder;
         const PlanImage *plan = builder->plans[template->plan];
-        _cleanup_close_ int plan_fd = -EBADF, remote_fd = -EBADF;
+        _cleanup_close_ int plan_fd = -EBADF, remote_fd = -EBADF, program_fd = -EBADF;
         Spawn spawn = {
-                .program_fd = builder->programs.runner_fd,
                 .argv = argv,
                 .envp = (const char *const *) builder->store->profiles[template->plan]->environment,
                 .n_fds = 2,
@@ -156,6 +155,11 @@ static int template_spawn(Template *template) {
         };
         int link[2], r;
 
+        /* One copy for each template: the jobs of another cannot even change its mode. */
+        r = spawn_copy_program(builder->programs.runner_fd, &program_fd);
+        if (r < 0)
+                return r;
+        spawn.program_fd = program_fd;
         plan_fd = fd_new_sealed("plan", plan, sizeof(*plan));
         if (plan_fd < 0)
                 return plan_fd;

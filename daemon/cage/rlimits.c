@@ -7,15 +7,13 @@
 #define MEMLOCK_BYTES (64 * KIB)
 #define SIGNALS_PENDING 1024
 
-/* The limit of the address space. With a cgroup it stays a little below memory.max, so that most
- * overruns are a MemoryError that the program can see; without one it is the limit. The stacks of
- * the threads that the job may have are on top: they are address space before they are memory. */
+/* The limit of the address space, beyond what the template has mapped. It stays a little below the
+ * limit of memory: with a cgroup most overruns are a MemoryError that the program can see before
+ * memory.max kills it, and without one the pages of the template that the job changes fit, too. */
 static rlim_t cage_address_space(const TemplateMake *make) {
         uint64_t memory = make->limits.value[LIMIT_MEMORY];
 
-        if (make->has_memory_cgroup)
-                memory -= memory / 16;
-        return make->vm_bytes + memory + (limits_tasks(&make->limits) - 1) * CAGE_THREAD_STACK;
+        return make->vm_bytes + memory - memory / 16;
 }
 
 int cage_set_rlimits(const TemplateMake *make) {

@@ -37,9 +37,9 @@ enum {
 
 typedef struct TemplateMake {
         uint64_t box;
-        uint32_t has_cgroup;        /* MAKE_FD_CGROUP comes with it */
-        uint32_t has_memory_cgroup; /* memory.max holds, so RLIMIT_AS stays a little below */
-        uint64_t vm_bytes;          /* TemplateHello.vm_bytes, for RLIMIT_AS */
+        uint32_t has_cgroup; /* MAKE_FD_CGROUP comes with it */
+        uint32_t _reserved;
+        uint64_t vm_bytes; /* TemplateHello.vm_bytes, for RLIMIT_AS */
         Limits limits;
 } TemplateMake;
 
