@@ -12,11 +12,14 @@
 #include "basic/log.h"
 #include "builder/sys.h"
 #include "builder/template.h"
+#include "builder/usage.h"
 #include "proto/layers.h"
 #include "proto/link.h"
 
 /* A box that is not ready after this long hangs in the kernel; nothing of the job ran. */
 #define SETUP_TIMEOUT_USEC (10 * USEC_PER_SEC)
+/* How long init has to end a job in order. */
+#define STOP_TIMEOUT_USEC (100 * USEC_PER_MSEC)
 #define CPU_CHECK_MIN_USEC (2 * USEC_PER_MSEC)
 
 static List *box_bucket(Builder *builder, uint64_t id) {
@@ -76,30 +79,46 @@ void box_fail(Box *box, int error) {
         box_free(box);
 }
 
-void box_kill(Box *box, EndReason reason) {
-        int r;
+static int box_on_wall(sd_event_source *source, uint64_t usec, void *userdata);
 
-        if (box->state == BOX_OVER)
-                return;
-        if (box->end_reason == END_BY_ITSELF)
-                box->end_reason = reason;
-        if (box->control_fd < 0) {
-                box_fail(box, 0); /* it still waits for its template: nothing to wait for */
-                return;
-        }
-        if (box->pidfd < 0)
-                return; /* not cloned yet: box_cloned() does it */
-        r = sys_kill_pidfd(box->pidfd);
+static int box_set_timer(Box *box,
+                         sd_event_source **source,
+                         uint64_t at_usec,
+                         sd_event_time_handler_t handler) {
+        *source = sd_event_source_disable_unref(*source);
+        return sd_event_add_time(box->builder->event, source, CLOCK_MONOTONIC, at_usec, 1, handler,
+                                 box);
+}
+
+static void box_kill_init(Box *box) {
+        int r = sys_kill_pidfd(box->pidfd);
+
         if (r < 0)
                 log_error("Killing a box failed: %s", strerror(-r));
 }
 
-static void box_set_usage(const struct rusage *usage, BoxFacts *facts) {
-        facts->cpu_user_usec = (uint64_t) usage->ru_utime.tv_sec * USEC_PER_SEC +
-                               (uint64_t) usage->ru_utime.tv_usec;
-        facts->cpu_system_usec = (uint64_t) usage->ru_stime.tv_sec * USEC_PER_SEC +
-                                 (uint64_t) usage->ru_stime.tv_usec;
-        facts->memory_peak_bytes = (uint64_t) usage->ru_maxrss * KIB;
+/* Init ends the job and reports what it used; a moment later the box is killed in any case. */
+static void box_stop(Box *box) {
+        static const char stop = BOX_STOP;
+        int r = link_send(box->control_fd, &stop, sizeof(stop), NULL, 0);
+
+        if (r >= 0)
+                r = box_set_timer(box, &box->wall_source,
+                                  clock_monotonic_usec() + STOP_TIMEOUT_USEC, box_on_wall);
+        if (r < 0)
+                box_kill_init(box);
+}
+
+void box_kill(Box *box, EndReason reason) {
+        if (box->state == BOX_OVER || box->end_reason != END_BY_ITSELF)
+                return; /* the first reason wins, and it is on its way */
+        box->end_reason = reason;
+        if (box->control_fd < 0)
+                box_fail(box, 0); /* it still waits for its template: nothing to wait for */
+        else if (box->state == BOX_RUNNING)
+                box_stop(box);
+        else if (box->pidfd >= 0)
+                box_kill_init(box); /* else box_cloned() does it */
 }
 
 static BoxFacts box_facts(const Box *box, uint64_t end_usec) {
@@ -134,15 +153,13 @@ static void box_job_ended(Box *box, const BoxReport *end) {
         (void) sys_kill_pidfd(box->pidfd);
 }
 
-/* The box was ended before init could report: its init was reaped, and with PID 1 the kernel ended
- * everything else in it. */
-static void box_gone(Box *box, const siginfo_t *info, const struct rusage *usage) {
+/* The box ended before init could report: init was reaped, and with PID 1 the kernel ended everything
+ * else in it. What that had used is known to its cgroup alone. */
+static void box_gone(Box *box, const siginfo_t *info) {
         BoxFacts facts = box_facts(box, clock_monotonic_usec());
 
         facts.init_status =
                 info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0) : info->si_status;
-        box_set_usage(usage, &facts);
-        facts.memory_peak_bytes -= MIN(facts.memory_peak_bytes, box->base_rss_bytes);
         if (box->setup_error != 0) {
                 facts.setup_error = box->setup_error;
                 facts.setup_step = box->setup_step;
@@ -158,18 +175,22 @@ static void box_gone(Box *box, const siginfo_t *info, const struct rusage *usage
 static int box_on_wall(sd_event_source *source, uint64_t usec, void *userdata) {
         Box *box = userdata;
 
-        if (box->state == BOX_SETUP) {
+        if (box->state == BOX_SETUP)
                 box->setup_error = ETIMEDOUT;
-                (void) sys_kill_pidfd(box->pidfd);
-        } else
+        if (box->state == BOX_SETUP || box->end_reason != END_BY_ITSELF)
+                box_kill_init(box);
+        else
                 box_kill(box, END_WALL_TIME);
         return 0;
 }
 
 /* The earliest instant at which the CPU time can be used up, given how many CPUs it may use. */
 static uint64_t box_next_cpu_check(const Box *box, uint64_t used_usec) {
+        bool has_cpu_max = box->builder->cgroups.layers & LAYER_BIT(LAYER_CGROUP_CPU);
+        uint64_t percent =
+                has_cpu_max ? box->limits.value[LIMIT_CPU] : box->builder->node_cpu_percent;
         uint64_t left_usec = box->limits.value[LIMIT_CPU_TIME] - used_usec;
-        uint64_t wait_usec = left_usec * 100 / MAX(box->limits.value[LIMIT_CPU], (uint64_t) 100);
+        uint64_t wait_usec = left_usec * 100 / MAX(percent, (uint64_t) 100);
 
         return clock_monotonic_usec() + MAX(wait_usec, CPU_CHECK_MIN_USEC);
 }
@@ -178,7 +199,9 @@ static int box_on_cpu(sd_event_source *source, uint64_t usec, void *userdata) {
         Box *box = userdata;
         uint64_t used_usec;
 
-        if (cgroup_leaf_cpu_usec(box->leaf_fd, &used_usec) < 0)
+        if (!(box->builder->cgroups.layers & LAYER_BIT(LAYER_CGROUP_CPU)))
+                used_usec = usage_tree_cpu_usec(box->pid);
+        else if (cgroup_leaf_cpu_usec(box->leaf_fd, &used_usec) < 0)
                 return 0; /* RLIMIT_CPU still holds */
         if (used_usec >= box->limits.value[LIMIT_CPU_TIME]) {
                 box_kill(box, END_CPU_TIME);
@@ -188,15 +211,6 @@ static int box_on_cpu(sd_event_source *source, uint64_t usec, void *userdata) {
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-static int box_set_timer(Box *box,
-                         sd_event_source **source,
-                         uint64_t at_usec,
-                         sd_event_time_handler_t handler) {
-        *source = sd_event_source_disable_unref(*source);
-        return sd_event_add_time(box->builder->event, source, CLOCK_MONOTONIC, at_usec, 1, handler,
-                                 box);
-}
-
 static void box_ready(Box *box, const BoxReport *report) {
         BuilderReport started = { .kind = BUILDER_STARTED, .box = box->id };
         int r;
@@ -204,10 +218,9 @@ static void box_ready(Box *box, const BoxReport *report) {
         box->state = BOX_RUNNING;
         /* When the job was let go; this report may have waited while it ran. */
         box->ready_usec = MIN(report->at_usec, clock_monotonic_usec());
-        box->base_rss_bytes = report->maxrss_bytes;
         r = box_set_timer(box, &box->wall_source,
                           box->ready_usec + box->limits.value[LIMIT_WALL_TIME], box_on_wall);
-        if (r >= 0 && (box->builder->cgroups.layers & LAYER_BIT(LAYER_CGROUP_CPU)))
+        if (r >= 0)
                 r = box_set_timer(box, &box->cpu_source, box_next_cpu_check(box, 0), box_on_cpu);
         if (r < 0) {
                 log_error("Setting the timers of a box failed: %s", strerror(-r));
@@ -262,7 +275,7 @@ static int box_on_exit(sd_event_source *source, int fd, uint32_t revents, void *
         if (box->control_source)
                 box_read_control(box); /* its last words */
         if (box->state != BOX_OVER)
-                box_gone(box, &info, &usage);
+                box_gone(box, &info);
         box_free(box);
         return 0;
 }
@@ -271,7 +284,6 @@ static int box_on_exit(sd_event_source *source, int fd, uint32_t revents, void *
 static int box_release(Box *box) {
         static const char go = BOX_GO;
         Builder *builder = box->builder;
-        pid_t pid;
         int r;
 
         r = sd_event_add_io(builder->event, &box->exit_source, box->pidfd, EPOLLIN, box_on_exit,
@@ -288,10 +300,10 @@ static int box_release(Box *box) {
                           box_on_wall);
         if (r < 0)
                 return r;
-        r = sys_pidfd_pid(box->pidfd, &pid);
+        r = sys_pidfd_pid(box->pidfd, &box->pid);
         if (r < 0)
                 return r;
-        r = identity_write_maps(&builder->identity, pid, box->slot, PLAN_INSIDE_ID);
+        r = identity_write_maps(&builder->identity, box->pid, box->slot, PLAN_INSIDE_ID);
         if (r < 0)
                 return r;
         return link_send(box->control_fd, &go, sizeof(go), NULL, 0);

@@ -26,11 +26,11 @@ typedef struct Box {
 
         int fds[BUILDER_START_FDS]; /* stdin, stdout, stderr, channel, until they are sent */
         int control_fd, pidfd, leaf_fd;
+        pid_t pid; /* behind the pidfd, as long as that is not reaped */
         sd_event_source *control_source, *exit_source, *wall_source, *cpu_source;
 
         EndReason end_reason;
         uint64_t requested_usec, ready_usec;
-        uint64_t base_rss_bytes;
         int setup_error;     /* positive errno */
         uint32_t setup_step; /* UINT32_MAX: none of the plan's own */
 } Box;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 
 #include "basic/fd.h"
@@ -38,6 +39,7 @@ int builder_new(sd_event *event,
                 .identity = *identity,
                 .cgroups = *cgroups,
                 .programs = *programs,
+                .node_cpu_percent = (uint64_t) get_nprocs() * 100,
                 .max_boxes = (uint32_t) config->max_running_jobs,
                 .store = store,
                 .broker_fd = -EBADF,

@@ -30,6 +30,7 @@ typedef struct Builder {
         CgroupTree cgroups;
         Slots *slots;
         Programs programs;
+        uint64_t node_cpu_percent; /* 100 for each CPU */
         uint32_t max_boxes;
         uint32_t n_boxes; /* that are not OVER */
 

@@ -201,11 +201,12 @@ static bool init_reap(const Init *init, int *job_status, int flags) {
         }
 }
 
-/* Serves the job until it ends. Returns its wait status. */
+/* Serves the job until it ends, or until the builder wants it to. Returns its wait status, which in
+ * the second case is not known yet. */
 static int init_serve(Init *init) {
         struct pollfd fds[] = {
                 { .fd = INIT_FD_CHILDREN, .events = POLLIN },
-                { .fd = INIT_FD_CONTROL, .events = 0 },
+                { .fd = INIT_FD_CONTROL, .events = POLLIN },
                 { .fd = init->listener_fd, .events = POLLIN },
         };
         int status = 0;
@@ -215,6 +216,8 @@ static int init_serve(Init *init) {
                         _exit(1);
                 if (fds[1].revents & (POLLHUP | POLLERR))
                         _exit(1); /* the builder died: with PID 1 the whole box goes */
+                if (fds[1].revents & POLLIN)
+                        return status; /* BOX_STOP: nothing else is ever sent to a running box */
                 if (fds[2].revents & POLLIN)
                         cage_answer_denied(init->listener_fd, &init->denied);
                 if (fds[2].revents & POLLHUP)
@@ -255,7 +258,6 @@ static void init_report_end(const Init *init, int job_status) {
 static void init_report_ready(const Init *init) {
         BoxReport report = {
                 .kind = BOX_READY,
-                .maxrss_bytes = init->job_rss_bytes,
                 .at_usec = init->job_start_usec,
         };
 

@@ -36,7 +36,7 @@ typedef struct BoxFacts {
         uint32_t has_cgroup;    /* whether the counters below come from a cgroup v2 leaf */
         uint64_t wall_usec;     /* from "ready" to the end, 0 if it never became ready */
         uint64_t setup_usec;    /* from the request to "ready" */
-        uint64_t cpu_user_usec; /* of all processes of the box */
+        uint64_t cpu_user_usec; /* of all processes; both 0 is unknown */
         uint64_t cpu_system_usec;
         uint64_t cpu_throttled_usec;
         uint64_t memory_peak_bytes; /* 0 is unknown */

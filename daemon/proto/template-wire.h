@@ -53,6 +53,10 @@ typedef struct TemplateMade {
 /* Control link. Builder -> init: one byte, the id maps are written. End of file: the builder died. */
 #define BOX_GO 'g'
 
+/* Builder -> init of a running box: end the job now, and report it with its figures. An init that
+ * does not get around to it (its cgroup is throttled, or out of processes) is killed with the box. */
+#define BOX_STOP 's'
+
 typedef enum BoxReportKind {
         BOX_STEP_FAILED, /* and the box is gone; no job code ran */
         BOX_READY,       /* everything is in place, the job process reads its channel */
@@ -68,8 +72,7 @@ typedef struct BoxReport {
         int32_t job_status;     /* END: as of wait(2) */
         uint64_t cpu_user_usec; /* END: of all processes that init reaped */
         uint64_t cpu_system_usec;
-        uint64_t maxrss_bytes; /* READY: of the job before it starts. END: of the largest process
-                                  beyond that, so without the template's pages */
+        uint64_t maxrss_bytes; /* END: of the largest process, the template's pages not counted */
         uint64_t at_usec;      /* READY, END: the instant, on the monotonic clock */
         uint32_t n_denied;     /* END */
         uint32_t _reserved;
