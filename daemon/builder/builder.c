@@ -58,7 +58,7 @@ int builder_new(sd_event *event,
         }
         /* Without a range the slot only names the cgroup; there are more of them than boxes, because
          * a new box may come before the last one has quite gone. */
-        n_slots = identity->has_id_range ? (uint32_t) config->ids_count : 4 * builder->max_boxes;
+        n_slots = identity->has_id_range ? identity->count : 4 * builder->max_boxes;
         builder->dying = calloc(n_slots, sizeof(builder->dying[0]));
         if (!builder->dying)
                 return -ENOMEM;

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "basic/fd.h"
 #include "basic/io.h"
 
 #define BROKER_USER "pysbd-broker"
@@ -52,11 +53,40 @@ static int identity_drop_bounding(void) {
         return 0;
 }
 
-/* Embedded as root: two ids right behind the range of the boxes, nobody else's. */
+/* Embedded as root, each daemon has a piece of its own of the ids behind the range of the service:
+ * its own id, its broker's, and the boxes'. The lock on the piece's byte lasts as long as we do. */
+#define PIECE_IDS 256
+#define PIECES 256
+#define PIECES_FILE "/run/pysb-embedded.lock"
+
+static int identity_lock_piece(uint32_t *ret_piece) {
+        int fd = open(PIECES_FILE, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+                return -errno;
+        for (uint32_t piece = 0; piece < PIECES; piece++) {
+                struct flock lock = {
+                        .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = piece, .l_len = 1
+                };
+
+                if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
+                        continue;
+                *ret_piece = piece;
+                return 0; /* the descriptor stays open on purpose */
+        }
+        fd_close(fd);
+        return -EAGAIN;
+}
+
 static int identity_leave_root(const DaemonConfig *config, Identity *identity) {
-        uid_t own = (uid_t) (config->ids_first + config->ids_count);
+        uint32_t piece = 0;
+        uid_t own;
         int r;
 
+        r = identity_lock_piece(&piece);
+        if (r < 0)
+                return r;
+        own = (uid_t) (config->ids_first + config->ids_count) + piece * PIECE_IDS;
         r = identity_drop_bounding();
         if (r < 0)
                 return r;
@@ -66,6 +96,9 @@ static int identity_leave_root(const DaemonConfig *config, Identity *identity) {
         identity->has_id_range = true;
         identity->broker_uid = own + 1;
         identity->broker_gid = own + 1;
+        identity->first = own + 2;
+        identity->first_gid = own + 2;
+        identity->count = PIECE_IDS - 2;
         return identity_keep(ELEMENTSOF(kept));
 }
 
@@ -95,6 +128,7 @@ int identity_assume(const DaemonConfig *config,
         Identity identity = {
                 .first = (uid_t) config->ids_first,
                 .first_gid = (gid_t) config->ids_first,
+                .count = (uint32_t) config->ids_count,
                 .broker_uid = (uid_t) -1,
                 .broker_gid = (gid_t) -1,
         };
@@ -106,8 +140,9 @@ int identity_assume(const DaemonConfig *config,
                 return -EPERM;
         }
         if (geteuid() == 0) {
-                *ret_error = "Giving up root for the ids of the sandbox failed; in a container "
-                             "whose ids do not reach that far, run embedded as an ordinary user.";
+                *ret_error = "Giving up root for ids of the sandbox (locked in " PIECES_FILE
+                             ") failed; in a container whose ids do not reach that far, run "
+                             "embedded as an ordinary user.";
                 r = identity_leave_root(config, &identity);
         } else if (identity_has_capabilities()) {
                 *ret_error = "Emptying the list of groups or the capability sets failed.";

@@ -13,6 +13,7 @@ typedef struct Identity {
         bool has_id_range;
         uid_t first;      /* host id of slot 0; without a range our own uid */
         gid_t first_gid;  /* the same number with a range, else our own gid */
+        uint32_t count;   /* of the range */
         uid_t broker_uid; /* (uid_t) -1: the same as ours */
         gid_t broker_gid;
 } Identity;

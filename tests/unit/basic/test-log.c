@@ -88,7 +88,7 @@ static void test_standard_error(void **state) {
         log_error("one\ntwo");
         assert_int_equal(dup2(saved, STDERR_FILENO), STDERR_FILENO);
         assert_true(read(p[0], text, sizeof(text) - 1) > 0);
-        assert_string_equal(text, "<3>test: one?two\n");
+        assert_string_equal(text, "test: one?two\n");
         fd_close(saved);
         fd_close(p[0]);
         fd_close(p[1]);

@@ -62,6 +62,8 @@ static void test_bad(void **state) {
                   "f:1: ids.first: 1 is out of range, it must be 65536 to" },
                 { "f:1: ids.first = -1\n", "must be an integer" },
                 { "f:1: ids.first = 0\n", "out of range" },
+                { "f:1: ids.first = 99999999999999999999\n",
+                  "f:1: ids.first: 18446744073709551615 is out of range, it must be 65536 to" },
                 { "f:1: ids.first = 4294967295\n", "out of range" },
                 { "f:1: ids.first = 4294967000\n", "must end below" },
                 { "f:1: ids.count = 0\n", "out of range" },

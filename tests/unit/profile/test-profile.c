@@ -113,7 +113,17 @@ static const struct {
         { "limits.memory", "p.toml:7: limits.memory = -1\n", "is not a size" },
         { "limits.memory", "p.toml:7: limits.memory = true\n", "is not a size" },
         { "limits.memory", "p.toml:7: limits.memory = \"99999999999999999999\"\n",
+          "p.toml:7: limits.memory: 99999999999999999999 is above the highest value, 64 GiB" },
+        { "limits.memory", "p.toml:7: limits.memory = 99999999999999999999999\n",
+          "limits.memory: 99999999999999999999999 is above the highest value, 64 GiB" },
+        { "limits.memory", "p.toml:7: limits.memory = -99999999999999999999999\n",
           "is not a size" },
+        { "limits.cpu ", "p.toml:7: limits.cpu = 99999999999999999999\n",
+          "limits.cpu: 99999999999999999999 is above the highest value, 6400 %" },
+        { "limits.wall_time", "p.toml:7: limits.wall_time = 99999999999999999999\n",
+          "is above the highest value, 86400 s" },
+        { "job.retain", "p.toml:10: job.retain = 99999999999999999999\n",
+          "p.toml:10: job.retain: 99999999999999999999 is out of range, at most 18446744073709 s" },
         { "limits.wall_time", "p.toml:7: limits.wall_time = \"5 s\"\n", "'5 s' is no time" },
         { "limits.wall_time", "p.toml:7: limits.wall_time = \"5x\"\n", "'5x' is no time" },
         { "limits.wall_time", "p.toml:7: limits.wall_time = 0\n", "below the lowest" },
@@ -160,8 +170,10 @@ static const struct {
         { "no such", "p.toml:50:  = 1\n", "is no line of the form" },
         { "no such", "p.toml:50: python.policy = \n", "is no line of the form" },
         { "no such", "p.toml:50: python.policy = 1x\n", "is no line of the form" },
-        { "no such", "p.toml:50: python.policy = 99999999999999999999\n",
+        { "no such", "p.toml:50: python.policy = 99999999999999999999x\n",
           "is no line of the form" },
+        { "python.policy", "p.toml:7: python.policy = 99999999999999999999\n",
+          "must be true or false" },
 };
 
 static void test_bad(void **state) {
@@ -226,6 +238,30 @@ static void test_too_many_elements(void **state) {
         assert_non_null(strstr(error, "p.toml:8: python.preload: has more than 512"));
 }
 
+/* The message names what the operator wrote, however long it is. */
+static void test_long_value(void **state) {
+        _cleanup_free_ char *line = malloc(10000), *error = NULL;
+        int n = snprintf(line, 10000, "p.toml:2: profile.description = \"");
+        Profile *p;
+
+        memset(line + n, 'a', 10000 - (size_t) n);
+        assert_int_equal(profile_parse(line, 10000, &p, &error), -EINVAL);
+        assert_string_equal(error, "p.toml:2: profile.description: a line of 10000 bytes is too "
+                                   "long, at most 4096 are allowed");
+}
+
+/* What is missing is missing in the file that was to be read, not in one that it extends. */
+static void test_missing_in_extending(void **state) {
+        static const char text[] = "default.toml:12: job.retain = \"10min\"\n"
+                                   "mine.toml:1: profile.name = \"mine\"\n";
+        _cleanup_free_ char *error = NULL;
+        Profile *p;
+
+        assert_int_equal(profile_parse(text, strlen(text), &p, &error), -EINVAL);
+        assert_non_null(strstr(error, "mine.toml: profile."));
+        assert_non_null(strstr(error, ": is missing"));
+}
+
 static void test_free_null(void **state) {
         assert_null(profile_free(NULL));
         assert_null(profile_store_free(NULL));
@@ -247,6 +283,7 @@ int main(void) {
                 cmocka_unit_test(test_good),      cmocka_unit_test(test_enumerations),
                 cmocka_unit_test(test_bad),       cmocka_unit_test(test_any_bytes),
                 cmocka_unit_test(test_long),      cmocka_unit_test(test_too_many_elements),
+                cmocka_unit_test(test_long_value), cmocka_unit_test(test_missing_in_extending),
                 cmocka_unit_test(test_free_null), cmocka_unit_test(test_print_keys),
         };
 
