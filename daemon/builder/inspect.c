@@ -12,6 +12,12 @@
 #include "config.h"
 #include "plan/plan.h"
 
+static bool is_file_name(const char *name) {
+        size_t size = strlen(name), suffix_size = strlen(".toml");
+
+        return size >= suffix_size && strcmp(name + size - suffix_size, ".toml") == 0;
+}
+
 static int inspect_open_runner(int *ret_fd) {
         int r = spawn_open_program("pysb-runner", ret_fd);
 
@@ -58,7 +64,7 @@ static int inspect_check_all(int runner_fd) {
 static int inspect_check_file(int runner_fd, const char *path) {
         _cleanup_(profile_store_freep) ProfileStore *store = NULL;
         _cleanup_(buf_done) Buf text = BUF_INIT(POLICY_TEXT_MAX);
-        int r = policies_load_file(runner_fd, path, &store, &text);
+        int r = policies_load_file(runner_fd, path, run_profile_directory(true), &store, &text);
 
         return r < 0 ? r : inspect_store(store);
 }
@@ -85,20 +91,19 @@ int inspect_dump_plan(const char *name) {
         _cleanup_(profile_store_freep) ProfileStore *store = NULL;
         _cleanup_(buf_done) Buf text = BUF_INIT(POLICY_TEXT_MAX);
         _cleanup_free_ PlanImage *plan = NULL;
-        const char *suffix = strrchr(name, '.');
         int r, index = 0;
 
         r = inspect_open_runner(&runner_fd);
         if (r < 0)
                 return r;
-        if (suffix && strcmp(suffix, ".toml") == 0)
-                r = policies_load_file(runner_fd, name, &store, &text);
+        if (is_file_name(name))
+                r = policies_load_file(runner_fd, name, run_profile_directory(true), &store, &text);
         else
                 r = policies_load_profiles(runner_fd, run_profile_directory(true),
                                            PYSB_SYSCONFDIR "/profiles", &store, &text);
         if (r < 0)
                 return r;
-        if (!suffix)
+        if (!is_file_name(name))
                 index = profile_store_find(store, name);
         if (index < 0) {
                 log_error("There is no profile %s.", name);

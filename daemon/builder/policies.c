@@ -25,8 +25,12 @@
 static int policies_check_trusted(const char *path) {
         struct stat st;
 
-        if (stat(path, &st) < 0)
-                return -errno;
+        if (stat(path, &st) < 0) {
+                int r = -errno;
+
+                log_error("%s cannot be read: %s", path, strerror(-r));
+                return r;
+        }
         if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & (S_IWGRP | S_IWOTH))) {
                 log_error("%s must belong to root and be writable by nobody else.", path);
                 return -EPERM;
@@ -34,18 +38,21 @@ static int policies_check_trusted(const char *path) {
         return 0;
 }
 
+/* -EINVAL: the compiler has said what is wrong. -EIO: it died and has not. */
 static int policies_wait(int pidfd) {
         siginfo_t info = {};
 
         while (waitid(P_PIDFD, (id_t) pidfd, &info, WEXITED) < 0)
                 if (errno != EINTR)
                         return -errno;
-        return info.si_code == CLD_EXITED && info.si_status == 0 ? 0 : -EINVAL;
+        if (info.si_code != CLD_EXITED)
+                return -EIO;
+        return info.si_status == 0 ? 0 : -EINVAL;
 }
 
-/* Runs `pysb-runner VERB FILE [DIRECTORY]`; what it prints is owned by the caller. Its own message,
- * with file and line, has gone to our standard error. */
-static int policies_compile(
+/* Runs `pysb-runner VERB FILE [DIRECTORY]`; what it prints is owned by the caller. -EINVAL: its own
+ * message, with file and line, has gone to our standard error. */
+static int policies_run_compiler(
         int runner_fd, const char *verb, const char *file, const char *directory, char **ret_text) {
         const char *const argv[] = { "pysb-runner", verb, file, directory, NULL };
         static const char *const envp[] = { "LANG=C.UTF-8", NULL };
@@ -60,9 +67,6 @@ static int policies_compile(
         };
         int fds[2], r, status;
 
-        r = policies_check_trusted(file);
-        if (r < 0)
-                return r;
         r = fd_pipe(fds, 0);
         if (r < 0)
                 return r;
@@ -80,6 +84,18 @@ static int policies_compile(
                 return r < 0 ? r : status;
         *ret_text = TAKE_PTR(text);
         return 0;
+}
+
+static int policies_compile(
+        int runner_fd, const char *verb, const char *file, const char *directory, char **ret_text) {
+        int r = policies_check_trusted(file);
+
+        if (r < 0)
+                return r;
+        r = policies_run_compiler(runner_fd, verb, file, directory, ret_text);
+        if (r < 0 && r != -EINVAL)
+                log_error("%s cannot be compiled: %s", file, strerror(-r));
+        return r;
 }
 
 int policies_load_config(int runner_fd, DaemonConfig **ret_config, Buf *ret_text) {
@@ -164,14 +180,17 @@ static int policies_add_shipped(const char *directory, const char *name, Buf *te
         return policies_append(text, name, lines);
 }
 
-static int
-policies_add_operators(int runner_fd, const char *directory, const char *name, Buf *text) {
+static int policies_add_operators(int runner_fd,
+                                  const char *directory,
+                                  const char *shipped_directory,
+                                  const char *name,
+                                  Buf *text) {
         _cleanup_free_ char *lines = NULL;
         char path[PATH_MAX];
         int r;
 
         (void) snprintf(path, sizeof(path), "%s/%s", directory, name);
-        r = policies_compile(runner_fd, "--compile-profile", path, PKGDATADIR "/profiles", &lines);
+        r = policies_compile(runner_fd, "--compile-profile", path, shipped_directory, &lines);
         return r < 0 ? r : policies_append(text, name, lines);
 }
 
@@ -211,17 +230,22 @@ int policies_load_profiles(int runner_fd,
                 if (!policies_overrides(own, n_own, shipped[i]->d_name))
                         r = policies_add_shipped(shipped_directory, shipped[i]->d_name, ret_text);
         for (int i = 0; i < n_own && r >= 0; i++)
-                r = policies_add_operators(runner_fd, operator_directory, own[i]->d_name, ret_text);
+                r = policies_add_operators(runner_fd, operator_directory, shipped_directory,
+                                           own[i]->d_name, ret_text);
         entries_free(shipped, n_shipped);
         entries_free(own, MAX(n_own, 0));
         return r < 0 ? r : policies_parse(ret_text, ret_store);
 }
 
-int policies_load_file(int runner_fd, const char *path, ProfileStore **ret_store, Buf *ret_text) {
+int policies_load_file(int runner_fd,
+                       const char *path,
+                       const char *shipped_directory,
+                       ProfileStore **ret_store,
+                       Buf *ret_text) {
         _cleanup_free_ char *lines = NULL;
         int r;
 
-        r = policies_compile(runner_fd, "--compile-profile", path, PKGDATADIR "/profiles", &lines);
+        r = policies_compile(runner_fd, "--compile-profile", path, shipped_directory, &lines);
         if (r >= 0)
                 r = policies_append(ret_text, path, lines);
         return r < 0 ? r : policies_parse(ret_text, ret_store);

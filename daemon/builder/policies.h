@@ -14,7 +14,8 @@
 /* /etc/pysb/pysbd.toml, or the defaults where there is none. *ret_text holds its flat lines. */
 int policies_load_config(int runner_fd, DaemonConfig **ret_config, Buf *ret_text);
 
-/* The profiles compiled at build time in this directory and, unless operator_directory is NULL, the
+/* The profiles compiled at build time in this directory (which has their TOML files, too, for those
+ * that extend them) and, unless operator_directory is NULL, the
  * operator's TOML files there, which replace shipped ones of the same name. *ret_text holds the flat
  * lines of all of them, in the order of the store. */
 int policies_load_profiles(int runner_fd,
@@ -24,4 +25,8 @@ int policies_load_profiles(int runner_fd,
                            Buf *ret_text);
 
 /* One TOML file, for --check and --dump-plan. */
-int policies_load_file(int runner_fd, const char *path, ProfileStore **ret_store, Buf *ret_text);
+int policies_load_file(int runner_fd,
+                       const char *path,
+                       const char *shipped_directory,
+                       ProfileStore **ret_store,
+                       Buf *ret_text);

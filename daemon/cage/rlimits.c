@@ -7,13 +7,16 @@
 #define MEMLOCK_BYTES (64 * KIB)
 #define SIGNALS_PENDING 1024
 
+/* What a job uses that is no address space of its own: the pages of the template that it changes. */
+#define TEMPLATE_PAGES_BYTES (4 * MIB)
+
 /* The limit of the address space, beyond what the template has mapped. It stays a little below the
- * limit of memory: with a cgroup most overruns are a MemoryError that the program can see before
- * memory.max kills it, and without one the pages of the template that the job changes fit, too. */
+ * limit of memory, so that most overruns are a MemoryError that the program can see, and not the kill
+ * by memory.max. */
 static rlim_t cage_address_space(const TemplateMake *make) {
         uint64_t memory = make->limits.value[LIMIT_MEMORY];
 
-        return make->vm_bytes + memory - memory / 16;
+        return make->vm_bytes + memory - MIN(memory / 4, memory / 16 + TEMPLATE_PAGES_BYTES);
 }
 
 int cage_set_rlimits(const TemplateMake *make) {

@@ -100,7 +100,8 @@ OUTCOMES = [
          result={"stdout.text": "42\n"}),
     Case("wall_time", "R-L1", "while True: pass", "wall_time_limit", 124, profile="default",
          options=("--timeout", "1s"),
-         result={"usage.wallTimeUSec": limit_plus_250ms(1_000_000), "message": contains("1 s")}),
+         result={"usage.wallTimeUSec": limit_plus_250ms(1_000_000), "message": contains("1 s"),
+                 "usage": lambda u: u["cpuUserUSec"] + u["cpuSystemUSec"] >= 200_000}),
     Case("wall_time_asleep", "R-L1", "import time; time.sleep(1000)", "wall_time_limit", 124,
          options=("--timeout", "500ms"),
          result={"usage.wallTimeUSec": limit_plus_250ms(500_000)}),
@@ -115,10 +116,28 @@ while True:
          options=("--timeout", "500ms")),
     Case("cpu_time", "R-L1", "while True: pass", "cpu_time_limit", 124, profile="default",
          options=("--cpu-time", "1s", "--timeout", "20s"), result={"message": contains("CPU")}),
+    Case("cpu_time_of_all_processes", "R-L1", """
+import os
+for _ in range(3):
+    os.fork()
+while True:
+    pass
+""", "cpu_time_limit", 124, options=("--cpu-time", "500ms", "--timeout", "20s")),
     Case("memory", "R-L2", "x = bytearray(10**9)", "memory_limit", 137, profile="default",
          options=("--memory", "50M"), result={"message": contains("50 MiB")}),
     Case("memory_piecemeal", "R-L2", "x = []\nwhile True: x.append(bytearray(1 << 20))",
-         "memory_limit", 137, profile="default", options=("--memory", "50M")),
+         "memory_limit", 137, profile="default", options=("--memory", "50M"),
+         result={"exception.type": "MemoryError",
+                 "usage.memoryPeakBytes": lambda peak: 40 << 20 <= peak <= 50 << 20}),
+    Case("memory_of_mappings", "R-L2", """
+import mmap
+x = []
+while True:
+    x.append(mmap.mmap(-1, 1 << 20))
+    x[-1].write(b"x" * (1 << 20))
+    print(len(x), flush=True)
+""", ("memory_limit", "exception"), (137, 1), options=("--memory", "50M"),
+         result={"usage.memoryPeakBytes": lambda peak: peak <= 50 << 20}),
     Case("memory_error_caught", "R-L2", """
 try:
     bytearray(10**9)

@@ -99,6 +99,41 @@ class Inside(unittest.TestCase):
         names = os.listdir(f"/proc/{self.process.pid}/fd")
         self.assertEqual(sorted(map(int, names)), [0, 1, 2, 3])
 
+    def test_program_is_out_of_reach(self):
+        """R-FS1 what /proc/self/exe leads to is no file of the host, and cannot be changed"""
+        runner = os.path.join(os.path.dirname(self.daemon.tree.pysbd), "pysb-runner")
+        before = os.stat(runner)
+        result = self.run_job("""
+import os
+path = "/proc/self/exe"
+print(os.readlink(path))
+for change in (lambda: os.chmod(path, 0o4777), lambda: os.utime(path, (0, 0)),
+               lambda: os.truncate(path, 0), lambda: os.open(path, os.O_WRONLY)):
+    try:
+        change()
+    except OSError:
+        pass
+""")
+        after = os.stat(runner)
+        self.assertTrue(result["stdout"]["text"].startswith("/memfd:"), result["stdout"])
+        self.assertEqual((before.st_mode, before.st_mtime_ns, before.st_size),
+                         (after.st_mode, after.st_mtime_ns, after.st_size))
+        self.run_job("print('the next one runs')")
+
+    @unittest.skipUnless(os.getuid() == 0, "an ordinary user has no ids to give")
+    def test_two_daemons_have_their_own_ids(self):
+        """R-PR3 no daemon of root uses an id that another one uses"""
+        other = harness.Daemon(self.daemon.tree)
+        job = other.start(WAIT, "-p", "raw", "--timeout", "60s")
+        try:
+            harness.read_until(job.stdout, b"ready")
+            for process in other.boxed():
+                self.assertNotIn(self.process.uids[0], process.uids)
+        finally:
+            job.terminate()
+            job.communicate(timeout=harness.PATIENCE)
+            other.stop()
+
     def test_environment(self):
         """R-I1 the environment is a closed list and what the request added"""
         result = self.run_job("import os; print(*sorted(os.environ))")
@@ -209,6 +244,7 @@ class InsideAsOrdinaryUser(Inside):
         self.assertEqual(set(self.process.uids + self.process.gids), {ORDINARY_USER})
 
     test_two_jobs_have_two_ids = None
+    test_two_daemons_have_their_own_ids = None
 
 
 if __name__ == "__main__":

@@ -228,6 +228,12 @@ class Service(unittest.TestCase):
         result = self.check(submit(code, "--memory", "50M", "--timeout", "50s"), "success", 0)
         self.assertEqual(result["stdout"]["text"], "clean\n")
 
+    def test_memory_piecemeal(self):
+        """memory that grows slowly is a MemoryError, too, and not a kill, within memory.max"""
+        code = "x = []\nwhile True: x.append(bytearray(100000))"
+        result = self.check(submit(code, "--memory", "50M", "--timeout", "50s"), "memory_limit", 137)
+        self.assertEqual(result["exception"]["type"], "MemoryError")
+
     def test_cpu_max_throttles(self):
         """half a CPU is throttled, and the result says for how long"""
         code = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
