@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "broker/api.h"
@@ -60,16 +62,20 @@ static void answer_refusal(Session *s, SubmitRefusal refusal) {
         session_error(s, "QueueFull", json_build_take(&b));
 }
 
-/* A descriptor of the client goes into the box as it is. A regular file would be one that the job
- * could open again by /proc/self/fd, for writing where it has the same uid, and one on a slow file
- * system would block whoever copies it: only the end of a pipe, or bytes that nobody can change. */
+/* A descriptor of the client goes into the box as it is. What has a name in a file system is one that
+ * the job could open again by /proc/self/fd, for writing where it has the same uid, or whose mode it
+ * could change: a file, but a named FIFO just as well. And one on a slow file system would block
+ * whoever copies it. So: only the end of a pipe that has no name, or bytes that nobody can change. */
 static const char *stdin_problem(int fd) {
         const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
+        struct statfs fs;
         struct stat st;
         int flags = fcntl(fd, F_GETFL), have;
 
         if (flags < 0 || fstat(fd, &st) < 0 || (flags & O_PATH))
                 return "no open file";
+        if (S_ISFIFO(st.st_mode) && (fstatfs(fd, &fs) < 0 || fs.f_type != PIPEFS_MAGIC))
+                return "a FIFO with a name in a file system, not a pipe";
         if (S_ISFIFO(st.st_mode))
                 return (flags & O_ACCMODE) == O_RDONLY ? NULL : "not the read end of a pipe";
         have = S_ISREG(st.st_mode) ? fcntl(fd, F_GET_SEALS) : -1;

@@ -34,6 +34,7 @@ static const char *const loop_names[] = {
         "dup",
         "dup3",
         "fstat",
+        "fstatfs", /* a pipe or a named FIFO? */
         "newfstatat",
         "poll",
         "ppoll",
@@ -88,9 +89,6 @@ static const char *const loop_names[] = {
         "sched_yield",
         "sched_getaffinity",
         "getrusage",
-        /* a program's text and its standard input go to the box as sealed memory */
-        "memfd_create",
-        "ftruncate",
         NULL,
 };
 
@@ -104,7 +102,6 @@ static const SyscallRule loop_rules[] = {
         RULE("fcntl", EQUALS(1, F_SETFL)),
         RULE("fcntl", EQUALS(1, F_GETPIPE_SZ)),
         RULE("fcntl", EQUALS(1, F_SETPIPE_SZ)),
-        RULE("fcntl", EQUALS(1, F_ADD_SEALS)),
         RULE("fcntl", EQUALS(1, F_GET_SEALS)),
         RULE("ioctl", EQUALS(1, TCGETS)),
         RULE("ioctl", EQUALS(1, FIONREAD)),

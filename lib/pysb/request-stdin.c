@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -13,7 +15,7 @@
 #include "wire/base64.h"
 
 /* The daemon hands no file of the host to a program: it could be opened again for writing, locked,
- * or be slow to read. What is no pipe travels as bytes in the request, or as a sealed memfd. */
+ * or be slow to read. A FIFO with a name is such a file. What is no pipe travels as bytes in the request, or as a sealed memfd. */
 
 #define INLINE_MAX_BYTES (512 * KIB)
 #define COPY_MAX_BYTES (256 * MIB)
@@ -81,13 +83,22 @@ static int copy_to_memfd(int fd) {
         return TAKE_FD(copy);
 }
 
-_public_ int pysb_request_set_stdin_fd(PysbRequest *request, int fd) {
+/* Returns 1 for a pipe that no file system has a name for. */
+static int fd_is_pipe(int fd) {
+        struct statfs fs;
         struct stat st;
-        int copy;
 
-        if (fstat(fd, &st) < 0)
+        if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
                 return -errno;
-        if (S_ISFIFO(st.st_mode)) {
+        return S_ISFIFO(st.st_mode) && fs.f_type == PIPEFS_MAGIC;
+}
+
+_public_ int pysb_request_set_stdin_fd(PysbRequest *request, int fd) {
+        int copy, is_pipe = fd_is_pipe(fd);
+
+        if (is_pipe < 0)
+                return is_pipe;
+        if (is_pipe) {
                 copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
                 if (copy < 0)
                         return -errno;
@@ -96,7 +107,7 @@ _public_ int pysb_request_set_stdin_fd(PysbRequest *request, int fd) {
                 if (copy < 0)
                         return copy;
         }
-        return request_take_stdin(request, copy, S_ISFIFO(st.st_mode));
+        return request_take_stdin(request, copy, is_pipe > 0);
 }
 
 int request_open_stdin(const PysbRequest *request) {

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -112,8 +113,17 @@ static void test_stdin_descriptor(void **state) {
 /* Nothing that leads back to a file system, and nothing that could be changed under the job. */
 static void test_stdin_descriptor_refused(void **state) {
         Client *c = client_new(*state, geteuid());
-        int pipe_fds[2], sockets[2], fds[6];
+        char directory[] = "/tmp/pysb-test-XXXXXX";
+        int pipe_fds[2], sockets[2], fds[7];
+        _cleanup_close_ int place = -EBADF;
 
+        assert_non_null(mkdtemp(directory));
+        place = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_int_equal(mkfifoat(place, "fifo", 0600), 0);
+        fds[6] = openat(place, "fifo", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        assert_true(fds[6] >= 0);
+        assert_int_equal(unlinkat(place, "fifo", 0), 0);
+        assert_int_equal(rmdir(directory), 0);
         assert_int_equal(fd_pipe(pipe_fds, 0), 0);
         assert_int_equal(fd_socketpair(sockets, SOCK_STREAM), 0);
         fds[0] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "peer.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 static PysbRequest *request_make(void) {
         PysbRequest *request;
@@ -95,6 +97,27 @@ static void test_stdin(void **state) {
         expect_json(request, "{\"stdinData\":\"AP8=\"}");
 }
 
+/* A FIFO with a name is a file of the host: its bytes are read first, as those of any file. */
+static void test_stdin_fifo(void **state) {
+        PysbRequest *request = request_make();
+        char directory[] = "/tmp/pysb-test-XXXXXX", path[64], byte;
+        int reader, writer;
+
+        assert_non_null(mkdtemp(directory));
+        (void) snprintf(path, sizeof(path), "%s/fifo", directory);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        reader = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        writer = open(path, O_WRONLY | O_CLOEXEC);
+        assert_int_equal(write(writer, "x", 1), 1);
+        close(writer);
+        assert_int_equal(pysb_request_set_stdin_fd(request, reader), 0);
+        assert_int_equal(read(reader, &byte, 1), 0); /* it has been read to the end */
+        close(reader);
+        unlink(path);
+        rmdir(directory);
+        expect_json(request, "{\"stdinFileDescriptor\":0}");
+}
+
 static void test_free_null(void **state) {
         assert_null(pysb_request_free(NULL));
         assert_null(pysb_client_free(NULL));
@@ -146,10 +169,11 @@ static void test_quote(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_empty),    cmocka_unit_test(test_everything),
-                cmocka_unit_test(test_bad_text), cmocka_unit_test(test_profile_is_taken_back),
-                cmocka_unit_test(test_stdin),    cmocka_unit_test(test_free_null),
-                cmocka_unit_test(test_document), cmocka_unit_test(test_quote),
+                cmocka_unit_test(test_empty),     cmocka_unit_test(test_everything),
+                cmocka_unit_test(test_bad_text),  cmocka_unit_test(test_profile_is_taken_back),
+                cmocka_unit_test(test_stdin),     cmocka_unit_test(test_stdin_fifo),
+                cmocka_unit_test(test_free_null), cmocka_unit_test(test_document),
+                cmocka_unit_test(test_quote),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
