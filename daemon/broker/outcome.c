@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "broker/outcome.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,6 +14,9 @@
 #include "plan/plan.h"
 #include "profile/limits.h"
 #include "proto/syscall-names.h"
+
+/* The kernel's timer of RLIMIT_CPU and its accounting may differ by some ticks. */
+#define CPU_TICKS_USEC (50 * USEC_PER_MSEC)
 
 const char *outcome_signal_name(int signal, char *buf, size_t size) {
         const char *abbreviation = sigabbrev_np(signal);
@@ -72,8 +76,22 @@ static void verdict_memory(Verdict *v, const OutcomeInput *in) {
                       figure_memory(in->facts->memory_peak_bytes, figure, sizeof(figure)));
 }
 
+static const char *figure_output(uint64_t bytes, char *buf, size_t size) {
+        if (bytes == 0)
+                return "";
+        (void) snprintf(buf, size, " (%" PRIu64 " bytes written)", bytes);
+        return buf;
+}
+
 static uint64_t facts_cpu_usec(const BoxFacts *f) {
         return f->cpu_user_usec + f->cpu_system_usec;
+}
+
+/* Whether the limit was used up, or all but a tolerance of it. */
+static bool cpu_is_used_up(const OutcomeInput *in, uint64_t tolerance_usec) {
+        uint64_t limit_usec = in->limits->value[LIMIT_CPU_TIME];
+
+        return facts_cpu_usec(in->facts) + MIN(tolerance_usec, limit_usec / 4) >= limit_usec;
 }
 
 static void verdict_cpu(Verdict *v, const OutcomeInput *in) {
@@ -86,10 +104,20 @@ static void verdict_cpu(Verdict *v, const OutcomeInput *in) {
 static void verdict_setup(Verdict *v, const BoxFacts *f) {
         const char *name = strerrorname_np(f->setup_error);
 
+        if (!name)
+                name = "unknown error";
         v->outcome = OUTCOME_INTERNAL_ERROR;
-        verdict_say(v, "the sandbox could not be made: step %u %s: %s", f->setup_step,
-                    f->setup_op < _OP_MAX ? plan_op_to_string((PlanOp) f->setup_op) : "?",
-                    name ? name : "unknown error");
+        if (f->setup_step != UINT32_MAX)
+                verdict_say(v, "the sandbox could not be made: step %u %s: %s", f->setup_step,
+                            f->setup_op < _OP_MAX ? plan_op_to_string((PlanOp) f->setup_op) : "?",
+                            name);
+        else if (f->setup_error == ECHILD) /* of the template: see the builder */
+                verdict_say(v,
+                            "the sandbox could not be made: the interpreter of the profile did not "
+                            "start (%s)",
+                            name);
+        else
+                verdict_say(v, "the sandbox could not be made: %s", name);
 }
 
 /* Whether the daemon ended the box, and then why. */
@@ -108,7 +136,8 @@ static bool verdict_end_reason(Verdict *v, const OutcomeInput *in) {
                 verdict_cpu(v, in);
                 return true;
         case END_OUTPUT:
-                verdict_limit(v, OUTCOME_OUTPUT_LIMIT, LIMIT_OUTPUT, in->limits, "");
+                verdict_limit(v, OUTCOME_OUTPUT_LIMIT, LIMIT_OUTPUT, in->limits,
+                              figure_output(in->output_bytes, figure, sizeof(figure)));
                 return true;
         case END_CANCEL:
                 outcome_without_box(OUTCOME_CANCELLED, "cancelled while it ran", v);
@@ -122,12 +151,12 @@ static bool verdict_end_reason(Verdict *v, const OutcomeInput *in) {
 }
 
 static void verdict_signal(Verdict *v, const OutcomeInput *in, int sig) {
-        bool cpu_used_up = facts_cpu_usec(in->facts) >= in->limits->value[LIMIT_CPU_TIME];
         char name[32];
 
         v->signal = sig;
-        /* RLIMIT_CPU is the limit where there is no cgroup: SIGXCPU, then SIGKILL. */
-        if (sig == SIGXCPU || (sig == SIGKILL && cpu_used_up)) {
+        /* RLIMIT_CPU is the limit where there is no cgroup: SIGXCPU, then SIGKILL. A program may send
+         * itself either of them. */
+        if ((sig == SIGXCPU || sig == SIGKILL) && cpu_is_used_up(in, CPU_TICKS_USEC)) {
                 verdict_cpu(v, in);
                 return;
         }
@@ -197,6 +226,21 @@ static void verdict_exit(Verdict *v, const OutcomeInput *in, int code) {
         verdict_say(v, "exited with code %d", code);
 }
 
+/* The program ended by itself. More CPU time than it had is the limit even so: RLIMIT_CPU counts
+ * whole seconds, and each process for itself. */
+static void verdict_status(Verdict *v, const OutcomeInput *in) {
+        int status = in->facts->job_status;
+
+        if (WIFSIGNALED(status))
+                verdict_signal(v, in, WTERMSIG(status));
+        else if (WIFEXITED(status))
+                verdict_exit(v, in, WEXITSTATUS(status));
+        else
+                verdict_say(v, "the job ended with the unknown status 0x%x", (unsigned) status);
+        if (cpu_is_used_up(in, 0))
+                verdict_cpu(v, in);
+}
+
 void outcome_decide(const OutcomeInput *in, Verdict *ret_verdict) {
         const BoxFacts *f = in->facts;
         Verdict v = { .outcome = OUTCOME_INTERNAL_ERROR, .exit_code = -1 };
@@ -210,13 +254,8 @@ void outcome_decide(const OutcomeInput *in, Verdict *ret_verdict) {
         else if (!f->has_record)
                 verdict_say(&v, "the sandbox ended without a report (status 0x%x)",
                             (unsigned) f->init_status);
-        else if (WIFSIGNALED(f->job_status))
-                verdict_signal(&v, in, WTERMSIG(f->job_status));
-        else if (WIFEXITED(f->job_status))
-                verdict_exit(&v, in, WEXITSTATUS(f->job_status));
         else
-                verdict_say(&v, "the job ended with the unknown status 0x%x",
-                            (unsigned) f->job_status);
+                verdict_status(&v, in);
         *ret_verdict = v;
 }
 

@@ -26,6 +26,7 @@ typedef struct OutcomeInput {
         const BoxFacts *facts;            /* the kernel's and the builder's word: first */
         const Limits *limits;             /* what was in force */
         bool output_exceeded;             /* counted by the broker, not by the job */
+        uint64_t output_bytes;            /* so far; 0 is not known */
         const RunnerException *exception; /* the job's own word, hostile: last; NULL is none */
 } OutcomeInput;
 
