@@ -89,9 +89,31 @@ void api_wait(Session *s) {
         }
 }
 
+/* The reason of a client is for one line of a log and a terminal: control characters (C0, DEL, C1 and
+ * the two separators U+2028 and U+2029) become spaces. It is UTF-8. */
+static void reason_set(char ret_reason[static JOB_REASON_MAX + 1], const char *reason) {
+        char *p = ret_reason;
+
+        (void) snprintf(ret_reason, JOB_REASON_MAX + 1, "%s", reason);
+        while (*p) {
+                unsigned char *u = (unsigned char *) p;
+                size_t size = 0;
+
+                if (*u < 0x20 || *u == 0x7f)
+                        size = 1;
+                else if (u[0] == 0xc2 && u[1] < 0xa0)
+                        size = 2;
+                else if (u[0] == 0xe2 && u[1] == 0x80 && (u[2] == 0xa8 || u[2] == 0xa9))
+                        size = 3;
+                memset(p, ' ', size);
+                p += size > 0 ? size : 1;
+        }
+}
+
 void api_cancel(Session *s) {
         JobParameters p = {};
         Job *job = parse_job(s, cancel_fields, &p);
+        char reason[JOB_REASON_MAX + 1];
         JsonBuild b;
 
         if (!job)
@@ -100,7 +122,8 @@ void api_cancel(Session *s) {
                 answer_invalid(s, "reason", "longer than 256 bytes");
                 return;
         }
-        scheduler_cancel(s->broker, job, p.reason ?: "by the client");
+        reason_set(reason, p.reason ?: "by the client");
+        scheduler_cancel(s->broker, job, reason);
         b = (JsonBuild) JSON_BUILD_INIT;
         json_build_string(&b, "state", job_state_names[job->state]);
         session_reply(s, varlink_reply_new(json_build_take(&b), false));

@@ -139,18 +139,20 @@ static json_t *violations_array(const BoxFacts *f) {
         return array;
 }
 
-static void build_isolation(JsonBuild *b, uint64_t layers) {
+static void build_isolation(JsonBuild *b, const Job *job) {
         const char *names[_LAYER_MAX + 1] = {};
         bool is_degraded = false;
         size_t n = 0;
 
         for (Layer l = 0; l < _LAYER_MAX; l++)
-                if (layers & LAYER_BIT(l))
+                if (job->layers & LAYER_BIT(l))
                         names[n++] = layer_to_string(l);
                 else
                         is_degraded = true;
-        json_build_string(b, "engine", ENGINE);
-        json_build_strings(b, "isolation", names, n);
+        if (job->box != 0) {
+                json_build_string(b, "engine", ENGINE);
+                json_build_strings(b, "isolation", names, n);
+        }
         json_build_bool(b, "degraded", is_degraded);
 }
 
@@ -190,7 +192,7 @@ json_t *reply_result_object(const Job *job, bool with_output) {
         if (job->has_facts && job->facts.n_denied > 0)
                 json_build_value(&b, "violations", violations_array(&job->facts));
         json_build_value(&b, "usage", reply_usage(job));
-        build_isolation(&b, job->layers);
+        build_isolation(&b, job);
         return json_build_take(&b);
 }
 

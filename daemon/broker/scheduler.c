@@ -79,8 +79,9 @@ static int scheduler_start(Broker *b, Job *job) {
         return builder_link_send(b->builder, &request, fds, BUILDER_START_FDS);
 }
 
-/* Starts as many as there are places, then tells the others how far they came. */
-static void scheduler_run(Broker *b) {
+/* Starts as many as there are places, then tells the others how far they came. A job that has just
+ * come is started whatever its deadline is, if there is a place: fresh, NULL is none. */
+static void scheduler_run(Broker *b, const Job *fresh) {
         uint64_t position = 0;
 
         while (b->n_running < scheduler_slots(b) && !list_is_empty(&b->queue)) {
@@ -88,7 +89,7 @@ static void scheduler_run(Broker *b) {
                 char why[128];
                 int r;
 
-                if (b->clock().monotonic_usec > job->queue_deadline_usec) {
+                if (job != fresh && b->clock().monotonic_usec > job->queue_deadline_usec) {
                         scheduler_finish_without_box(b, job, OUTCOME_EXPIRED,
                                                      "no place became free in time");
                         continue;
@@ -107,7 +108,7 @@ static void scheduler_run(Broker *b) {
 /* Jobs that wait take memory of clients who pay nothing for it: a bound by number and by bytes, for
  * one uid and for all. */
 static int scheduler_admit(const Broker *b, uid_t uid, const JobSpec *spec) {
-        uint64_t all = job_spec_bytes(spec), own = all;
+        uint64_t all = job_spec_bytes(spec), own = all, n_own = 0;
 
         if (b->is_stopping)
                 return SUBMIT_STOPPING;
@@ -119,10 +120,14 @@ static int scheduler_admit(const Broker *b, uid_t uid, const JobSpec *spec) {
                 const Job *job = container_of(l, Job, queue);
 
                 all += job_spec_bytes(job->spec);
-                if (job->uid == uid)
-                        own += job_spec_bytes(job->spec);
+                if (job->uid != uid)
+                        continue;
+                own += job_spec_bytes(job->spec);
+                n_own++;
         }
-        if (own > QUEUED_BYTES_PER_UID_MAX)
+        /* The one user of an embedded daemon takes nothing from others. */
+        if (own > QUEUED_BYTES_PER_UID_MAX ||
+            (!b->embedded && n_own >= MAX(b->config->max_queued_jobs / 2, UINT64_C(1))))
                 return SUBMIT_TENANT_FULL;
         return all > QUEUED_BYTES_MAX ? SUBMIT_QUEUE_FULL : 0;
 }
@@ -147,18 +152,21 @@ int scheduler_submit(Broker *b, uid_t uid, JobSpec *spec, int stdin_fd, Job **re
         list_insert_before(&b->jobs, &job->jobs);
         *ret_job = job;
         if (spec->source_too_large) {
-                char text[64], why[128];
+                char text[64], why[160];
 
-                (void) snprintf(why, sizeof(why),
-                                "the program is larger than the source limit of %s",
-                                limit_format(LIMIT_SOURCE, spec->limits.value[LIMIT_SOURCE], text,
-                                             sizeof(text)));
+                (void) snprintf(
+                        why, sizeof(why),
+                        "the program has %zu bytes, the source limit is %s, raise limits.%s",
+                        spec->source_bytes,
+                        limit_format(LIMIT_SOURCE, spec->limits.value[LIMIT_SOURCE], text,
+                                     sizeof(text)),
+                        limit_infos[LIMIT_SOURCE].key);
                 scheduler_finish_without_box(b, job, OUTCOME_REJECTED, why);
                 return 0;
         }
         list_insert_before(&b->queue, &job->queue);
         b->n_queued++;
-        scheduler_run(b);
+        scheduler_run(b, job);
         if (job->state == JOB_QUEUED)
                 broker_wake_at(b, job->queue_deadline_usec);
         return 0;
@@ -182,7 +190,7 @@ void scheduler_cancel(Broker *b, Job *job, const char *reason) {
         case JOB_QUEUED:
                 (void) snprintf(why, sizeof(why), "cancelled before it started: %s", reason);
                 scheduler_finish_without_box(b, job, OUTCOME_CANCELLED, why);
-                scheduler_run(b);
+                scheduler_run(b, NULL);
                 break;
         case JOB_STARTING:
         case JOB_RUNNING:
@@ -210,7 +218,7 @@ static void scheduler_node(Broker *b, const BuilderReport *report) {
                 (void) snprintf(b->python_version, sizeof(b->python_version), "%u.%u.%u",
                                 (unsigned) (v >> 24 & 0xff), (unsigned) (v >> 16 & 0xff),
                                 (unsigned) (v >> 8 & 0xff));
-        scheduler_run(b);
+        scheduler_run(b, NULL);
 }
 
 static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
@@ -219,13 +227,15 @@ static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
 
         runner_link_drain(job->link);
         input.output_exceeded = job->output.exceeded;
+        input.output_bytes = job->output.streams[STREAM_STDOUT].total_bytes +
+                             job->output.streams[STREAM_STDERR].total_bytes;
         input.exception = job->said.exception;
         outcome_decide(&input, &verdict);
         if (verdict.outcome == OUTCOME_CANCELLED && job->cancel_reason[0] != '\0')
                 (void) snprintf(verdict.message, sizeof(verdict.message), "cancelled: %s",
                                 job->cancel_reason);
         scheduler_finish(b, job, &verdict, facts);
-        scheduler_run(b);
+        scheduler_run(b, NULL);
         broker_check_idle(b);
 }
 
@@ -278,5 +288,5 @@ void scheduler_sweep(Broker *b, uint64_t now_usec) {
                                              "no place became free in time");
         }
         if (expired)
-                scheduler_run(b);
+                scheduler_run(b, NULL);
 }

@@ -207,8 +207,9 @@ static void session_take_turn(Session *s) {
 static bool session_is_over(const Session *s) {
         if (!varlink_conn_is_closed(s->conn))
                 return false;
-        return s->follow != FOLLOW_NONE ||
-               (varlink_conn_is_finished(s->conn) && varlink_conn_output_bytes(s->conn) == 0);
+        if (s->follow != FOLLOW_NONE)
+                return varlink_conn_is_gone(s->conn);
+        return varlink_conn_is_finished(s->conn) && varlink_conn_output_bytes(s->conn) == 0;
 }
 
 static void session_end(Session *s) {

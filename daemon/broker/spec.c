@@ -263,7 +263,8 @@ static int spec_frame(const JobRequest *q, JobSpec *s, SpecError *e) {
         r = spec_arguments(q, &frame, e);
         if (r == 0)
                 r = spec_environment(q, &frame, e);
-        s->source_too_large = strlen(q->code) > s->limits.value[LIMIT_SOURCE];
+        s->source_bytes = strlen(q->code);
+        s->source_too_large = s->source_bytes > s->limits.value[LIMIT_SOURCE];
         if (r != 0 || s->source_too_large) {
                 buf_done(&frame.buf);
                 return r;

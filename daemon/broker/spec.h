@@ -29,8 +29,9 @@ typedef struct JobSpec {
         const Profile *profile; /* of the store, which outlives every job */
         Limits limits;
         bool source_too_large; /* rejected: nothing may run */
-        Buf frame;             /* the JOB frame; empty if rejected */
-        char *stdin_bytes;     /* NULL is none */
+        size_t source_bytes;
+        Buf frame;         /* the JOB frame; empty if rejected */
+        char *stdin_bytes; /* NULL is none */
         size_t stdin_size;
         bool has_stdin_fd;
         size_t stdin_fd_index; /* among the descriptors of the call */

@@ -52,6 +52,7 @@ struct VarlinkConn {
 
         bool is_hung_up; /* the peer has closed its end; bytes of it may still wait in the socket */
         bool is_at_end;  /* all of them are read */
+        bool is_gone;    /* it has closed both ways: nobody reads what is sent */
         bool is_broken;  /* nothing can be sent any more */
 
         uint64_t read_usec, active_usec, partial_since_usec, stalled_since_usec;
@@ -229,7 +230,7 @@ static int conn_write(VarlinkConn *conn, uint64_t now_usec) {
                         return 0;
                 }
                 if (n == -EPIPE) {
-                        conn->is_hung_up = conn->is_broken = true;
+                        conn->is_hung_up = conn->is_gone = conn->is_broken = true;
                         conn_drop_output(conn);
                         return 0;
                 }
@@ -256,6 +257,8 @@ int varlink_conn_process(VarlinkConn *conn, int revents, uint64_t now_usec) {
         }
         if (revents & (POLLRDHUP | POLLHUP | POLLERR))
                 conn->is_hung_up = true;
+        if (revents & (POLLHUP | POLLERR))
+                conn->is_gone = true;
         if (revents & (POLLIN | POLLRDHUP | POLLHUP | POLLERR) && !conn->has_message &&
             !conn->is_at_end)
                 return conn_read(conn, now_usec);
@@ -398,6 +401,10 @@ bool varlink_conn_has_message(const VarlinkConn *conn) {
 
 bool varlink_conn_is_closed(const VarlinkConn *conn) {
         return conn->is_hung_up;
+}
+
+bool varlink_conn_is_gone(const VarlinkConn *conn) {
+        return conn->is_gone;
 }
 
 bool varlink_conn_is_finished(const VarlinkConn *conn) {

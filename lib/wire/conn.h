@@ -10,7 +10,7 @@
  *              close it
  *      while ((r = varlink_conn_receive_call(c, &call)) > 0)
  *              handle it, varlink_conn_send(c, reply, NULL)
- *      if (varlink_conn_is_closed(c))
+ *      if (varlink_conn_is_gone(c))
  *              nobody reads what comes now: cancel the call that runs
  *      if (varlink_conn_is_finished(c))
  *              close it
@@ -90,7 +90,10 @@ bool varlink_conn_has_message(const VarlinkConn *conn);
  * event source off.) */
 bool varlink_conn_is_closed(const VarlinkConn *conn);
 
-/* The same, and every message has been taken: only output may be left. */
+/* The peer has closed both ways: nobody reads an answer. */
+bool varlink_conn_is_gone(const VarlinkConn *conn);
+
+/* It is closed, and every message has been taken: only output may be left. */
 bool varlink_conn_is_finished(const VarlinkConn *conn);
 
 /* Bytes queued for sending; whether that is more than the high-water mark. */

@@ -97,6 +97,10 @@ int varlink_service_resolve(const VarlinkService *service,
         const VarlinkMethod *method = interface && point ? find_method(interface, point + 1) : NULL;
         json_t *reply;
 
+        if (call->upgrade) { /* no method here speaks anything but varlink */
+                *ret_reply = varlink_error_method_not_implemented(call->method);
+                return *ret_reply ? VARLINK_ANSWERED : -ENOMEM;
+        }
         if (method && (!(method->flags & VARLINK_REQUIRES_MORE) || call->more)) {
                 *ret_method = method;
                 return VARLINK_METHOD;

@@ -388,7 +388,7 @@ static void test_cancel(void **state) {
         Box box = builder_start(*state);
 
         builder_started(&box);
-        r = ask_about(c, "Cancel", id, ",\"reason\":\"enough\"");
+        r = ask_about(c, "Cancel", id, ",\"reason\":\"not\\n\\u001b\\u0085\\u2028 \u00e4gain\"");
         assert_string_equal(reply_string(r, "state"), "cancelling");
         json_decref(r);
         builder_expect_kill(&box, END_CANCEL);
@@ -397,7 +397,7 @@ static void test_cancel(void **state) {
         builder_ended(&box, &(BoxFacts){ .end_reason = END_CANCEL });
         r = ask_about(c, "Wait", id, "");
         assert_string_equal(reply_string(r, "result.outcome"), "cancelled");
-        assert_string_equal(reply_string(r, "result.message"), "cancelled: enough");
+        assert_string_equal(reply_string(r, "result.message"), "cancelled: not        \u00e4gain");
         json_decref(r);
         r = ask_about(c, "Cancel", id, "");
         assert_string_equal(reply_string(r, "state"), "finished");
@@ -445,6 +445,9 @@ static void test_rejected(void **state) {
         r = client_ask(c, "Run",
                        "{\"request\":{\"code\":\"1234\",\"limits\":{\"sourceBytes\":3}}}");
         assert_string_equal(reply_string(r, "result.outcome"), "rejected");
+        assert_string_equal(reply_string(r, "result.message"),
+                            "the program has 4 bytes, the source limit is 3 bytes, raise "
+                            "limits.source");
         assert_null(reply_get(r, "result.exitCode"));
         assert_null(reply_get(r, "result.stdout"));
         json_decref(r);

@@ -167,7 +167,7 @@ static void test_queue(void **state) {
         json_t *r;
         Box one, two;
 
-        harness = harness_new(&(HarnessOptions){ .slots = 1, .max_queued_jobs = 2 });
+        harness = harness_new(&(HarnessOptions){ .slots = 1, .max_queued_jobs = 4 });
         for (size_t i = 0; i < 5; i++)
                 c[i] = client_new(harness, geteuid());
         client_call(c[0], "Run", RUN, false);
@@ -180,8 +180,8 @@ static void test_queue(void **state) {
         assert_int_equal(reply_int(r, "event.position"), 1);
         json_decref(r);
         client_call(c[3], "Run", RUN, false);
-        r = client_error(c[3], "QueueFull");
-        assert_string_equal(reply_string(r, "scope"), "node");
+        r = client_error(c[3], "QueueFull"); /* half of the queue is another user's */
+        assert_string_equal(reply_string(r, "scope"), "tenant");
         assert_int_equal(reply_int(r, "queued"), 2);
         json_decref(r);
         builder_expect_nothing(harness);
@@ -224,6 +224,121 @@ static void test_queue_timeout(void **state) {
         client_free(a);
         client_free(b);
         harness_free(harness);
+}
+
+/* A place that is free is taken, however short the time is. */
+static void test_queue_timeout_zero(void **state) {
+        Client *a, *b;
+        json_t *r;
+        Box box;
+
+        harness = harness_new(&(HarnessOptions){ .slots = 1 });
+        a = client_new(harness, geteuid());
+        b = client_new(harness, geteuid());
+        client_call(a, "Run", "{\"request\":{\"code\":\"\",\"queueTimeoutUSec\":0}}", false);
+        box = builder_start(harness);
+        client_call(b, "Run", "{\"request\":{\"code\":\"\",\"queueTimeoutUSec\":0}}", false);
+        harness_advance(harness, 1);
+        r = client_reply(b);
+        assert_string_equal(reply_string(r, "result.outcome"), "expired");
+        /* Nothing ran, nothing protected it. */
+        assert_null(json_object_get(reply_get(r, "result"), "isolation"));
+        assert_null(json_object_get(reply_get(r, "result"), "engine"));
+        json_decref(r);
+        builder_exited(&box, 0);
+        r = client_reply(a);
+        assert_string_equal(reply_string(r, "result.outcome"), "success");
+        (void) reply_string(r, "result.engine");
+        json_decref(r);
+        client_free(a);
+        client_free(b);
+        harness_free(harness);
+}
+
+/* One user leaves half of the queue to the others. */
+static void test_queue_of_user(void **state) {
+        Client *a, *b;
+        json_t *e;
+        Box box;
+
+        if (geteuid() != 0) {
+                print_message("skipped: only root can be two users\n");
+                skip();
+        }
+        harness = harness_new(&(HarnessOptions){ .slots = 1, .max_queued_jobs = 4 });
+        a = client_new(harness, 12345);
+        b = client_new(harness, 54321);
+        json_decref(client_ask(a, "Submit", RUN));
+        box = builder_start(harness);
+        json_decref(client_ask(a, "Submit", RUN));
+        json_decref(client_ask(a, "Submit", RUN));
+        client_call(a, "Submit", RUN, false);
+        e = client_error(a, "QueueFull");
+        assert_string_equal(reply_string(e, "scope"), "tenant");
+        json_decref(e);
+        json_decref(client_ask(b, "Submit", RUN));
+        json_decref(client_ask(b, "Submit", RUN));
+        client_call(b, "Submit", RUN, false);
+        e = client_error(b, "QueueFull");
+        assert_string_equal(reply_string(e, "scope"), "node");
+        json_decref(e);
+        builder_exited(&box, 0);
+        client_free(a);
+        client_free(b);
+        harness_free(harness);
+}
+
+/* Whoever has only promised to send nothing more still waits for the answer. */
+static void test_half_close(void **state) {
+        Client *c = client_new(*state, geteuid());
+        json_t *r;
+        Box box;
+
+        client_call(c, "Run", RUN, false);
+        box = builder_start(*state);
+        assert_int_equal(shutdown(varlink_conn_get_fd(c->conn), SHUT_WR), 0);
+        (void) harness_spin(*state);
+        builder_expect_nothing(*state);
+        builder_exited(&box, 0);
+        r = client_reply(c);
+        assert_string_equal(reply_string(r, "result.outcome"), "success");
+        json_decref(r);
+        assert_true(client_is_closed(c));
+        client_free(c);
+        /* And then the rest of it goes away. */
+        c = client_new(*state, geteuid());
+        client_call(c, "Run", RUN, false);
+        box = builder_start(*state);
+        assert_int_equal(shutdown(varlink_conn_get_fd(c->conn), SHUT_WR), 0);
+        (void) harness_spin(*state);
+        client_free(c);
+        builder_expect_kill(&box, END_CANCEL);
+        builder_ended(&box, &(BoxFacts){ .end_reason = END_CANCEL });
+}
+
+static void test_upgrade(void **state) {
+        static const char call[] = "{\"method\":\"io.pysb.sandbox.GetNode\",\"upgrade\":true}";
+        Client *c = client_new(*state, geteuid());
+
+        client_send_raw(c, call, sizeof(call));
+        json_decref(client_error(c, "org.varlink.service.MethodNotImplemented"));
+        json_decref(client_ask(c, "GetNode", "{}"));
+        client_free(c);
+}
+
+/* What comes back in an error would not be the number that was sent. */
+static void test_large_number(void **state) {
+        Client *c = client_new(*state, geteuid());
+
+        client_call(c, "Run",
+                    "{\"request\":{\"code\":\"\",\"limits\":{\"memoryBytes\":9007199254740992}}}",
+                    false);
+        json_decref(client_error(c, "org.varlink.service.InvalidParameter"));
+        client_call(c, "Run",
+                    "{\"request\":{\"code\":\"\",\"limits\":{\"memoryBytes\":9007199254740991}}}",
+                    false);
+        json_decref(client_error(c, "LimitExceeded"));
+        client_free(c);
 }
 
 /* Before the builder has said how many boxes there can be, jobs wait. */
@@ -444,6 +559,11 @@ int main(void) {
                 LIVE(test_oneway),
                 cmocka_unit_test(test_queue),
                 cmocka_unit_test(test_queue_timeout),
+                cmocka_unit_test(test_queue_timeout_zero),
+                cmocka_unit_test(test_queue_of_user),
+                LIVE(test_half_close),
+                LIVE(test_upgrade),
+                LIVE(test_large_number),
                 cmocka_unit_test(test_waits_for_node),
                 LIVE(test_idle_connection),
                 LIVE(test_half_message),
