@@ -33,14 +33,14 @@ _pysbctl() {
                 return
                 ;;
         -c | --code | --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
-                --output-limit | --env | --address)
+                --output-limit | --source-limit | --env | --address)
                 return
                 ;;
         esac
         case $verb in
         submit)
                 words+=" --code --profile --memory --timeout --cpu-time --cpus --processes --disk"
-                words+=" --output-limit --stdin --env --detach --events --json --summary"
+                words+=" --output-limit --source-limit --stdin --env --detach --events --json --summary"
                 ;;
         wait) words+=" --json --summary $(_pysbctl_jobs)" ;;
         attach) words+=" --events --summary $(_pysbctl_jobs)" ;;

@@ -2,6 +2,7 @@
 #include "client/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,6 +40,24 @@ static int report_captured(const PysbResult *result) {
                         return r;
         }
         return 0;
+}
+
+/* The answer to Wait holds a bounded part of each stream. */
+static void report_cut(const PysbResult *result) {
+        static const char *const names[] = { "output", "error" };
+        static const char *const figures[] = { "stdoutBytes", "stderrBytes" };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                uint64_t total;
+                size_t size;
+
+                if (!pysb_result_get_output(result, (PysbStream) (i + 1), &size) ||
+                    pysb_result_get_usage(result, figures[i], &total) < 0 || total <= size)
+                        continue;
+                text_error("Standard %s is cut after %zu of %" PRIu64 " bytes; `pysbctl attach %s` "
+                           "prints everything that was kept.",
+                           names[i], size, total, pysb_result_get_job(result));
+        }
 }
 
 /* Whether the message says something that the program's own output does not. */
@@ -151,8 +170,10 @@ int report_result(const Common *common, PysbClient *client, const PysbResult *re
         }
         if (r < 0)
                 return report_write_failed(r);
-        if (!common->json && !common->events)
+        if (!common->json && !common->events) {
+                report_cut(result);
                 report_message(result);
+        }
         if (common->summary)
                 report_summary(client, result);
         return exit_status_of_result(result);

@@ -45,6 +45,7 @@ static const LimitOption limit_options[] = {
         { "processes", "processes", parse_u64, "4" },
         { "disk", "diskBytes", parse_size, "16M" },
         { "output-limit", "outputBytes", parse_size, "64K" },
+        { "source-limit", "sourceBytes", parse_size, "256K" },
 };
 
 enum {
@@ -71,6 +72,7 @@ static const struct option options[] = {
         { "processes", required_argument, NULL, OPTION_LIMITS + 4 },
         { "disk", required_argument, NULL, OPTION_LIMITS + 5 },
         { "output-limit", required_argument, NULL, OPTION_LIMITS + 6 },
+        { "source-limit", required_argument, NULL, OPTION_LIMITS + 7 },
         {},
 };
 

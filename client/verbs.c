@@ -7,7 +7,7 @@
 #include "client/verb.h"
 
 static const Verb verbs[] = {
-        { "submit", "[OPTION…] FILE|-|-c CODE [--] [ARGUMENT…]", "Run a program in a sandbox",
+        { "submit", "[OPTION…] [FILE|-|-c CODE] [--] [ARGUMENT…]", "Run a program in a sandbox",
           verb_submit },
         { "wait", "[--json] [--summary] JOB", "Wait for a job and print its output", verb_wait },
         { "attach", "[--events] [--summary] JOB", "Follow a job from its beginning", verb_attach },
@@ -32,6 +32,7 @@ static const char options_text[] =
         "      --processes NUMBER  processes at once\n"
         "      --disk SIZE         size of /app and of /tmp, each\n"
         "      --output-limit SIZE stdout and stderr together\n"
+        "      --source-limit SIZE the program's text\n"
         "      --stdin FILE        its standard input; - is ours\n"
         "      --env NAME=VALUE    an environment variable; may be repeated\n"
         "      --detach            print the job's identifier and leave it running\n"
