@@ -42,9 +42,7 @@ void log_fields(int priority, const LogField *fields, size_t n_fields, const cha
         log_escape(message);
         if (log_sink)
                 log_sink(priority, message, fields, n_fields);
-        else if (isatty(STDERR_FILENO))
-                dprintf(STDERR_FILENO, "%s: %s\n", log_program, message);
         else
-                dprintf(STDERR_FILENO, "<%d>%s: %s\n", priority, log_program, message);
+                dprintf(STDERR_FILENO, "%s: %s\n", log_program, message);
         errno = saved;
 }

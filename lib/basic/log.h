@@ -2,8 +2,8 @@
 #pragma once
 
 /* One log line per failure, at the level that handles it. Libraries and pure code never log.
- * By default lines go to standard error with a "<N>" syslog prefix when it is not a terminal; the
- * two daemons install a sink that sends the same fields to the journal. */
+ * By default lines go to standard error, for people; where that is the journal, the two daemons
+ * install a sink that sends the same fields there. */
 
 #include <stddef.h>
 #include <syslog.h>
