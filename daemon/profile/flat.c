@@ -48,9 +48,13 @@ static bool string_decode(char *s) {
         return true;
 }
 
+static bool text_is_integer(const char *s) {
+        s += *s == '-';
+        return *s != '\0' && s[strspn(s, "0123456789")] == '\0';
+}
+
 static int value_decode(FlatLine *line) {
         size_t size = strlen(line->text);
-        int64_t number;
         bool boolean;
 
         if (size >= 2 && line->text[0] == '"' && line->text[size - 1] == '"') {
@@ -64,7 +68,8 @@ static int value_decode(FlatLine *line) {
                 return 0;
         }
         line->type = FLAT_INTEGER;
-        return parse_i64(line->text, &number);
+        /* One that no integer holds is still one, and out of the range of its key. */
+        return text_is_integer(line->text) ? 0 : -EINVAL;
 }
 
 static bool line_is_text(const char *s, size_t size) {
@@ -94,6 +99,15 @@ static int line_split(const char *s, size_t size, FlatLine *line) {
         return value_decode(line);
 }
 
+/* Names what stands before the value, if that is no longer than it should be. */
+static int line_too_long(const char *s, size_t size, char **ret_error) {
+        const char *value = memmem(s, FLAT_LINE_MAX, " = ", 3);
+
+        return flat_error(ret_error,
+                          "%.*s%sa line of %zu bytes is too long, at most %d are allowed",
+                          value ? (int) (value - s) : 0, s, value ? ": " : "", size, FLAT_LINE_MAX);
+}
+
 int flat_line_next(const char **lines, size_t *size, FlatLine *line, char **ret_error) {
         const char *s, *end;
         size_t length;
@@ -110,13 +124,11 @@ int flat_line_next(const char **lines, size_t *size, FlatLine *line, char **ret_
                 *size -= length + (end ? 1 : 0);
         } while (length == 0);
 
-        if (length > FLAT_LINE_MAX)
-                return flat_error(ret_error,
-                                  "a line of %zu bytes is too long, at most %d are allowed", length,
-                                  FLAT_LINE_MAX);
         if (!line_is_text(s, length))
                 return flat_error(ret_error,
                                   "a line is not UTF-8 text or has a control character in it");
+        if (length > FLAT_LINE_MAX)
+                return line_too_long(s, length, ret_error);
         r = line_split(s, length, line);
         if (r == -ENOMEM)
                 return r;
@@ -146,14 +158,26 @@ int key_parse_string(const Key *key, const FlatLine *line, void *field, char **r
 }
 
 int key_parse_count(const Key *key, const FlatLine *line, void *field, char **ret_error) {
-        if (line->type != FLAT_INTEGER || parse_u64(line->text, field) < 0)
+        uint64_t *value = field;
+        int r = line->type == FLAT_INTEGER ? parse_u64(line->text, value) : -EINVAL;
+
+        if (r == -ERANGE) {
+                *value = UINT64_MAX; /* above the highest value of any key, as its range will say */
+                return 0;
+        }
+        if (r < 0)
                 return flat_error(ret_error, "%s: %s: must be an integer that is not negative",
                                   line->where, line->key);
         return 0;
 }
 
 int key_parse_duration(const Key *key, const FlatLine *line, void *field, char **ret_error) {
-        if (line->type == FLAT_BOOLEAN || parse_duration(line->text, field) < 0)
+        int r = line->type == FLAT_BOOLEAN ? -EINVAL : parse_duration(line->text, field);
+
+        if (r == -ERANGE)
+                return flat_error(ret_error, "%s: %s: %s is out of range, at most %" PRIu64 " s",
+                                  line->where, line->key, line->text, UINT64_MAX / USEC_PER_SEC);
+        if (r < 0)
                 return flat_error(ret_error,
                                   "%s: %s: '%s' is no time; write a number of seconds, or a "
                                   "string with one of us, ms, s, min, h, such as \"500ms\"",

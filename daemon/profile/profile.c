@@ -122,20 +122,36 @@ static int parse_limit_value(const LimitInfo *info,
                              const FlatLine *line,
                              uint64_t *ret_value,
                              char **ret_error) {
-        bool is_plain = line->type == FLAT_INTEGER;
         const char *right = NULL;
+        int r = -EINVAL;
 
-        if (info->unit == LIMIT_UNIT_USEC)
-                return key_parse_duration(NULL, line, ret_value, ret_error);
-        if (info->unit == LIMIT_UNIT_BYTES) {
-                if (line->type == FLAT_BOOLEAN || parse_size(line->text, ret_value) < 0)
-                        right = "a size; write a number of bytes, or a string with one of K, M, G, "
-                                "such as \"50M\"";
-        } else if (!is_plain || parse_u64(line->text, ret_value) < 0)
+        switch (info->unit) {
+        case LIMIT_UNIT_USEC:
+                if (line->type != FLAT_BOOLEAN)
+                        r = parse_duration(line->text, ret_value);
+                if (r == -EINVAL) /* it says what would be right */
+                        return key_parse_duration(NULL, line, ret_value, ret_error);
+                break;
+        case LIMIT_UNIT_BYTES:
+                if (line->type != FLAT_BOOLEAN)
+                        r = parse_size(line->text, ret_value);
+                right = "a size; write a number of bytes, or a string with one of K, M, G, such as "
+                        "\"50M\"";
+                break;
+        case LIMIT_UNIT_PERCENT:
+        case LIMIT_UNIT_COUNT:
+                if (line->type == FLAT_INTEGER)
+                        r = parse_u64(line->text, ret_value);
                 right = info->unit == LIMIT_UNIT_PERCENT
                                 ? "a percentage; write a plain number, 100 is one CPU"
                                 : "a count; write a plain number";
-        if (right)
+                break;
+        }
+        if (r == -ERANGE) {
+                *ret_value = UINT64_MAX; /* above the highest value, whatever that is */
+                return 0;
+        }
+        if (r < 0)
                 return flat_error(ret_error, "%s: %s: '%s' is not %s", line->where, line->key,
                                   line->text, right);
         return 0;
@@ -327,6 +343,17 @@ Profile *profile_free(Profile *profile) {
         return NULL;
 }
 
+/* The file, for a sentence without a line. Where the name is set is the file itself; any other line
+ * may be of one that it extends. */
+static char *profile_file(const KeySources *sources) {
+        const char *where = key_sources_find(sources, "profile.name"), *colon;
+
+        if (!where)
+                where = sources->n_items > 0 ? sources->items[0].where : "profile";
+        colon = strrchr(where, ':');
+        return colon ? strndup(where, (size_t) (colon - where)) : strdup(where);
+}
+
 int profile_parse(const char *lines, size_t size, Profile **ret_profile, char **ret_error) {
         _cleanup_(profile_freep) Profile *p = profile_new();
         _cleanup_(key_sources_done) KeySources sources = {};
@@ -339,11 +366,9 @@ int profile_parse(const char *lines, size_t size, Profile **ret_profile, char **
         r = keys_parse(keys, ELEMENTSOF(keys), lines, size, p, &sources, ret_error);
         if (r < 0)
                 return r;
-        /* "evil.toml:7" is where the first line came from: the file, in a sentence without a line. */
-        file = strdup(sources.n_items > 0 ? sources.items[0].where : "profile");
+        file = profile_file(&sources);
         if (!file)
                 return -ENOMEM;
-        file[strcspn(file, ":")] = '\0';
         r = check_missing(&sources, file, ret_error);
         if (r < 0)
                 return r;

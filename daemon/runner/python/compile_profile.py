@@ -13,6 +13,7 @@ Errors are one line on stderr, `FILE:LINE: KEY: sentence`; the exit status is th
 """
 
 import hashlib
+import importlib.machinery
 import json
 import os
 import re
@@ -23,6 +24,11 @@ import tomllib
 IDENTITY_KEYS = ('profile.description', 'profile.granted')
 # What the compiler itself writes.
 RESERVED_KEYS = ('profile.name', 'profile.digest')
+# With all of it escaped, a value this long fits in a line that daemon/profile reads.
+VALUE_MAX_BYTES = 1536
+# How TOML writes the name of a key: bare, or in quotes; with points in between.
+PART = r'(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|\'[^\']*\')'
+PATH = r'(%s(?:\s*\.\s*%s)*)' % (PART, PART)
 
 
 class ProfileError(Exception):
@@ -40,45 +46,93 @@ class Value:
         self.where = where
 
 
-def find_lines(text):
-    """Map every key, as (section, key), to the line where it is set.
+def split_path(text):
+    """("limits", "cpu") of what is written as `limits . "cpu"`; None if TOML does not take it."""
+    parts = re.findall(PART, text)
+    try:
+        return tuple(tomllib.loads('x = ' + p)['x'] if p[0] in '"\'' else p for p in parts)
+    except tomllib.TOMLDecodeError:
+        return None
 
-    tomllib has accepted the text, so this scan need not validate; it only has to keep out of strings
-    and arrays that span lines.
+
+class Places:
+    """Which line sets which key: keys are tuples such as ("limits", "cpu"), or ("limits",).
+
+    Whether the text is TOML is for tomllib to say; this scan only has to keep out of strings and
+    arrays that span lines.
     """
-    lines = {}
-    section = ''
-    closing = None  # what ends the value that a former line began
-    for number, line in enumerate(text.split('\n'), 1):
-        if closing:
-            if closing in line:
-                closing = None
-            continue
-        line = line.strip()
-        if line.startswith('['):
-            section = line.strip('[').partition(']')[0].strip()
-            lines.setdefault((section, None), number)
-            continue
-        match = re.match(r'([A-Za-z0-9_-]+)\s*=\s*(.*)', line)
-        if not match:
-            continue
-        lines.setdefault((section, match[1]), number)
-        value = match[2]
-        if value.startswith('['):
-            closing = None if ends_array(value) else ']'
-        for quotes in ('"""', "'''"):
-            if value.startswith(quotes) and value.count(quotes) == 1:
-                closing = quotes
-    return lines
+
+    def __init__(self, text):
+        self.first = {}  # line of the key
+        self.keys = {}  # key of the line, and of all lines of a value that spans several
+        section = key = ()
+        value = None  # so far, of a key whose value has not ended
+        for number, line in enumerate(text.split('\n'), 1):
+            if value is None:
+                header = re.match(r'\s*\[\[?\s*' + PATH, line)
+                setting = re.match(r'\s*' + PATH + r'\s*=\s*(.*)', line)
+                if header:
+                    section = key = split_path(header[1]) or ()
+                elif setting:
+                    key = section + (split_path(setting[1]) or ())
+                    value = setting[2]
+                else:
+                    continue
+            else:
+                value += '\n' + line
+            self.keys[number] = key
+            for end in range(len(key)):
+                self.first.setdefault(key[:end + 1], number)
+            if value is not None and has_ended(value):
+                value = None
+
+    def where(self, name, key):
+        """FILE:LINE of a key; one in braces is where the table begins that it is in."""
+        while key and key not in self.first:
+            key = key[:-1]
+        if not key:
+            raise ProfileError(name, 'has a key that is not written as KEY = VALUE below [SECTION]')
+        return '%s:%d' % (name, self.first[key])
 
 
-def ends_array(value):
-    """Whether an array that starts on this line ends on it; strings and comments do not count."""
+def has_ended(value):
+    """Whether a value ends on the line where its text ends; strings and comments do not count."""
+    for quotes in ('"""', "'''"):
+        if value.startswith(quotes):
+            return value.count(quotes) > 1
     bare = re.sub(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'|#.*', '', value)
     return bare.count('[') <= bare.count(']')
 
 
-def parse_file(path):
+def shown_key(key, top):
+    """The name of a key, as it stands in messages and in flat lines."""
+    parts = [part if re.fullmatch('[A-Za-z0-9_-]+', part) else ascii(part) for part in key]
+    return '.'.join([top] + parts if len(key) == 1 else parts)
+
+
+def syntax_error(name, text, top, error):
+    """What is to be said of text that is no TOML."""
+    # "Expected '=' after a key (at line 3, column 5)"
+    match = re.fullmatch(r'(.*) \(at (?:line (\d+), .*|end of document)\)', str(error))
+    if not match:
+        return ProfileError(name, 'is no TOML: %s' % error)
+    line = int(match[2] or text.rstrip('\n').count('\n') + 1)
+    where = '%s:%d' % (name, line)
+    places = Places(text)
+    key = places.keys.get(line)
+    if not key:
+        return ProfileError(where, 'is no TOML: %s' % match[1])
+    is_section = text.split('\n')[line - 1].lstrip().startswith('[') and len(key) == 1
+    shown = key[0] if is_section else shown_key(key, top)
+    first = places.first[key]
+    if first < line and match[1].startswith(('Cannot overwrite', 'Cannot declare')):
+        return ProfileError(
+            where, '%s: was already set at line %d; a key may stand only once' % (shown, first)
+        )
+    return ProfileError(where, '%s: is no TOML: %s' % (shown, match[1]))
+
+
+def parse_file(path, top):
     """Read a TOML file; returns its tables and where its keys stand."""
     name = os.path.basename(path)
     try:
@@ -88,16 +142,13 @@ def parse_file(path):
         raise ProfileError(name, 'cannot be read: %s' % error.strerror) from None
     try:
         text = data.decode('utf-8').replace('\r\n', '\n')
-        return tomllib.loads(text), find_lines(text)
+        return tomllib.loads(text), Places(text)
     except UnicodeDecodeError:
         raise ProfileError(name, 'is not UTF-8 text') from None
+    except RecursionError:
+        raise ProfileError(name, 'is nested too deeply') from None
     except tomllib.TOMLDecodeError as error:
-        # "Expected '=' after a key (at line 3, column 5)"
-        match = re.fullmatch(r'(.*) \(at (?:line (\d+), .*|end of document)\)', str(error))
-        if not match:
-            raise ProfileError(name, 'is no TOML: %s' % error) from None
-        line = match[2] or str(text.rstrip('\n').count('\n') + 1)
-        raise ProfileError('%s:%s' % (name, line), 'is no TOML: %s' % match[1]) from None
+        raise syntax_error(name, text, top, error) from None
 
 
 def flat_text(value, where, key):
@@ -120,32 +171,43 @@ def flat_text(value, where, key):
     raise ProfileError(where, '%s: is a date, which no key takes' % key)
 
 
+def check_key(key, shown, where):
+    """Refuse what would not survive as the key of a flat line."""
+    if not all(re.fullmatch('[A-Za-z0-9_-]{1,64}', part) for part in key):
+        raise ProfileError(where, '%s: is no name of a key' % shown)
+
+
+def check_value(value, shown, where):
+    """Refuse what has no place in a flat line."""
+    for item in value if isinstance(value, list) else [value]:
+        flat_text(item, where, shown)
+        size = len(str(item).encode())
+        if size > VALUE_MAX_BYTES:
+            raise ProfileError(
+                where,
+                '%s: has %d bytes, at most %d are allowed' % (shown, size, VALUE_MAX_BYTES),
+            )
+
+
 def read_values(path, top):
     """All keys of one file, as {"section.key": Value}; keys above all sections belong to `top`."""
-    tables, lines = parse_file(path)
+    tables, places = parse_file(path, top)
     name = os.path.basename(path)
     values = {}
-
-    def place(section, key):
-        """Line of a key; one that the scan did not find is written in a form that we do not take."""
-        line = lines.get((section, key))
-        shown = '.'.join(part for part in (section, key) if part)
-        if line is None:
-            raise ProfileError(name, '%s: write it as KEY = VALUE below [SECTION]' % shown)
-        return '%s:%d' % (name, line)
-
-    for key, value in tables.items():
-        if not isinstance(value, dict):
-            values['%s.%s' % (top, key)] = Value(value, place('', key))
-            continue
-        where = place(key, None)
-        if key == top:
-            raise ProfileError(where, '%s: there is no such section; its keys stand at the top' % key)
-        for inner, inner_value in value.items():
-            values['%s.%s' % (key, inner)] = Value(inner_value, place(key, inner))
-    for key, value in values.items():
-        for item in value.value if isinstance(value.value, list) else [value.value]:
-            flat_text(item, value.where, key)
+    for section, table in tables.items():
+        is_section = isinstance(table, dict)
+        if is_section and section == top:
+            raise ProfileError(
+                places.where(name, (section,)),
+                '%s: there is no such section; its keys stand at the top' % section,
+            )
+        for key, value in table.items() if is_section else [(None, table)]:
+            full = (section, key) if is_section else (section,)
+            where = places.where(name, full)
+            shown = shown_key(full, top)
+            check_key(full, shown, where)
+            check_value(value, shown, where)
+            values[shown] = Value(value, where)
     return values
 
 
@@ -180,6 +242,33 @@ def resolve(path, directories, chain=()):
     return inherited | values
 
 
+def module_exists(name):
+    """Whether the module can be found; importing it, or its package, would run its code."""
+    if name in sys.modules:  # os.path is nowhere else
+        return True
+    search, found = None, ''
+    for part in name.split('.'):
+        found += '.' + part if found else part
+        spec = None
+        for finder in sys.meta_path if search is None else [importlib.machinery.PathFinder]:
+            spec = spec or finder.find_spec(found, search)
+        if not spec:
+            return False
+        # Empty where it is no package: there is nothing below it.
+        search = spec.submodule_search_locations or []
+    return True
+
+
+def check_preload(values):
+    """Refuse modules that are not there: no job of the profile would start."""
+    preload = values.get('python.preload')
+    for name in preload.value if preload and isinstance(preload.value, list) else []:
+        # All else is no name of a module, as the key table will say.
+        if isinstance(name, str) and re.fullmatch(r'\w+(\.\w+)*', name):
+            if not module_exists(name):
+                raise ProfileError(preload.where, 'python.preload: there is no module %s' % name)
+
+
 def flat_lines(values):
     """(where, "key = value") of every value, in an order that does not depend on the files."""
     for key in sorted(values):
@@ -194,6 +283,7 @@ def compile_profile(path, directories=()):
     if not name.endswith('.toml'):
         raise ProfileError(name, 'the name of a profile must end in .toml')
     values = resolve(path, [os.path.dirname(path) or '.', *directories])
+    check_preload(values)
     values['profile.name'] = Value(name[:-len('.toml')], name + ':1')
     lines = list(flat_lines(values))
     digest = hashlib.sha256(''.join(line + '\n' for _, line in lines).encode()).hexdigest()
@@ -208,6 +298,8 @@ def compile_config(path):
 
 def main(arguments):
     """Exit status of the program."""
+    # A number of any length is read, to be refused with its line and key.
+    sys.set_int_max_str_digits(0)
     try:
         if len(arguments) == 2 and arguments[0] == '--config':
             text = compile_config(arguments[1])

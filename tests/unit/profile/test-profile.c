@@ -280,11 +280,11 @@ static void test_print_keys(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_good),      cmocka_unit_test(test_enumerations),
-                cmocka_unit_test(test_bad),       cmocka_unit_test(test_any_bytes),
-                cmocka_unit_test(test_long),      cmocka_unit_test(test_too_many_elements),
+                cmocka_unit_test(test_good),       cmocka_unit_test(test_enumerations),
+                cmocka_unit_test(test_bad),        cmocka_unit_test(test_any_bytes),
+                cmocka_unit_test(test_long),       cmocka_unit_test(test_too_many_elements),
                 cmocka_unit_test(test_long_value), cmocka_unit_test(test_missing_in_extending),
-                cmocka_unit_test(test_free_null), cmocka_unit_test(test_print_keys),
+                cmocka_unit_test(test_free_null),  cmocka_unit_test(test_print_keys),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

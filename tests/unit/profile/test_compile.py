@@ -116,9 +116,10 @@ class Compile(unittest.TestCase):
 
     def test_refused(self):
         """mistakes are named by file, line and key"""
-        self.refused("a = \n", "p.toml:1: is no TOML")
+        self.refused("a = \n", "p.toml:1: profile.a: is no TOML: Invalid value")
         self.refused("[limits]\ncpu = 1%\n", "p.toml:2: limits.cpu: is no TOML: Expected newline")
-        self.refused('a = "x', "p.toml:1: is no TOML")
+        self.refused('a = "x', "p.toml:1: profile.a: is no TOML")
+        self.refused("a\n", "p.toml:1: is no TOML: Expected")
         self.refused(b'a = "\xff"\n', "p.toml: is not UTF-8")
         self.refused("[limits]\ncpu = 1.5\n", "p.toml:2: limits.cpu: must be an integer, or a string")
         self.refused("a = 2020-01-01\n", "p.toml:1: profile.a: is a date")
@@ -157,7 +158,7 @@ class Compile(unittest.TestCase):
         self.refused('\n"a b" = 1\n', "p.toml:2: profile.'a b': is no name of a key")
         self.refused('"a\\nx.toml:1: b" = 1\n', "p.toml:1: profile.'a\\nx.toml:1: b': is no name")
         self.refused("[limits]\n'' = 1\n", "p.toml:2: limits.'': is no name of a key")
-        self.refused("['a = b']\nc = 1\n", "p.toml:1: 'a = b'.c: is no name of a key")
+        self.refused("['a = b']\nc = 1\n", "p.toml:2: 'a = b'.c: is no name of a key")
         self.refused("%s = 1\n" % (70 * "a"), "is no name of a key")
 
     def test_long(self):
