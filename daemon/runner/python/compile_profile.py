@@ -6,8 +6,8 @@
     compile_profile.py --config FILE          pysbd.toml
 
 A flat line is `FILE:LINE: section.key = VALUE`: where the value was written, and what it is. Only
-the syntax and `extends` are dealt with here. Which keys there are and what they may say is known to
-one key table, in C (daemon/profile), and checked there.
+the syntax, `extends` and whether modules to preload exist are dealt with here. Which keys there are
+and what they may say is known to one key table, in C (daemon/profile), and checked there.
 
 Errors are one line on stderr, `FILE:LINE: KEY: sentence`; the exit status is then 1.
 """
