@@ -2,7 +2,6 @@
 #include "client/report.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,21 +41,21 @@ static int report_captured(const PysbResult *result) {
         return 0;
 }
 
-/* The answer to Wait holds a bounded part of each stream. */
+/* The answer to Wait holds a bounded part of each stream; and output_limit may have cut it before. */
 static void report_cut(const PysbResult *result) {
-        static const char *const names[] = { "output", "error" };
-        static const char *const figures[] = { "stdoutBytes", "stderrBytes" };
+        static const struct {
+                PysbStream stream;
+                const char *name;
+        } streams[] = { { PYSB_STREAM_STDOUT, "output" }, { PYSB_STREAM_STDERR, "error" } };
 
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                uint64_t total;
+        FOREACH_ARRAY(s, streams, ELEMENTSOF(streams)) {
                 size_t size;
 
-                if (!pysb_result_get_output(result, (PysbStream) (i + 1), &size) ||
-                    pysb_result_get_usage(result, figures[i], &total) < 0 || total <= size)
-                        continue;
-                text_error("Standard %s is cut after %zu of %" PRIu64 " bytes; `pysbctl attach %s` "
-                           "prints everything that was kept.",
-                           names[i], size, total, pysb_result_get_job(result));
+                (void) pysb_result_get_output(result, s->stream, &size);
+                if (pysb_result_is_truncated(result, s->stream))
+                        text_error("Standard %s is cut after %zu bytes; `pysbctl attach %s` prints "
+                                   "everything that was kept.",
+                                   s->name, size, pysb_result_get_job(result));
         }
 }
 
