@@ -11,6 +11,7 @@
 #include "broker/api.h"
 #include "broker/job-store.h"
 #include "broker/reply.h"
+#include "broker/request.h"
 #include "broker/scheduler.h"
 #include "wire/build.h"
 #include "wire/dispatch.h"
@@ -32,13 +33,13 @@ static const JsonField get_fields[] = {
 
 static const JsonField attach_fields[] = {
         { "job", json_dispatch_string, offsetof(JobParameters, job), JSON_REQUIRED },
-        { "afterSequence", json_dispatch_uint, offsetof(JobParameters, after_sequence) },
+        { "afterSequence", request_dispatch_uint, offsetof(JobParameters, after_sequence) },
         {},
 };
 
 static const JsonField wait_fields[] = {
         { "job", json_dispatch_string, offsetof(JobParameters, job), JSON_REQUIRED },
-        { "timeoutUSec", json_dispatch_uint, offsetof(JobParameters, timeout_usec) },
+        { "timeoutUSec", request_dispatch_uint, offsetof(JobParameters, timeout_usec) },
         {},
 };
 
@@ -151,7 +152,7 @@ typedef struct ListParameters {
 static const JsonField list_fields[] = {
         { "states", json_dispatch_enum_set, offsetof(ListParameters, states), 0, job_state_names },
         { "labels", json_dispatch_string_map, offsetof(ListParameters, labels) },
-        { "maxEntries", json_dispatch_uint, offsetof(ListParameters, max_entries) },
+        { "maxEntries", request_dispatch_uint, offsetof(ListParameters, max_entries) },
         { "cursor", json_dispatch_string, offsetof(ListParameters, cursor) },
         {},
 };

@@ -1,10 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "broker/request.h"
 
+#include <errno.h>
+
 #include "basic/macro.h"
 
+/* Numbers that are exact everywhere, JavaScript included: a larger one could come back in an error as
+ * another one. */
+#define NUMBER_MAX ((INT64_C(1) << 53) - 1)
+
+int request_dispatch_uint(const JsonField *field, json_t *value, void *target, char *path) {
+        if (json_integer_value(value) > NUMBER_MAX)
+                return -EINVAL;
+        return json_dispatch_uint(field, value, target, path);
+}
+
+int request_dispatch_int(const JsonField *field, json_t *value, void *target, char *path) {
+        if (json_integer_value(value) > NUMBER_MAX || json_integer_value(value) < -NUMBER_MAX)
+                return -EINVAL;
+        return json_dispatch_int(field, value, target, path);
+}
+
 #define LIMIT_FIELD(name_, id_) \
-        { name_, json_dispatch_uint, offsetof(LimitsRequest, value[id_]) }
+        { name_, request_dispatch_uint, offsetof(LimitsRequest, value[id_]) }
 
 /* The names are those of limit_infos; a test compares the two. */
 static const JsonField limits_fields[] = {
@@ -23,14 +41,14 @@ static const JsonField request_fields[] = {
         { "environment", json_dispatch_string_map, offsetof(JobRequest, environment) },
         { "stdinText", json_dispatch_string, offsetof(JobRequest, stdin_text) },
         { "stdinData", json_dispatch_string, offsetof(JobRequest, stdin_data) },
-        { "stdinFileDescriptor", json_dispatch_uint, offsetof(JobRequest, stdin_fd) },
+        { "stdinFileDescriptor", request_dispatch_uint, offsetof(JobRequest, stdin_fd) },
         { "profile", json_dispatch_string, offsetof(JobRequest, profile) },
         { "limits", json_dispatch_object, offsetof(JobRequest, limits), 0, limits_fields },
-        { "queueTimeoutUSec", json_dispatch_uint, offsetof(JobRequest, queue_timeout_usec) },
+        { "queueTimeoutUSec", request_dispatch_uint, offsetof(JobRequest, queue_timeout_usec) },
         { "labels", json_dispatch_string_map, offsetof(JobRequest, labels) },
         { "detach", json_dispatch_bool, offsetof(JobRequest, detach) },
-        { "retainUSec", json_dispatch_uint, offsetof(JobRequest, retain_usec) },
-        { "seed", json_dispatch_int, offsetof(JobRequest, seed) },
+        { "retainUSec", request_dispatch_uint, offsetof(JobRequest, retain_usec) },
+        { "seed", request_dispatch_int, offsetof(JobRequest, seed) },
         {},
 };
 

@@ -28,6 +28,10 @@ typedef struct JobRequest {
         OptionalInt seed;
 } JobRequest;
 
+/* As json_dispatch_uint() and json_dispatch_int(), but -EINVAL for what is not below 2^53. */
+int request_dispatch_uint(const JsonField *field, json_t *value, void *target, char *path);
+int request_dispatch_int(const JsonField *field, json_t *value, void *target, char *path);
+
 /* Reads the parameters of Run and Submit. -EINVAL: ret_path names the one that is wrong. */
 int job_request_parse(json_t *parameters,
                       JobRequest *ret_request,

@@ -102,6 +102,7 @@ static const SyscallRule loop_rules[] = {
         RULE("fcntl", EQUALS(1, F_SETFL)),
         RULE("fcntl", EQUALS(1, F_GETPIPE_SZ)),
         RULE("fcntl", EQUALS(1, F_SETPIPE_SZ)),
+        RULE("fcntl", EQUALS(1, F_ADD_SEALS)),
         RULE("fcntl", EQUALS(1, F_GET_SEALS)),
         RULE("ioctl", EQUALS(1, TCGETS)),
         RULE("ioctl", EQUALS(1, FIONREAD)),

@@ -9,10 +9,6 @@
 #include "basic/utf8.h"
 #include "wire/names.h"
 
-/* What JSON numbers are exact up to everywhere, JavaScript included. A larger one could come back
- * in an error as another one. */
-#define NUMBER_MAX ((INT64_C(1) << 53) - 1)
-
 /* ret = first, second; cut to the size of a path, never inside a character: the name of an unknown
  * key is the client's, and it goes back in a JSON string. */
 static void path_set(char ret_path[static JSON_PATH_MAX], const char *first, const char *second) {
@@ -83,8 +79,7 @@ int json_dispatch_bool(const JsonField *field, json_t *value, void *target, char
 
 int json_dispatch_int(const JsonField *field, json_t *value, void *target, char *path) {
         /* Not 1.0 and not true. What does not fit into 64 bits was refused by the parser. */
-        if (!json_is_integer(value) || json_integer_value(value) > NUMBER_MAX ||
-            json_integer_value(value) < -NUMBER_MAX)
+        if (!json_is_integer(value))
                 return -EINVAL;
         *(OptionalInt *) target = (OptionalInt){
                 .is_set = true,
@@ -94,8 +89,7 @@ int json_dispatch_int(const JsonField *field, json_t *value, void *target, char 
 }
 
 int json_dispatch_uint(const JsonField *field, json_t *value, void *target, char *path) {
-        if (!json_is_integer(value) || json_integer_value(value) < 0 ||
-            json_integer_value(value) > NUMBER_MAX)
+        if (!json_is_integer(value) || json_integer_value(value) < 0)
                 return -EINVAL;
         *(OptionalUint *) target = (OptionalUint){
                 .is_set = true,

@@ -58,7 +58,7 @@ static json_t *parse(const char *text) {
 static void test_everything(void **state) {
         json_t *json = parse("{\"name\":\"n\",\"flag\":true,\"color\":\"blue\","
                              "\"colors\":[\"red\",\"blue\",\"red\"],"
-                             "\"inner\":{\"bytes\":9007199254740991,\"number\":-5},"
+                             "\"inner\":{\"bytes\":9223372036854775807,\"number\":-5},"
                              "\"strings\":[\"a\",\"b\"],\"map\":{\"k\":\"v\"}}");
         char path[JSON_PATH_MAX];
         Outer o = {};
@@ -70,7 +70,7 @@ static void test_everything(void **state) {
         assert_true(o.colors.is_set);
         assert_int_equal(o.colors.value, 5);
         assert_true(o.inner.bytes.is_set);
-        assert_true(o.inner.bytes.value == 9007199254740991);
+        assert_true(o.inner.bytes.value == INT64_MAX);
         assert_true(o.inner.number.is_set);
         assert_int_equal(o.inner.number.value, -5);
         assert_int_equal(json_strings_size(o.strings), 2);
