@@ -84,7 +84,7 @@ static void spawn_child(const Spawn *spawn, pid_t parent) {
                                 (char *const *) spawn->envp, AT_EMPTY_PATH);
                 r = -errno;
         }
-        dprintf(STDERR_FILENO, "<3>pysbd: starting %s: %s\n", spawn->argv[0], strerror(-r));
+        dprintf(STDERR_FILENO, "pysbd: starting %s: %s\n", spawn->argv[0], strerror(-r));
 }
 
 int spawn_program(const Spawn *spawn, int *ret_pidfd) {

@@ -21,7 +21,9 @@ static rlim_t cage_address_space(const TemplateMake *make) {
 
 int cage_set_rlimits(const TemplateMake *make) {
         const uint64_t *limit = make->limits.value;
-        rlim_t cpu_sec = (limit[LIMIT_CPU_TIME] + USEC_PER_SEC - 1) / USEC_PER_SEC;
+        /* A second behind the limit that the builder watches: this one knows whole seconds, counts
+         * in ticks, and each process for itself. */
+        rlim_t cpu_sec = (limit[LIMIT_CPU_TIME] + USEC_PER_SEC - 1) / USEC_PER_SEC + 1;
         /* RLIMIT_NPROC counts in the box's own user namespace: its tasks, and init. */
         rlim_t tasks = limits_tasks(&make->limits) + 1;
         const struct {
