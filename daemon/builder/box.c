@@ -431,8 +431,9 @@ void box_free_all(Builder *builder) {
                 LIST_FOREACH(i, bucket) {
                         Box *box = container_of(i, Box, bucket);
 
-                        if (box->pidfd >= 0)
-                                (void) sys_kill_pidfd(box->pidfd);
+                        /* Nothing of it is left when we are gone. */
+                        if (box->pidfd >= 0 && sys_kill_pidfd(box->pidfd) >= 0)
+                                (void) sys_reap_pidfd(box->pidfd);
                         box_free(box);
                 }
 }

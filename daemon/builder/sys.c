@@ -27,6 +27,15 @@ int sys_wait_pidfd(int pidfd, siginfo_t *ret_info, struct rusage *ret_usage) {
         return ret_info->si_pid != 0;
 }
 
+int sys_reap_pidfd(int pidfd) {
+        siginfo_t info;
+
+        while (waitid(P_PIDFD, (id_t) pidfd, &info, WEXITED) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return 0;
+}
+
 int sys_pidfd_pid(int pidfd, pid_t *ret_pid) {
         _cleanup_free_ char *text = NULL;
         char path[48], *pid;

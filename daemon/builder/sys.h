@@ -14,6 +14,9 @@ long sys_clone3(struct clone_args *args);
  * reaped. Returns 1 if it ended and is reaped now, 0 if it still runs. */
 int sys_wait_pidfd(int pidfd, siginfo_t *ret_info, struct rusage *ret_usage);
 
+/* Waits for the end of a child that was killed. */
+int sys_reap_pidfd(int pidfd);
+
 /* The process id behind a pidfd, from /proc/self/fdinfo. */
 int sys_pidfd_pid(int pidfd, pid_t *ret_pid);
 
