@@ -30,7 +30,8 @@ static int spawn_place_fds(const Spawn *spawn, int *ret_program_fd) {
         from[0] = null_fd;
         from[1] = spawn->stdout_fd >= 0 ? spawn->stdout_fd : null_fd;
         from[2] = STDERR_FILENO;
-        memcpy(from + 3, spawn->fds, spawn->n_fds * sizeof(int));
+        for (size_t i = 0; i < spawn->n_fds; i++)
+                from[3 + i] = spawn->fds[i];
         /* First out of each other's way, then into place. */
         for (int i = 0; i < n; i++) {
                 from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, n);
