@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "basic/cleanup.h"
+#include "basic/sys.h"
 #include "builder/sys.h"
 
 static int spawn_place_fds(const Spawn *spawn, int *ret_program_fd) {

@@ -14,12 +14,6 @@
 #include "basic/io.h"
 #include "basic/parse.h"
 
-long sys_clone3(struct clone_args *args) {
-        long r = syscall(SYS_clone3, args, sizeof(*args));
-
-        return r < 0 ? -errno : r;
-}
-
 int sys_wait_pidfd(int pidfd, siginfo_t *ret_info, struct rusage *ret_usage) {
         ret_info->si_pid = 0;
         if (syscall(SYS_waitid, P_PIDFD, pidfd, ret_info, WEXITED | WNOHANG, ret_usage) < 0)

@@ -3,12 +3,8 @@
 
 /* System calls of the builder that glibc 2.36 does not wrap, or not as it needs them: each once. */
 
-#include <linux/sched.h>
 #include <signal.h>
 #include <sys/resource.h>
-
-/* clone3(2) without a stack of its own, as fork(2). */
-long sys_clone3(struct clone_args *args);
 
 /* waitid(P_PIDFD, WEXITED | WNOHANG) with the resource usage of the child and of all that it
  * reaped. Returns 1 if it ended and is reaped now, 0 if it still runs. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "basic/sys.h"
 #include "cage/internal.h"
 #include "cage/sys.h"
 

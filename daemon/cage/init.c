@@ -18,6 +18,7 @@
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/io.h"
+#include "basic/sys.h"
 #include "cage/internal.h"
 #include "cage/sys.h"
 #include "proto/link.h"

@@ -7,12 +7,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-long sys_clone3(struct clone_args *args) {
-        long r = syscall(SYS_clone3, args, sizeof(*args));
-
-        return r < 0 ? -errno : r;
-}
-
 int sys_pivot_root_here(void) {
         return syscall(SYS_pivot_root, ".", ".") < 0 ? -errno : 0;
 }

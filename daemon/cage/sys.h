@@ -5,12 +5,8 @@
  * return a negative errno. */
 
 #include <linux/filter.h>
-#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
-
-/* clone3(2) without a stack of its own: the child goes on with a copy of ours, as after fork(2). */
-long sys_clone3(struct clone_args *args);
 
 /* pivot_root(".", "."): the working directory becomes the root, with the old one on top of it. */
 int sys_pivot_root_here(void);
