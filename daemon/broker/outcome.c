@@ -177,37 +177,72 @@ static bool facts_fork_was_denied(const BoxFacts *f) {
         return false;
 }
 
-/* Which limit stopped a fork or a thread, if that is what the exception is about. Without a pids
- * controller RLIMIT_NPROC counts nothing, so the kind of the exception has to do as a hint. */
-static const LimitInfo *
-exception_task_limit(const OutcomeInput *in, const RunnerException *e, uint64_t *ret_value) {
-        LimitId id = LIMIT_PROCESSES;
+/* What CPython says when a call failed for a limit, and which one that is. Only a hint: a program can
+ * say the same for itself, and then it misleads nobody but its own client. */
+typedef struct ExceptionLimit {
+        const char *type, *message; /* the beginning of it */
+        LimitId limit, other;       /* other: the same, if there is only one */
+        bool errno_is_eagain;
+} ExceptionLimit;
 
-        if (strcmp(e->type, "RuntimeError") == 0 && strstr(e->message, "new thread"))
-                id = in->limits->value[LIMIT_PROCESSES] > 1 ? LIMIT_PROCESSES : LIMIT_THREADS;
-        else if (strcmp(e->type, "BlockingIOError") != 0 && in->facts->pids_denied == 0 &&
-                 !facts_fork_was_denied(in->facts))
-                return NULL;
-        *ret_value = in->limits->value[id];
-        return &limit_infos[id];
+static const ExceptionLimit exception_limits[] = {
+        { "BlockingIOError", "[Errno 11] Resource temporarily unavailable", LIMIT_PROCESSES,
+          LIMIT_PROCESSES, .errno_is_eagain = true },
+        { "PermissionError", "[Errno 1] Operation not permitted", LIMIT_PROCESSES,
+          LIMIT_PROCESSES },
+        { "RuntimeError", "can't start new thread", LIMIT_THREADS, LIMIT_THREADS },
+        { "OSError", "[Errno 24] Too many open files", LIMIT_OPEN_FILES, LIMIT_OPEN_FILES },
+        { "OSError", "[Errno 27] File too large", LIMIT_FILE_SIZE, LIMIT_FILE_SIZE },
+        { "OSError", "[Errno 28] No space left on device", LIMIT_DISK, LIMIT_DISK_FILES },
+};
+
+static const ExceptionLimit *exception_find_limit(const OutcomeInput *in,
+                                                  const RunnerException *e) {
+        static const ExceptionLimit tasks = { .limit = LIMIT_PROCESSES, .other = LIMIT_PROCESSES };
+        bool can_fork = in->limits->value[LIMIT_PROCESSES] > 1;
+
+        FOREACH_ARRAY(l, exception_limits, ELEMENTSOF(exception_limits)) {
+                if (strcmp(e->type, l->type) != 0 ||
+                    strncmp(e->message, l->message, strlen(l->message)) != 0)
+                        continue;
+                if (l->limit == LIMIT_THREADS && can_fork)
+                        return &tasks; /* one number then */
+                /* EAGAIN has many reasons, EPERM even more: only a program that can fork runs into
+                 * the first, and only one that tried and cannot into the second. */
+                if (l->limit == LIMIT_PROCESSES &&
+                    !(l->errno_is_eagain ? can_fork : facts_fork_was_denied(in->facts)))
+                        return NULL;
+                return l;
+        }
+        return NULL;
 }
 
 static void verdict_exception(Verdict *v, const OutcomeInput *in, const RunnerException *e) {
-        const LimitInfo *task_limit;
-        uint64_t value = 0;
+        const ExceptionLimit *l;
+        char value[32], other[32];
 
         if (e->is_memory_error) {
                 verdict_memory(v, in);
                 return;
         }
         v->outcome = OUTCOME_EXCEPTION;
-        task_limit = exception_task_limit(in, e, &value);
-        if (task_limit)
-                verdict_say(v, "%s of %" PRIu64 " reached, raise limits.%s: %s: %.200s",
-                            task_limit->label, value, task_limit->key, e->type, e->message);
-        else
+        l = exception_find_limit(in, e);
+        if (!l) {
                 verdict_say(v, "uncaught exception: %s%s%.200s", e->type, e->message[0] ? ": " : "",
                             e->message);
+                return;
+        }
+        (void) limit_format(l->limit, in->limits->value[l->limit], value, sizeof(value));
+        (void) limit_format(l->other, in->limits->value[l->other], other, sizeof(other));
+        if (l->limit == l->other)
+                verdict_say(v, "%s of %s reached, raise limits.%s: %s: %.200s",
+                            limit_infos[l->limit].label, value, limit_infos[l->limit].key, e->type,
+                            e->message);
+        else
+                verdict_say(
+                        v, "%s of %s or %s of %s reached, raise limits.%s or limits.%s: %s: %.200s",
+                        limit_infos[l->limit].label, value, limit_infos[l->other].label, other,
+                        limit_infos[l->limit].key, limit_infos[l->other].key, e->type, e->message);
 }
 
 static void verdict_exit(Verdict *v, const OutcomeInput *in, int code) {

@@ -12,7 +12,7 @@
 
 /* Descriptors that came or go with one message. The owner of the message owns them; TAKE_FD() the
  * ones that are used, the rest is closed with the message. */
-#define VARLINK_FDS_MAX 8
+#define VARLINK_FDS_MAX 4
 
 typedef struct VarlinkFds {
         int fds[VARLINK_FDS_MAX];

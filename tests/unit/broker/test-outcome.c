@@ -26,6 +26,9 @@ static const Limits limits = {
                 [LIMIT_PROCESSES] = 32,
                 [LIMIT_THREADS] = 16,
                 [LIMIT_OUTPUT] = 1 * MIB,
+                [LIMIT_OPEN_FILES] = 256,
+                [LIMIT_DISK] = 64 * MIB,
+                [LIMIT_DISK_FILES] = 4096,
         },
 };
 
@@ -247,13 +250,36 @@ static const Case cases[] = {
           .exit_code = 1,
           .message = "process limit of 32 reached, raise limits.processes: BlockingIOError: [Errno "
                      "11] Resource temporarily unavailable" },
-        { "fork, as the cgroup saw it",
+        { "an error that the program made, though a fork failed before",
           { RAN, .job_status = EXITED(1), .pids_denied = 1 },
           .exception = "OSError",
           .exception_message = "no",
           .outcome = OUTCOME_EXCEPTION,
           .exit_code = 1,
-          .message = "process limit of 32 reached, raise limits.processes: OSError: no" },
+          .message = "uncaught exception: OSError: no" },
+        { "open files",
+          { RAN, .job_status = EXITED(1) },
+          .exception = "OSError",
+          .exception_message = "[Errno 24] Too many open files: '/app/x'",
+          .outcome = OUTCOME_EXCEPTION,
+          .exit_code = 1,
+          .message = "limit on open files of 256 reached, raise limits.open_files: OSError: [Errno "
+                     "24] Too many open files: '/app/x'" },
+        { "a full disk",
+          { RAN, .job_status = EXITED(1) },
+          .exception = "OSError",
+          .exception_message = "[Errno 28] No space left on device",
+          .outcome = OUTCOME_EXCEPTION,
+          .exit_code = 1,
+          .message =
+                  "disk limit of 64 MiB or limit on files and directories of 4096 reached, raise limits.disk or limits.disk_files: OSError: [Errno 28] No space left on device" },
+        { "an exception of the same class that is about nothing of ours",
+          { RAN, .job_status = EXITED(1) },
+          .exception = "BlockingIOError",
+          .exception_message = "zzz",
+          .outcome = OUTCOME_EXCEPTION,
+          .exit_code = 1,
+          .message = "uncaught exception: BlockingIOError: zzz" },
         { "thread",
           { RAN, .job_status = EXITED(1) },
           .exception = "RuntimeError",
@@ -295,7 +321,8 @@ static void test_denied_fork(void **state) {
                 .n_denied = 1,
                 .denied = { { .number = (uint32_t) syscall_number("clone"), .count = 1 } },
         };
-        RunnerException e = { .type = "PermissionError", .message = "[Errno 1]" };
+        RunnerException e = { .type = "PermissionError",
+                              .message = "[Errno 1] Operation not permitted" };
         const OutcomeInput in = { .facts = &facts, .limits = &limits, .exception = &e };
         Verdict v;
 
