@@ -62,10 +62,10 @@ static void answer_refusal(Session *s, SubmitRefusal refusal) {
         session_error(s, "QueueFull", json_build_take(&b));
 }
 
-/* A descriptor of the client goes into the box as it is. What has a name in a file system is one that
- * the job could open again by /proc/self/fd, for writing where it has the same uid, or whose mode it
- * could change: a file, but a named FIFO just as well. And one on a slow file system would block
- * whoever copies it. So: only the end of a pipe that has no name, or bytes that nobody can change. */
+/* A memfd goes into the box as it is, what comes out of a pipe is moved into one of our own. What has
+ * a name in a file system is one that the job could open again by /proc/self/fd, for writing where it
+ * has the same uid, or whose mode it could change, and one on a slow file system would block whoever
+ * copies it. So: only the end of a pipe that has no name, or bytes that nobody can change. */
 static const char *stdin_problem(int fd) {
         const int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK;
         struct statfs fs;

@@ -7,12 +7,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "broker/feeder.h"
+#include "broker/pump.h"
 
 #define READ_SIZE (64U << 10)
 
@@ -28,6 +30,7 @@ struct RunnerLink {
         Job *job;
         OutputPipe pipes[_STREAM_MAX];
         Feeder stdin_feeder, frame_feeder;
+        Pump stdin_pump;
         int channel;
         sd_event_source *channel_source;
         Buf channel_bytes;
@@ -44,6 +47,7 @@ RunnerLink *runner_link_free(RunnerLink *link) {
         }
         feeder_stop(&link->stdin_feeder);
         feeder_stop(&link->frame_feeder);
+        pump_stop(&link->stdin_pump);
         sd_event_source_unref(link->channel_source);
         fd_close(link->channel);
         buf_done(&link->channel_bytes);
@@ -144,15 +148,32 @@ static int open_output(RunnerLink *link, OutputStream stream, int *ret_box_fd) {
         return r < 0 ? r : sd_event_source_set_enabled(p->source, SD_EVENT_OFF);
 }
 
+/* A sealed memfd goes in as it is, a pipe does not: see pump.h. */
+static int open_stdin_fd(RunnerLink *link, int *ret_box_fd) {
+        struct stat st;
+        int fds[2], r;
+
+        if (fstat(link->job->stdin_fd, &st) < 0)
+                return -errno;
+        if (!S_ISFIFO(st.st_mode)) {
+                *ret_box_fd = TAKE_FD(link->job->stdin_fd);
+                return 0;
+        }
+        r = fd_pipe(fds, 0);
+        if (r < 0)
+                return r;
+        *ret_box_fd = fds[0];
+        return pump_start(&link->stdin_pump, link->owner->event, TAKE_FD(link->job->stdin_fd),
+                          fds[1]);
+}
+
 static int open_stdin(RunnerLink *link, int *ret_box_fd) {
         JobSpec *spec = link->job->spec;
         Buf bytes = BUF_INIT(0);
         int fds[2], r;
 
-        if (spec->has_stdin_fd) {
-                *ret_box_fd = TAKE_FD(link->job->stdin_fd);
-                return 0;
-        }
+        if (spec->has_stdin_fd)
+                return open_stdin_fd(link, ret_box_fd);
         if (spec->stdin_size == 0) {
                 *ret_box_fd = fcntl(link->owner->null_fd, F_DUPFD_CLOEXEC, 3);
                 return *ret_box_fd < 0 ? -errno : 0;
@@ -203,6 +224,7 @@ int runner_link_new(const RunnerLinkOwner *owner,
         link->job = job;
         link->channel = -EBADF;
         link->stdin_feeder = link->frame_feeder = FEEDER_INIT;
+        link->stdin_pump = PUMP_INIT;
         link->channel_bytes =
                 BUF_INIT(frame_size_max(job->spec->limits.value[LIMIT_RESULT]) + READ_SIZE);
         for (OutputStream s = 0; s < _STREAM_MAX; s++)

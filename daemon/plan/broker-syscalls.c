@@ -39,6 +39,7 @@ static const char *const loop_names[] = {
         "poll",
         "ppoll",
         "pipe2",
+        "splice", /* from a client's pipe into a job's */
         "eventfd2",
         "epoll_create1",
         "epoll_ctl",

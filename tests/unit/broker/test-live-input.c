@@ -91,17 +91,25 @@ static void test_stdin(void **state) {
 
 static void test_stdin_descriptor(void **state) {
         Client *c = client_new(*state, geteuid());
-        int pipe_fds[2];
+        struct stat client, inside;
+        int pipe_fds[2], copy;
         Box box;
 
         assert_int_equal(fd_pipe(pipe_fds, 0), 0);
         assert_int_equal(io_write_full(pipe_fds[1], "piped", 5), 0);
         fd_close(pipe_fds[1]);
+        copy = fcntl(pipe_fds[0], F_DUPFD_CLOEXEC, 3);
+        assert_int_equal(fstat(copy, &client), 0);
         client_call_fd(c, "Run", RUN_FD, pipe_fds[0]);
         box = builder_start(*state);
+        (void) harness_spin(*state);
+        /* The box has the end of another pipe. */
+        assert_int_equal(fstat(box.fds[BOX_STDIN], &inside), 0);
+        assert_true(S_ISFIFO(inside.st_mode) && inside.st_ino != client.st_ino);
         expect_stdin(&box, "piped");
         builder_exited(&box, 0);
         json_decref(client_reply(c));
+        fd_close(copy);
         client_call_fd(c, "Run", RUN_FD, fd_new_sealed("stdin", "sealed", 6));
         box = builder_start(*state);
         expect_stdin(&box, "sealed");
