@@ -68,12 +68,14 @@ int cage_bind_read_only(const char *source, const char *target, bool optional) {
         return r == -ENOENT && optional ? 0 : r;
 }
 
+/* A read-only mount does not keep anybody from writing to a device. It does keep the job from the
+ * inode, which is the host's own: its times and mode would be seen in all other boxes. */
 int cage_bind_device(const char *source, const char *target) {
         int r = cage_write_file(target, "", 0600);
 
         if (r < 0)
                 return r;
-        return cage_bind(source, target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+        return cage_bind(source, target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 }
 
 int cage_mount_tmpfs(const char *target, mode_t mode, const Limits *limits) {

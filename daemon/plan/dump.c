@@ -88,6 +88,22 @@ static int compare_names(const void *a, const void *b) {
         return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
+/* What the filter does with a group: all answers that the tables have. */
+static const char *group_verb(const SyscallGroup *group) {
+        switch (group->error) {
+        case 0:
+                return "allow";
+        case SYSCALL_SKIP:
+                return "skip";
+        case ENOLCK:
+                return "enolck";
+        case ENOSYS:
+                return "enosys";
+        default:
+                return "error";
+        }
+}
+
 static void print_names(const char *verb, const char *const *names, FILE *f) {
         _cleanup_free_ const char **sorted = NULL;
         size_t n = 0;
@@ -103,10 +119,10 @@ static void print_names(const char *verb, const char *const *names, FILE *f) {
                 fprintf(f, "  %s %s\n", verb, *name);
 }
 
-static void print_rule(const SyscallRule *rule, FILE *f) {
+static void print_rule(const char *verb, const SyscallRule *rule, FILE *f) {
         const char *separator = "if";
 
-        fprintf(f, "  allow %s", rule->name);
+        fprintf(f, "  %s %s", verb, rule->name);
         FOREACH_ARRAY(compare, rule->compare, ELEMENTSOF(rule->compare)) {
                 if (compare->mask == 0)
                         break;
@@ -123,9 +139,9 @@ static void print_filter(const PlanImage *plan, FILE *f) {
                         continue;
                 fprintf(f, "group %s\n", group->name);
                 if (group->names)
-                        print_names(group->error != 0 ? "enosys" : "allow", group->names, f);
+                        print_names(group_verb(group), group->names, f);
                 for (const SyscallRule *rule = group->rules; rule && rule->name; rule++)
-                        print_rule(rule, f);
+                        print_rule(group_verb(group), rule, f);
         }
         fputs("another architecture: kill\n"
               "unknown number: enosys\n"

@@ -56,13 +56,18 @@ uint32_t syscall_count_allowed(const SyscallGroup *groups, size_t n_groups, uint
         return n;
 }
 
+static uint32_t group_action(const SyscallGroup *group) {
+        if (group->error == 0)
+                return SCMP_ACT_ALLOW;
+        return SCMP_ACT_ERRNO(group->error == SYSCALL_SKIP ? 0 : group->error);
+}
+
 /* A name that this architecture does not have is left out: arm64 has no open(). */
 static int add_rule(scmp_filter_ctx context,
                     const SyscallGroup *group,
                     const char *name,
                     const SyscallCompare *compare,
                     size_t n_compare) {
-        uint32_t action = group->error != 0 ? SCMP_ACT_ERRNO(group->error) : SCMP_ACT_ALLOW;
         struct scmp_arg_cmp args[ELEMENTSOF(((SyscallRule *) NULL)->compare)];
         int number = syscall_number(name), r;
         unsigned n = 0;
@@ -76,7 +81,7 @@ static int add_rule(scmp_filter_ctx context,
                         .datum_a = compare[n].mask,
                         .datum_b = compare[n].value,
                 };
-        r = seccomp_rule_add_array(context, action, number, n, args);
+        r = seccomp_rule_add_array(context, group_action(group), number, n, args);
         /* A rule that an earlier one makes superfluous is no mistake of the tables. */
         return r == -EEXIST ? 0 : r;
 }

@@ -230,17 +230,26 @@ static const char *const file_names[] = {
 };
 
 static const SyscallRule file_rules[] = {
-        /* SQLite locks its files. A read lock on a shared read-only file is a slow covert channel
-         * between two programs that both want it; flock() and leases would add faster ones. */
-        RULE("fcntl", EQUALS(1, F_GETLK)),
-        RULE("fcntl", EQUALS(1, F_SETLK)),
-        RULE("fcntl", EQUALS(1, F_SETLKW)),
         RULE("fcntl", EQUALS(1, F_GETPIPE_SZ)),
         /* mkfifo(), but no device. The kernel takes 16 bits of the mode. */
         RULE("mknodat", MASKED(2, S_IFMT, S_IFIFO)),
         /* asyncio wakes itself up with one. No other family: AF_UNIX stays inside. */
         RULE("socketpair", EQUALS(0, AF_UNIX)),
         RULE("getsockopt", EQUALS(1, SOL_SOCKET)),
+        {},
+};
+
+/* POSIX record locks hang on inodes, and all boxes share those of /dev and of Python's files. A job
+ * that takes them on /dev/null writes to every other box that looks (a channel between tenants), and
+ * a few thousand make each close() of /dev/null on the host walk them all. So no job takes one.
+ *
+ * A process that cannot fork is alone with its files, never conflicts with its own locks and cannot
+ * tell that there are none: "done" is the truth, and SQLite in /app works. Where there are several
+ * processes it would be a lie that costs them their data: they hear that there are no locks. F_GETLK,
+ * which shows the locks of others, and F_OFD_*, which conflict within one process, are denied. */
+static const SyscallRule record_lock_rules[] = {
+        RULE("fcntl", EQUALS(1, F_SETLK)),
+        RULE("fcntl", EQUALS(1, F_SETLKW)),
         {},
 };
 
@@ -333,6 +342,15 @@ const SyscallGroup job_groups[] = {
           .without = PLAN_FLAG_NO_FILES,
           .names = file_names,
           .rules = file_rules },
+        { .name = "record-locks-alone",
+          .without = PLAN_FLAG_NO_FILES | PLAN_FLAG_CAN_FORK,
+          .error = SYSCALL_SKIP,
+          .rules = record_lock_rules },
+        { .name = "record-locks-shared",
+          .with = PLAN_FLAG_CAN_FORK,
+          .without = PLAN_FLAG_NO_FILES,
+          .error = ENOLCK,
+          .rules = record_lock_rules },
         { .name = "native-code", .without = PLAN_FLAG_NO_FILES, .rules = native_code_rules },
         { .name = "threads", .with = PLAN_FLAG_THREADS, .rules = thread_rules },
         { .name = "processes",
@@ -356,7 +374,7 @@ const size_t n_job_groups = ELEMENTSOF(job_groups);
  *
  * execve, execveat: nothing is ever executed again, whatever a job brings along.
  * memfd_create, memfd_secret, shmget, msgget, mq_open: memory that no limit of the process counts.
- * flock, leases, fanotify, inotify: channels between boxes through shared read-only files.
+ * flock, F_GETLK, F_OFD_*, leases, fanotify, inotify: channels between boxes through shared read-only files.
  * mincore, fadvise64, readahead: the page cache, which all boxes share, can be watched with them.
  * statfs, fstatfs, sysinfo: sizes and load of the host.
  * splice, tee, vmsplice: pipes that share pages with files, and a history of bugs.

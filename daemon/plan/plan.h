@@ -35,10 +35,10 @@ typedef enum PlanOp {
         OP_WRITE_FILE,     /* target with the bytes of source; arg: mode */
         OP_BIND_READ_ONLY, /* source (host) on target: ro,nosuid,nodev, not recursive; arg:
                               PLAN_OPTIONAL if a missing source is no error */
-        OP_BIND_DEVICE,    /* source (a host device node) on an empty file target: nosuid,noexec */
-        OP_MOUNT_TMPFS,    /* target: nosuid,nodev,noexec with the box's disk limits; arg: mode */
-        OP_MOUNT_PROC,     /* target: subset=pid,hidepid=invisible,nosuid,nodev,noexec,ro */
-        OP_PIVOT_ROOT,     /* into the new root, detach the old one, chdir to / */
+        OP_BIND_DEVICE, /* source (a host device node) on an empty file target: ro,nosuid,noexec */
+        OP_MOUNT_TMPFS, /* target: nosuid,nodev,noexec with the box's disk limits; arg: mode */
+        OP_MOUNT_PROC,  /* target: subset=pid,hidepid=invisible,nosuid,nodev,noexec,ro */
+        OP_PIVOT_ROOT,  /* into the new root, detach the old one, chdir to / */
         OP_READ_ONLY_ROOT, /* remount the root tmpfs ro */
         /* INNER */
         OP_HOSTNAME,        /* source: the name */

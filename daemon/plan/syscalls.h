@@ -22,11 +22,15 @@ typedef struct SyscallRule {
         SyscallCompare compare[4];
 } SyscallRule;
 
+/* Instead of an errno: the kernel does nothing, and the caller sees 0. Only for calls of which no
+ * correct program could tell the difference. */
+#define SYSCALL_SKIP (-1)
+
 typedef struct SyscallGroup {
         const char *name;
-        uint32_t with;            /* in the filter only if the plan has all of these PLAN_FLAG_* */
-        uint32_t without;         /* ... and none of these */
-        int error;                /* 0 allows; else the errno that the calls are answered with */
+        uint32_t with;    /* in the filter only if the plan has all of these PLAN_FLAG_* */
+        uint32_t without; /* ... and none of these */
+        int error;        /* 0 allows; else the errno that answers the calls, or SYSCALL_SKIP */
         const char *const *names; /* without conditions; NULL-terminated */
         const SyscallRule *rules; /* up to one without a name */
 } SyscallGroup;

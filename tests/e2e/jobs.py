@@ -301,6 +301,51 @@ try:
 except OSError:
     print("refused")
 """, "success", result={"stdout.text": "refused\n"}),
+    Case("utime_of_a_device", "R-FS3", """
+import errno, os
+for change in (lambda: os.utime("/dev/null"), lambda: os.chmod("/dev/null", 0o600)):
+    try:
+        change()
+        print("changed")
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+print(os.write(os.open("/dev/null", os.O_RDWR), b"x"))
+""", "success", result={"stdout.text": "EROFS\nEROFS\n1\n"}),
+    Case("record_locks_of_a_family", "R-FS3", """
+import errno, fcntl, os
+fd = os.open("/dev/null", os.O_RDWR)
+for command in (fcntl.F_SETLK, fcntl.F_SETLKW, fcntl.F_GETLK):
+    try:
+        fcntl.fcntl(fd, command, bytes(32))
+        print("done")
+    except OSError as error:
+        print(errno.errorcode[error.errno])
+""", "success", result={"stdout.text": "ENOLCK\nENOLCK\nEPERM\n"}),
+    Case("sqlite", "R-P4", """
+import sqlite3
+database = sqlite3.connect("/app/x.db")
+database.execute("create table t (n integer primary key, s text)")
+with database:
+    database.executemany("insert into t (s) values (?)", [("a",), ("b",)])
+try:
+    with database:
+        database.execute("insert into t (s) values ('c')")
+        raise KeyError
+except KeyError:
+    pass
+other = sqlite3.connect("/app/x.db", timeout=0)
+with database:
+    database.execute("insert into t (s) values ('d')")
+    try:
+        other.execute("insert into t (s) values ('e')")
+    except sqlite3.OperationalError as error:
+        print(error)
+database.close()
+other.close()
+print(sqlite3.connect("/app/x.db").execute("select s from t order by n").fetchall())
+""", "success", profile="default",
+         result={"stdout.text": "database is locked\n[('a',), ('b',), ('d',)]\n",
+                 "violations": lambda v: not v}),
     Case("devices", "R-FS3", """
 import os
 print(*sorted(os.listdir("/dev")))

@@ -3,6 +3,7 @@
 """The walls around a job of the profile raw, seen from inside by system calls and from outside in
 /proc: what the issue calls acceptance 4."""
 
+import fcntl
 import os
 import platform
 import re
@@ -18,6 +19,12 @@ from test_jobs import ORDINARY_USER
 
 NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
 WAIT = "import signal, sys; print('ready', flush=True); signal.pause()"
+LOCK = """
+import fcntl, os, time
+fcntl.lockf(os.open("/dev/null", os.O_RDWR), fcntl.LOCK_EX)
+print("locked", flush=True)
+time.sleep(1000)
+"""
 HIDDEN_PATHS = ("/etc/shadow", "/etc/hostname", "/root", "/home", "/var", "/sys", "/run", "/boot",
                 "/proc/1/root", "/proc/kcore", "/usr/bin/python3", "/usr/bin/sh", "/usr/share/doc")
 
@@ -167,13 +174,25 @@ for change in (lambda: os.chmod(path, 0o4777), lambda: os.utime(path, (0, 0)),
                 self.assertIn("nosuid", options, line)
                 if not target.startswith("/dev/"):
                     self.assertIn("nodev", options, line)
-                if "ro" not in options and not target.startswith("/dev/"):
+                if "ro" not in options:
                     writable.append(target)
                     self.assertIn("noexec", options, line)
                     self.assertEqual(kind, "tmpfs", line)
                 self.assertNotIn("shared:", line)
                 self.assertNotIn("master:", line)
         self.assertEqual(sorted(writable), ["/app", "/tmp"])
+
+    def test_record_locks_stay_inside(self):
+        """R-FS3 a lock that a job takes on an inode of all boxes is seen by nobody else"""
+        job = self.daemon.start(LOCK, "-p", "default", "--timeout", "60s")
+        fd = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            harness.read_until(job.stdout, b"locked")
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(fd)  # and with it our own lock
+            job.terminate()
+            job.communicate(timeout=harness.PATIENCE)
 
     def test_denied_calls(self):
         """R-SC1 calls of the kernel's surface answer EPERM and are named in the result"""

@@ -4,6 +4,7 @@
  * what an attacker would try to get past a rule. No call is made; see bpf-eval.h. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,6 +24,8 @@
 #define NOTIFY SECCOMP_RET_USER_NOTIF
 #define ENOSYS_ (SECCOMP_RET_ERRNO | ENOSYS)
 #define EPERM_ (SECCOMP_RET_ERRNO | EPERM)
+#define SKIP SECCOMP_RET_ERRNO /* nothing is done, and the call returns 0 */
+#define ENOLCK_ (SECCOMP_RET_ERRNO | ENOLCK)
 #define KILL SECCOMP_RET_KILL_PROCESS
 
 #define RUBBISH 0xdeadbeef00000000
@@ -115,7 +118,12 @@ static const Row allowed_rows[] = {
         { FILES, "openat", ALLOW },
         { FILES, "getdents64", ALLOW },
         { FILES, "epoll_ctl", ALLOW },
-        { FILES, "fcntl", ALLOW, { 3, 6 } }, /* F_SETLK: SQLite */
+        /* record locks: SQLite, which is alone with its files; but no lie where it is not */
+        { D | L, "fcntl", SKIP, { 3, 6 } },
+        { D | L, "fcntl", SKIP, { 3, RUBBISH | 6 } },
+        { D | L, "fcntl", SKIP, { 3, 7 } },
+        { R, "fcntl", ENOLCK_, { 3, 6 } },
+        { R, "fcntl", ENOLCK_, { 3, RUBBISH | 7 } },
         { FILES, "mknodat", ALLOW, { 0, 0, 0010600 } },
         { FILES, "socketpair", ALLOW, { 1, 1 } },
         { FILES, "mmap", ALLOW, { 0, 4096, 5, 0x802, 3 } }, /* text of a library */
@@ -296,7 +304,10 @@ static const Row denied_rows[] = {
         { ALL, "fcntl", NOTIFY, { 3, 1024, 1 } },    /* F_SETLEASE */
         { ALL, "fcntl", NOTIFY, { 3, RUBBISH | 1024, 1 } },
         { ALL, "fcntl", NOTIFY, { 3, 8, 1 } },  /* F_SETOWN */
+        { ALL, "fcntl", NOTIFY, { 3, 5 } },     /* F_GETLK */
+        { ALL, "fcntl", NOTIFY, { 3, 36 } },    /* F_OFD_GETLK */
         { ALL, "fcntl", NOTIFY, { 3, 37 } },    /* F_OFD_SETLK */
+        { ALL, "fcntl", NOTIFY, { 3, 38 } },    /* F_OFD_SETLKW */
         { ALL, "fcntl", NOTIFY, { 3, 1026 } },  /* F_NOTIFY */
         { ALL, "fcntl", NOTIFY, { 3, 1031 } },  /* F_SETPIPE_SZ */
         { ALL, "prlimit64", NOTIFY, { 1, 7 } }, /* of init */
@@ -460,9 +471,12 @@ static void test_counts(void **state) {
         assert_true(plans[LOOPBACK]->n_allowed <= 170);
 }
 
-/* raw is what the tests of the cage run in: it must be the cage that default has, but for fork. */
+/* raw is what the tests of the cage run in: it must be the cage that default has, but for fork and
+ * the answer to record locks. */
 static void test_raw_is_default(void **state) {
-        static const char *const differ[] = { "fork", "vfork", "wait4", "waitid", "clone" };
+        static const char *const differ[] = {
+                "fork", "vfork", "wait4", "waitid", "clone", "fcntl"
+        };
         static const uint64_t values[] = { 0, 1,  2,    3,      4,        5,
                                            7, 17, 0x22, 0x5401, 0x3d0f00, UINT64_MAX };
 
@@ -482,6 +496,14 @@ static void test_raw_is_default(void **state) {
                                         evaluate(plans[DEFAULT], AUDIT_ARCH_X86_64, number, args),
                                         evaluate(plans[RAW], AUDIT_ARCH_X86_64, number, args));
                         }
+        }
+        for (uint64_t command = 0; command < 2048; command++) {
+                const uint64_t args[6] = { 3, command };
+                uint32_t number = (uint32_t) syscall_number("fcntl");
+
+                if (command != F_SETLK && command != F_SETLKW)
+                        assert_int_equal(evaluate(plans[DEFAULT], AUDIT_ARCH_X86_64, number, args),
+                                         evaluate(plans[RAW], AUDIT_ARCH_X86_64, number, args));
         }
         assert_int_equal(plans[RAW]->flags, plans[DEFAULT]->flags | PLAN_FLAG_CAN_FORK);
 }
