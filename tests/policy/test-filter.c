@@ -519,6 +519,7 @@ static void test_broker(void **state) {
                 { "accept4", ALLOW },
                 { "recvmsg", ALLOW },
                 { "pipe2", ALLOW },
+                { "splice", ALLOW },
                 { "socketpair", ALLOW, { 1, 1 } },
                 { "socket", ALLOW, { 1, 2 | 02000000 } },
                 { "fcntl", ALLOW, { 3, 1033 } }, /* F_ADD_SEALS */
