@@ -263,11 +263,10 @@ static int box_on_control(sd_event_source *source, int fd, uint32_t revents, voi
 
 static int box_on_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Box *box = userdata;
-        struct rusage usage = {};
         siginfo_t info = {};
         int r;
 
-        r = sys_wait_pidfd(box->pidfd, &info, &usage);
+        r = sys_try_reap_pidfd(box->pidfd, &info);
         if (r == 0)
                 return 0;
         if (r < 0)
@@ -313,7 +312,6 @@ void box_cloned(Box *box, int pidfd) {
         int r;
 
         list_remove(&box->queue);
-        box->template = NULL;
         box->pidfd = pidfd;
         box->state = BOX_SETUP;
         r = box_release(box);
@@ -433,7 +431,7 @@ void box_free_all(Builder *builder) {
 
                         /* Nothing of it is left when we are gone. */
                         if (box->pidfd >= 0 && sys_kill_pidfd(box->pidfd) >= 0)
-                                (void) sys_reap_pidfd(box->pidfd);
+                                (void) sys_reap_pidfd(box->pidfd, &(siginfo_t){});
                         box_free(box);
                 }
 }

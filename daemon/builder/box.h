@@ -15,7 +15,6 @@ typedef enum BoxState {
 
 typedef struct Box {
         Builder *builder;
-        Template *template; /* while WAITING */
         BoxState state;
         uint64_t id;
         uint32_t plan;

@@ -154,10 +154,9 @@ static int builder_on_broker(sd_event_source *source, int fd, uint32_t revents, 
 static int
 builder_on_broker_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Builder *builder = userdata;
-        struct rusage usage;
         siginfo_t info;
 
-        if (sys_wait_pidfd(builder->broker_pidfd, &info, &usage) == 0)
+        if (sys_try_reap_pidfd(builder->broker_pidfd, &info) == 0)
                 return 0;
         if (info.si_code == CLD_EXITED && info.si_status == 0)
                 return sd_event_exit(builder->event, 0);

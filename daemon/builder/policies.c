@@ -41,10 +41,10 @@ static int policies_check_trusted(const char *path) {
 /* -EINVAL: the compiler has said what is wrong. -EIO: it died and has not. */
 static int policies_wait(int pidfd) {
         siginfo_t info = {};
+        int r = sys_reap_pidfd(pidfd, &info);
 
-        while (waitid(P_PIDFD, (id_t) pidfd, &info, WEXITED) < 0)
-                if (errno != EINTR)
-                        return -errno;
+        if (r < 0)
+                return r;
         if (info.si_code != CLD_EXITED)
                 return -EIO;
         return info.si_status == 0 ? 0 : -EINVAL;

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,17 +13,15 @@
 #include "basic/io.h"
 #include "basic/parse.h"
 
-int sys_wait_pidfd(int pidfd, siginfo_t *ret_info, struct rusage *ret_usage) {
+int sys_try_reap_pidfd(int pidfd, siginfo_t *ret_info) {
         ret_info->si_pid = 0;
-        if (syscall(SYS_waitid, P_PIDFD, pidfd, ret_info, WEXITED | WNOHANG, ret_usage) < 0)
+        if (waitid(P_PIDFD, (id_t) pidfd, ret_info, WEXITED | WNOHANG) < 0)
                 return -errno;
         return ret_info->si_pid != 0;
 }
 
-int sys_reap_pidfd(int pidfd) {
-        siginfo_t info;
-
-        while (waitid(P_PIDFD, (id_t) pidfd, &info, WEXITED) < 0)
+int sys_reap_pidfd(int pidfd, siginfo_t *ret_info) {
+        while (waitid(P_PIDFD, (id_t) pidfd, ret_info, WEXITED) < 0)
                 if (errno != EINTR)
                         return -errno;
         return 0;

@@ -4,14 +4,12 @@
 /* System calls of the builder that glibc 2.36 does not wrap, or not as it needs them: each once. */
 
 #include <signal.h>
-#include <sys/resource.h>
 
-/* waitid(P_PIDFD, WEXITED | WNOHANG) with the resource usage of the child and of all that it
- * reaped. Returns 1 if it ended and is reaped now, 0 if it still runs. */
-int sys_wait_pidfd(int pidfd, siginfo_t *ret_info, struct rusage *ret_usage);
+/* waitid(P_PIDFD) without waiting: returns 1 if the child ended and is reaped now, 0 if it runs. */
+int sys_try_reap_pidfd(int pidfd, siginfo_t *ret_info);
 
-/* Waits for the end of a child that was killed. */
-int sys_reap_pidfd(int pidfd);
+/* Waits for the end of a child. */
+int sys_reap_pidfd(int pidfd, siginfo_t *ret_info);
 
 /* The process id behind a pidfd, from /proc/self/fdinfo. */
 int sys_pidfd_pid(int pidfd, pid_t *ret_pid);

@@ -62,7 +62,6 @@ static void template_make(Template *template, Box *box) {
 }
 
 void template_add(Template *template, Box *box) {
-        box->template = template;
         list_insert_before(&template->waiting, &box->queue);
         if (template->is_ready)
                 template_make(template, box);
@@ -120,10 +119,9 @@ static int template_on_link(sd_event_source *source, int fd, uint32_t revents, v
 
 static int template_on_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Template *template = userdata;
-        struct rusage usage;
         siginfo_t info;
 
-        if (sys_wait_pidfd(template->pidfd, &info, &usage) == 0)
+        if (sys_try_reap_pidfd(template->pidfd, &info) == 0)
                 return 0;
         log_error("The template of %s ended with status %d.", template_name(template),
                   info.si_status);

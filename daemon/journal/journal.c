@@ -16,9 +16,6 @@
 #include "basic/log.h"
 #include "basic/macro.h"
 
-/* Of "a job has ended"; made by systemd-id128 new. */
-#define MESSAGE_ID_JOB_FINISHED "4645dfc6045b46189c8c29b5b121c93d"
-
 #define FIELDS_MAX 8
 
 static void journal_sink(int priority, const char *message, const LogField *fields, size_t n) {
