@@ -72,6 +72,7 @@ static bool message_is_news(const PysbResult *result) {
         case PYSB_OUTCOME_CPU_TIME_LIMIT:
         case PYSB_OUTCOME_MEMORY_LIMIT:
         case PYSB_OUTCOME_OUTPUT_LIMIT:
+        case PYSB_OUTCOME_TOOL_CALL_LIMIT:
         case PYSB_OUTCOME_REJECTED:
         case PYSB_OUTCOME_CANCELLED:
         case PYSB_OUTCOME_EXPIRED:

@@ -139,6 +139,9 @@ static bool verdict_end_reason(Verdict *v, const OutcomeInput *in) {
                 verdict_limit(v, OUTCOME_OUTPUT_LIMIT, LIMIT_OUTPUT, in->limits,
                               figure_output(in->output_bytes, figure, sizeof(figure)));
                 return true;
+        case END_TOOL_CALLS:
+                verdict_limit(v, OUTCOME_TOOL_CALL_LIMIT, LIMIT_TOOL_CALLS, in->limits, "");
+                return true;
         case END_CANCEL:
                 outcome_without_box(OUTCOME_CANCELLED, "cancelled while it ran", v);
                 return true;

@@ -88,6 +88,8 @@ json_t *reply_event(const Job *job, const JobEvent *e, uint64_t sequence) {
         case EVENT_OUTPUT:
                 json_build_value(&b, "output", output_object(job, e));
                 break;
+        case EVENT_DISPLAY:
+        case EVENT_TOOL_CALL:
         case _EVENT_KIND_MAX:
                 break;
         }

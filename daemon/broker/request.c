@@ -32,7 +32,8 @@ static const JsonField limits_fields[] = {
         LIMIT_FIELD("diskBytes", LIMIT_DISK),         LIMIT_FIELD("diskFiles", LIMIT_DISK_FILES),
         LIMIT_FIELD("fileBytes", LIMIT_FILE_SIZE),    LIMIT_FIELD("openFiles", LIMIT_OPEN_FILES),
         LIMIT_FIELD("outputBytes", LIMIT_OUTPUT),     LIMIT_FIELD("resultBytes", LIMIT_RESULT),
-        LIMIT_FIELD("sourceBytes", LIMIT_SOURCE),     {},
+        LIMIT_FIELD("sourceBytes", LIMIT_SOURCE),     LIMIT_FIELD("toolCalls", LIMIT_TOOL_CALLS),
+        LIMIT_FIELD("toolWaitUSec", LIMIT_TOOL_WAIT), {},
 };
 
 static const JsonField request_fields[] = {

@@ -33,7 +33,8 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
                         return -EPROTO;
                 return request_check_start(store, request);
         case BUILDER_KILL:
-                if (n_fds != 0 || (request->reason != END_OUTPUT && request->reason != END_CANCEL))
+                if (n_fds != 0 || (request->reason != END_OUTPUT && request->reason != END_CANCEL &&
+                                   request->reason != END_TOOL_CALLS))
                         return -EPROTO;
                 return 0;
         default:

@@ -213,6 +213,12 @@ static uint32_t profile_flags(const Profile *profile) {
                 flags |= PLAN_FLAG_THREADS;
         if (profile->network == PROFILE_NETWORK_LOOPBACK)
                 flags |= PLAN_FLAG_LOOPBACK;
+        if (profile->policy)
+                flags |= PLAN_FLAG_POLICY;
+        if (profile->policy && profile->imports == PROFILE_IMPORTS_WHITELIST)
+                flags |= PLAN_FLAG_WHITELIST;
+        if (profile->policy && !profile->host_env)
+                flags |= PLAN_FLAG_NO_HOST_ENV;
         return flags;
 }
 
@@ -244,8 +250,12 @@ int plan_compile(const Profile *profile, PlanImage **ret_plan) {
         plan->name = write_string(&w, profile->name);
         plan->preload = write_list(&w, profile->preload);
         plan->environment = write_list(&w, profile->environment);
-        if (profile->policy)
+        plan->packages = write_list(&w, profile->packages);
+        if (profile->policy) {
                 plan->deny_modules = write_list(&w, profile->deny_modules);
+                plan->modules = write_list(&w, profile->modules);
+                plan->internal = write_list(&w, profile->internal);
+        }
 
         if (profile->files != PROFILE_FILES_NONE)
                 have |= WHEN_FILES;

@@ -57,7 +57,7 @@ typedef enum PlanOp {
 
 #define PLAN_OPTIONAL 1
 #define PLAN_STEPS_MAX 96
-#define PLAN_ARENA_MAX 8192
+#define PLAN_ARENA_MAX 65536
 #define PLAN_FILTER_MAX 2048
 #define PLAN_INSIDE_ID 1000 /* the one uid and gid inside a box */
 
@@ -81,6 +81,9 @@ typedef struct PlanImage {
         uint32_t name; /* arena offsets: profile name; the lists are separated by '\n' */
         uint32_t preload;
         uint32_t deny_modules; /* empty if the policy is off */
+        uint32_t modules;      /* Profile.modules; empty if the policy is off */
+        uint32_t internal;     /* Profile.internal */
+        uint32_t packages;
         uint32_t environment;
         uint32_t flags;     /* PLAN_FLAG_* */
         uint32_t n_allowed; /* numbers that the filter allows, for the record */
@@ -93,6 +96,10 @@ typedef struct PlanImage {
 #define PLAN_FLAG_CAN_FORK 2u
 #define PLAN_FLAG_THREADS 4u
 #define PLAN_FLAG_LOOPBACK 8u
+/* What only the interpreter is concerned with. */
+#define PLAN_FLAG_POLICY 16u      /* the import policy is in force */
+#define PLAN_FLAG_WHITELIST 32u   /* of modules; else a blacklist of deny_modules */
+#define PLAN_FLAG_NO_HOST_ENV 64u /* host_env = false */
 
 static inline const char *plan_string(const PlanImage *plan, uint32_t offset) {
         return plan->arena + (offset < plan->arena_size ? offset : 0);

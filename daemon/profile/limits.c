@@ -29,8 +29,12 @@ const LimitInfo limit_infos[_LIMIT_MAX] = {
         [LIMIT_OPEN_FILES] = { "openFiles", "open_files", "limit on open files", LIMIT_UNIT_COUNT,
                                8, 1024 },
         [LIMIT_OUTPUT] = { "outputBytes", "output", "output limit", LIMIT_UNIT_BYTES, 0, 64 * MIB },
-        [LIMIT_RESULT] = { "resultBytes", "result", "result limit", LIMIT_UNIT_BYTES, 0, 1 * MIB },
+        [LIMIT_RESULT] = { "resultBytes", "result", "result limit", LIMIT_UNIT_BYTES, 0, 8 * MIB },
         [LIMIT_SOURCE] = { "sourceBytes", "source", "source limit", LIMIT_UNIT_BYTES, 1, 1 * MIB },
+        [LIMIT_TOOL_CALLS] = { "toolCalls", "tool_calls", "tool call limit", LIMIT_UNIT_COUNT, 0,
+                               10000 },
+        [LIMIT_TOOL_WAIT] = { "toolWaitUSec", "tool_wait", "limit on waiting for tools",
+                              LIMIT_UNIT_USEC, 0, 24 * USEC_PER_HOUR },
 };
 
 typedef struct Scale {

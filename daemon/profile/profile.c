@@ -10,16 +10,20 @@
 #include "basic/parse.h"
 #include "profile/flat.h"
 
-#define LIST_ELEMENTS_MAX 512
+#define LIST_ELEMENTS_MAX 2048
 
 /* In the order of the enumerations. */
 static const char *const network_values[] = { "none", "loopback", NULL };
 static const char *const files_values[] = { "none", "private", NULL };
 static const char *const proc_values[] = { "none", "pids", NULL };
+static const char *const imports_values[] = { "whitelist", "blacklist", NULL };
+static const char *const analysis_values[] = { "off", "imports", "strict", NULL };
 
 _Static_assert(ELEMENTSOF(network_values) == _PROFILE_NETWORK_MAX + 1, "a name for each");
 _Static_assert(ELEMENTSOF(files_values) == _PROFILE_FILES_MAX + 1, "a name for each");
 _Static_assert(ELEMENTSOF(proc_values) == _PROFILE_PROC_MAX + 1, "a name for each");
+_Static_assert(ELEMENTSOF(imports_values) == _PROFILE_IMPORTS_MAX + 1, "a name for each");
+_Static_assert(ELEMENTSOF(analysis_values) == _PROFILE_ANALYSIS_MAX + 1, "a name for each");
 
 const char *profile_network_to_string(ProfileNetwork network) {
         return (unsigned) network < _PROFILE_NETWORK_MAX ? network_values[network] : NULL;
@@ -31,6 +35,14 @@ const char *profile_files_to_string(ProfileFiles files) {
 
 const char *profile_proc_to_string(ProfileProc proc) {
         return (unsigned) proc < _PROFILE_PROC_MAX ? proc_values[proc] : NULL;
+}
+
+const char *profile_imports_to_string(ProfileImports imports) {
+        return (unsigned) imports < _PROFILE_IMPORTS_MAX ? imports_values[imports] : NULL;
+}
+
+const char *profile_analysis_to_string(ProfileAnalysis level) {
+        return (unsigned) level < _PROFILE_ANALYSIS_MAX ? analysis_values[level] : NULL;
 }
 
 /* A name goes into file names, messages and fixed fields of the wires. */
@@ -116,6 +128,28 @@ static int parse_variable(const Key *key, const FlatLine *line, void *field, cha
                                   "%s: %s: '%s' is no variable of the form \"NAME=VALUE\"",
                                   line->where, line->key, line->text);
         return list_append(field, line->text, line, ret_error);
+}
+
+static int parse_package(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        if (line->type != FLAT_STRING || line->text[0] == '\0' ||
+            strspn(line->text, "abcdefghijklmnopqrstuvwxyz0123456789+-.") != strlen(line->text))
+                return flat_error(ret_error, "%s: %s: '%s' is no name of a Debian package",
+                                  line->where, line->key, line->text);
+        return list_append(field, line->text, line, ret_error);
+}
+
+/* It becomes a mount point and its source: one way to write each. */
+static int parse_path(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        const char *text = line->text;
+
+        if (line->type != FLAT_STRING || text[0] != '/' || text[1] == '\0' ||
+            text[strlen(text) - 1] == '/' || strstr(text, "//") || strstr(text, "/./") ||
+            strstr(text, "/../") || strlen(text) > 240)
+                return flat_error(ret_error,
+                                  "%s: %s: '%s' is no absolute path without \"..\", such as "
+                                  "\"/usr/share/fonts\"",
+                                  line->where, line->key, text);
+        return list_append(field, text, line, ret_error);
 }
 
 static int parse_limit_value(const LimitInfo *info,
@@ -232,6 +266,52 @@ static const Key keys[] = {
                     policy,
                     .documentation = "Whether deny_modules is in force. It keeps honest programs "
                                      "from mistakes; what holds dishonest ones is the kernel"),
+        PROFILE_KEY("python.host_env",
+                    key_parse_boolean,
+                    host_env,
+                    .documentation = "Whether a program sees its host: open(), os, socket, signal, "
+                                     "select, fcntl. Needs the policy"),
+        PROFILE_KEY("python.imports",
+                    key_parse_enumeration,
+                    imports,
+                    .values = imports_values,
+                    .documentation = "\"whitelist\": what stands in modules can be imported. "
+                                     "\"blacklist\": everything but deny_modules"),
+        PROFILE_KEY("python.analysis",
+                    key_parse_enumeration,
+                    analysis,
+                    .values = analysis_values,
+                    .documentation = "How strictly a source is examined before it runs: \"off\", "
+                                     "\"imports\" or \"strict\". A request may ask for more"),
+        PROFILE_KEY("python.modules",
+                    parse_module,
+                    modules,
+                    .is_list = true,
+                    .documentation =
+                            "Of a whitelist: modules that a program may import, by name or "
+                            "by \"@GROUP\" (a file GROUP.modules)"),
+        PROFILE_KEY("python.internal",
+                    parse_module,
+                    internal,
+                    .is_list = true,
+                    .documentation = "Is computed from modules and cannot be set"),
+        PROFILE_KEY("python.packages",
+                    parse_module,
+                    packages,
+                    .is_list = true,
+                    .documentation = "Packages that do not come with Python, from Debian's "
+                                     "python3-NAME, by their import names"),
+        PROFILE_KEY("python.package_debs",
+                    parse_package,
+                    package_debs,
+                    .is_list = true,
+                    .documentation = "Is looked up at start and cannot be set"),
+        PROFILE_KEY("profile.read_only",
+                    parse_path,
+                    read_only,
+                    .is_list = true,
+                    .documentation = "Absolute paths that are in the box under the same name, "
+                                     "read-only; what does not exist is left out. Needs files"),
         PROFILE_KEY("python.preload",
                     parse_module,
                     preload,
@@ -307,16 +387,29 @@ static int check_values(const Profile *p, const KeySources *sources, char **ret_
         return 0;
 }
 
+static const size_t list_offsets[] = {
+        offsetof(Profile, modules),   offsetof(Profile, internal),
+        offsetof(Profile, preload),   offsetof(Profile, deny_modules),
+        offsetof(Profile, packages),  offsetof(Profile, package_debs),
+        offsetof(Profile, read_only), offsetof(Profile, environment),
+};
+
+static char ***profile_list(Profile *p, size_t offset) {
+        return (char ***) (void *) ((char *) p + offset);
+}
+
 static Profile *profile_new(void) {
         Profile *p = calloc(1, sizeof(*p));
 
         if (!p)
                 return NULL;
-        p->preload = calloc(1, sizeof(*p->preload));
-        p->deny_modules = calloc(1, sizeof(*p->deny_modules));
-        p->environment = calloc(1, sizeof(*p->environment));
-        if (!p->preload || !p->deny_modules || !p->environment)
-                return profile_free(p);
+        FOREACH_ARRAY(offset, list_offsets, ELEMENTSOF(list_offsets)) {
+                char ***list = profile_list(p, *offset);
+
+                *list = calloc(1, sizeof(**list));
+                if (!*list)
+                        return profile_free(p);
+        }
         return p;
 }
 
@@ -333,9 +426,8 @@ Profile *profile_free(Profile *profile) {
                 return NULL;
         sources = (KeySources){ profile->sources, profile->n_sources };
         key_sources_done(&sources);
-        list_free(profile->preload);
-        list_free(profile->deny_modules);
-        list_free(profile->environment);
+        FOREACH_ARRAY(offset, list_offsets, ELEMENTSOF(list_offsets))
+                list_free(*profile_list(profile, *offset));
         free(profile->name);
         free(profile->description);
         free(profile->digest);

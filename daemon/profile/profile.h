@@ -39,6 +39,19 @@ typedef enum ProfileProc {
         _PROFILE_PROC_MAX,
 } ProfileProc;
 
+typedef enum ProfileImports {
+        PROFILE_IMPORTS_WHITELIST, /* what stands in modules */
+        PROFILE_IMPORTS_BLACKLIST, /* all but deny_modules */
+        _PROFILE_IMPORTS_MAX,
+} ProfileImports;
+
+typedef enum ProfileAnalysis {
+        PROFILE_ANALYSIS_OFF,
+        PROFILE_ANALYSIS_IMPORTS,
+        PROFILE_ANALYSIS_STRICT,
+        _PROFILE_ANALYSIS_MAX,
+} ProfileAnalysis;
+
 /* Where one value of a profile comes from. */
 typedef struct ProfileSource {
         char *key;   /* "limits.memory" */
@@ -54,10 +67,21 @@ typedef struct Profile {
         ProfileNetwork network;
         ProfileFiles files;
         ProfileProc proc;
-        bool policy;         /* [python] policy: off in raw */
-        char **preload;      /* modules that the template imports; NULL-terminated, never NULL */
+        bool policy;   /* [python] policy: off in raw */
+        bool host_env; /* false: no open(), no os, socket, signal, select, fcntl */
+        ProfileImports imports;
+        ProfileAnalysis analysis; /* of a request that does not ask for more */
+        /* Lists are NULL-terminated, never NULL. */
+        char **modules; /* what a program may import, sorted, without what begins with an underscore.
+                                 Of a blacklist: the standard library without deny_modules */
+        char **internal; /* what those import in turn, at once or later: loaded where nothing can be
+                                 opened afterwards, never named to a program */
+        char **preload;  /* modules that the template imports */
         char **deny_modules; /* modules that cannot be imported while policy is on */
-        char **environment;  /* NAME=VALUE */
+        char **packages;     /* import names of what does not come with Python */
+        char **package_debs; /* of the packages that are missing: what to install; empty if none is */
+        char **read_only;    /* host paths that are in the box under the same name, read-only */
+        char **environment; /* NAME=VALUE */
 
         Limits limits;        /* defaults */
         Limits maximum;       /* what a request may ask for at most */
@@ -81,6 +105,8 @@ uint64_t profile_digest_short(const Profile *profile);
 const char *profile_network_to_string(ProfileNetwork network); /* none, loopback */
 const char *profile_files_to_string(ProfileFiles files);       /* none, private */
 const char *profile_proc_to_string(ProfileProc proc);          /* none, pids */
+const char *profile_imports_to_string(ProfileImports imports); /* whitelist, blacklist */
+const char *profile_analysis_to_string(ProfileAnalysis level); /* off, imports, strict */
 
 /* All profiles of a daemon, in a fixed order: the index is the plan number on the wire. */
 typedef struct ProfileStore {

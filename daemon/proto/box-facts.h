@@ -9,11 +9,12 @@
 /* Why the builder ended the box, if it did. The first reason wins. */
 typedef enum EndReason {
         END_BY_ITSELF,
-        END_WALL_TIME, /* the builder's timer */
-        END_CPU_TIME,  /* the builder's reading of cpu.stat */
-        END_OUTPUT,    /* the broker asked: more output than the limit */
-        END_CANCEL,    /* the broker asked: Cancel, or the client went away */
-        END_SHUTDOWN,  /* the daemon stops */
+        END_WALL_TIME,  /* the builder's timer */
+        END_CPU_TIME,   /* the builder's reading of cpu.stat */
+        END_OUTPUT,     /* the broker asked: more output than the limit */
+        END_CANCEL,     /* the broker asked: Cancel, or the client went away */
+        END_TOOL_CALLS, /* the broker asked: more tool calls than the limit */
+        END_SHUTDOWN,   /* the daemon stops */
         _END_MAX,
 } EndReason;
 

@@ -23,18 +23,22 @@
 typedef enum BuilderVerb {
         BUILDER_START, /* fds: stdin, stdout, stderr, channel. Answered by STARTED, later ENDED */
         BUILDER_KILL, /* answered by the box's ENDED; unknown boxes are ignored: it raced the end */
+        BUILDER_TOOL_WAIT, /* the wall clock stands still: see waited_usec; unknown boxes are ignored */
         _BUILDER_VERB_MAX,
 } BuilderVerb;
 
 #define BUILDER_START_FDS 4
 
 typedef struct BuilderRequest {
-        uint32_t verb;   /* BuilderVerb */
-        uint32_t plan;   /* START: index of the profile in BROKER_FD_PROFILES */
-        uint64_t box;    /* chosen by the broker, never 0, never used twice */
-        uint64_t digest; /* START: of that plan, so that a reload cannot mix them up */
-        uint32_t reason; /* KILL: END_OUTPUT or END_CANCEL */
-        uint32_t _reserved;
+        uint32_t verb;       /* BuilderVerb */
+        uint32_t plan;       /* START: index of the profile in BROKER_FD_PROFILES */
+        uint64_t box;        /* chosen by the broker, never 0, never used twice */
+        uint64_t digest;     /* START: of that plan, so that a reload cannot mix them up */
+        uint32_t reason;     /* KILL: END_OUTPUT, END_CANCEL or END_TOOL_CALLS */
+        uint32_t is_waiting; /* TOOL_WAIT: still, from now on until the next TOOL_WAIT */
+        /* TOOL_WAIT: all time so far in which the job waited for tools. The builder adds it to the
+         * deadline, up to LIMIT_TOOL_WAIT: a broker that lies gains a job no more than that. */
+        uint64_t waited_usec;
         Limits limits; /* START */
 } BuilderRequest;
 
@@ -57,6 +61,6 @@ typedef struct BuilderReport {
 } BuilderReport;
 
 _Static_assert(sizeof(Limits) == 8 * _LIMIT_MAX, "wire layout");
-_Static_assert(sizeof(BuilderRequest) == 32 + sizeof(Limits), "wire layout");
+_Static_assert(sizeof(BuilderRequest) == 40 + sizeof(Limits), "wire layout");
 _Static_assert(sizeof(BoxFacts) == 112 + 8 * DENIED_CALLS_MAX, "wire layout");
 _Static_assert(sizeof(BuilderReport) == 40 + sizeof(BoxFacts), "wire layout");

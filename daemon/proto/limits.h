@@ -18,8 +18,10 @@ typedef enum LimitId {
         LIMIT_FILE_SIZE,  /* bytes of the largest file */
         LIMIT_OPEN_FILES, /* descriptors per process */
         LIMIT_OUTPUT,     /* bytes of stdout and stderr together */
-        LIMIT_RESULT,     /* bytes of the result's JSON text */
-        LIMIT_SOURCE,     /* bytes of the program text */
+        LIMIT_RESULT,     /* bytes of the result's JSON text and of the displays together */
+        LIMIT_SOURCE,     /* bytes of the program text, and of all files of the request */
+        LIMIT_TOOL_CALLS, /* tool calls of one job; 0 is none */
+        LIMIT_TOOL_WAIT, /* microseconds in which at least one tool call waits: not wall clock time */
         _LIMIT_MAX,
 } LimitId;
 

@@ -10,7 +10,9 @@ _Static_assert((int) PYSB_EVENT_ACCEPTED == (int) EVENT_ACCEPTED + 1, "accepted"
 _Static_assert((int) PYSB_EVENT_QUEUED == (int) EVENT_QUEUED + 1, "queued");
 _Static_assert((int) PYSB_EVENT_STARTED == (int) EVENT_STARTED + 1, "started");
 _Static_assert((int) PYSB_EVENT_OUTPUT == (int) EVENT_OUTPUT + 1, "output");
-_Static_assert((int) _EVENT_KIND_MAX == PYSB_EVENT_OUTPUT, "a kind is missing here");
+_Static_assert((int) PYSB_EVENT_DISPLAY == (int) EVENT_DISPLAY + 1, "display");
+_Static_assert((int) PYSB_EVENT_TOOL_CALL == (int) EVENT_TOOL_CALL + 1, "tool_call");
+_Static_assert((int) _EVENT_KIND_MAX == PYSB_EVENT_TOOL_CALL, "a kind is missing here");
 
 int event_init(PysbEvent *event, json_t *json) {
         int64_t sequence;

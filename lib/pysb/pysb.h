@@ -56,6 +56,7 @@ typedef enum PysbOutcome {
         PYSB_OUTCOME_CPU_TIME_LIMIT,
         PYSB_OUTCOME_MEMORY_LIMIT,
         PYSB_OUTCOME_OUTPUT_LIMIT,
+        PYSB_OUTCOME_TOOL_CALL_LIMIT,
         PYSB_OUTCOME_REJECTED,
         PYSB_OUTCOME_CANCELLED,
         PYSB_OUTCOME_EXPIRED,
@@ -69,7 +70,9 @@ typedef enum PysbEventKind {
         PYSB_EVENT_ACCEPTED, /* the job exists: pysb_event_get_job() */
         PYSB_EVENT_QUEUED,   /* its place in the queue changed */
         PYSB_EVENT_STARTED,  /* the program starts */
-        PYSB_EVENT_OUTPUT    /* bytes from the program: pysb_event_get_output() */
+        PYSB_EVENT_OUTPUT,   /* bytes from the program: pysb_event_get_output() */
+        PYSB_EVENT_DISPLAY,  /* a rich value: pysb_event_to_json() */
+        PYSB_EVENT_TOOL_CALL /* the program called a tool: pysb_event_to_json() */
 } PysbEventKind;
 
 /* The two output streams of a program, by their descriptors. */

@@ -18,6 +18,7 @@ const char *const outcome_names[_OUTCOME_MAX + 1] = {
         [OUTCOME_CPU_TIME_LIMIT] = "cpu_time_limit",
         [OUTCOME_MEMORY_LIMIT] = "memory_limit",
         [OUTCOME_OUTPUT_LIMIT] = "output_limit",
+        [OUTCOME_TOOL_CALL_LIMIT] = "tool_call_limit",
         [OUTCOME_REJECTED] = "rejected",
         [OUTCOME_CANCELLED] = "cancelled",
         [OUTCOME_EXPIRED] = "expired",
@@ -26,10 +27,8 @@ const char *const outcome_names[_OUTCOME_MAX + 1] = {
 };
 
 const char *const event_kind_names[_EVENT_KIND_MAX + 1] = {
-        [EVENT_ACCEPTED] = "accepted",
-        [EVENT_QUEUED] = "queued",
-        [EVENT_STARTED] = "started",
-        [EVENT_OUTPUT] = "output",
+        [EVENT_ACCEPTED] = "accepted", [EVENT_QUEUED] = "queued",   [EVENT_STARTED] = "started",
+        [EVENT_OUTPUT] = "output",     [EVENT_DISPLAY] = "display", [EVENT_TOOL_CALL] = "tool_call",
 };
 
 int wire_name_find(const char *const *names, const char *name) {

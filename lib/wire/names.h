@@ -22,6 +22,7 @@ typedef enum Outcome {
         OUTCOME_CPU_TIME_LIMIT,
         OUTCOME_MEMORY_LIMIT,
         OUTCOME_OUTPUT_LIMIT,
+        OUTCOME_TOOL_CALL_LIMIT,
         OUTCOME_REJECTED,
         OUTCOME_CANCELLED,
         OUTCOME_EXPIRED,
@@ -35,6 +36,8 @@ typedef enum EventKind {
         EVENT_QUEUED,
         EVENT_STARTED,
         EVENT_OUTPUT,
+        EVENT_DISPLAY,
+        EVENT_TOOL_CALL,
         _EVENT_KIND_MAX,
 } EventKind;
 
