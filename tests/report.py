@@ -3,6 +3,7 @@
 """Counts test cases for `./dev test`: not programs, but the lines of their TAP output.
 
     report.py add RESULTS SUITE TESTLOG.json    count one suite of `meson test`, print what failed
+    report.py skip RESULTS SUITE REASON         count a suite that cannot run here as one skipped case
     report.py total RESULTS                     print the sums; exit 1 if anything failed
 """
 
@@ -74,9 +75,19 @@ def add(results, suite, log_path):
     if not tests:
         print(f"{suite}: no test ran, which counts as a failure")
         total[1] = 1
+    record(results, suite, total)
+    return 0
+
+
+def record(results, suite, total):
     print(f"{suite}: {total[0]} passed, {total[1]} failed, {total[2]} skipped", flush=True)
     with open(results, "a", encoding="ascii") as out:
         print(*total, file=out)
+
+
+def skip(results, suite, reason):
+    print(f"{suite}: skipped: {reason}")
+    record(results, suite, [0, 0, 1])
     return 0
 
 
@@ -91,6 +102,8 @@ def summarise(results):
 def main(argv):
     if len(argv) == 5 and argv[1] == "add":
         return add(*argv[2:])
+    if len(argv) == 5 and argv[1] == "skip":
+        return skip(*argv[2:])
     if len(argv) == 3 and argv[1] == "total":
         return summarise(argv[2])
     print(__doc__, file=sys.stderr)

@@ -65,6 +65,15 @@ class Report(unittest.TestCase):
         """a suite that ran nothing has failed"""
         self.assertEqual(self.add(), (["0", "1", "0"], 1))
 
+    def test_skipped_suite(self):
+        """a suite that cannot run here is one skipped case, and its reason is printed"""
+        with tempfile.NamedTemporaryFile("r", encoding="ascii") as results:
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                report.main(["report.py", "skip", results.name, "suite", "no root"])
+                self.assertEqual(report.main(["report.py", "total", results.name]), 0)
+            self.assertEqual(results.read().split(), ["0", "0", "1"])
+            self.assertIn("suite: skipped: no root", printed.getvalue())
+
 
 if __name__ == "__main__":
     tap.run(Report)
