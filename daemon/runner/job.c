@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "basic/macro.h"
+#include "runner/channel-module.h"
 #include "runner/frame.h"
 #include "runner/interp.h"
 #include "runner/report.h"
@@ -163,6 +164,7 @@ void job_main(void) {
         int r;
 
         PyOS_AfterFork_Child();
+        channel_module_begin();
         renewed = PyObject_CallMethod(warm.bootstrap, "renew", NULL);
         if (!renewed) {
                 interp_complain("cannot prepare the interpreter");

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "runner/channel-module.h"
 #include "runner/frozen.h"
 #include "runner/interp.h"
 #include "runner/policy.h"
@@ -88,7 +89,8 @@ int warm_up(const PlanImage *plan) {
         /* One malloc arena: an arena per thread takes 64 MiB of address space each, and address
          * space is what a job is limited by. */
         (void) mallopt(M_ARENA_MAX, 1);
-        if (PyImport_AppendInittab("_sandbox", sandbox_module_init) < 0)
+        if (PyImport_AppendInittab("_pysb", channel_module_init) < 0 ||
+            PyImport_AppendInittab("_sandbox", sandbox_module_init) < 0)
                 return -ENOMEM;
         r = interp_start(frozen_modules);
         if (r < 0)
