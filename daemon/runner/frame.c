@@ -52,6 +52,10 @@ static int job_request_take(JobRequest *request, const Field *field) {
                 if (++request->n_environment > JOB_ARGUMENTS_MAX)
                         return -EPROTO;
                 return environment_is_valid(field) ? 0 : -EPROTO;
+        case FIELD_TOOL:
+                if (++request->n_tools > TOOLS_MAX)
+                        return -EPROTO;
+                return utf8_is_valid(field->data, field->size) ? 0 : -EPROTO;
         case FIELD_SEED:
                 request->has_seed = true;
                 return field_copy_number(field, &request->seed, sizeof(request->seed));

@@ -33,7 +33,7 @@ typedef struct JobRequest {
         bool has_seed;
         int64_t seed;
         uint64_t result_max_bytes;
-        size_t n_arguments, n_environment;
+        size_t n_arguments, n_environment, n_tools;
 } JobRequest;
 
 /* Returns 0, or -EPROTO: no code or two of them, an unknown field, a number of the wrong size, text

@@ -13,7 +13,6 @@
 #include "runner/frame.h"
 #include "runner/interp.h"
 #include "runner/report.h"
-#include "runner/sandbox-module.h"
 #include "runner/warm.h"
 
 /* The broker went away, or broke the protocol: nobody reads what we have to say. */
@@ -49,6 +48,20 @@ static PyObject *job_seed(const JobRequest *request) {
         return request->has_seed ? PyLong_FromLongLong(request->seed) : Py_NewRef(Py_None);
 }
 
+/* What _sandbox has to know of the request. */
+static int job_begin_sandbox(const JobRequest *request) {
+        _cleanup_python_ PyObject *max = PyLong_FromUnsignedLongLong(request->result_max_bytes);
+        _cleanup_python_ PyObject *tools = NULL, *r = NULL;
+
+        if (!max || PyObject_SetAttrString(warm.sandbox, "_result_max_bytes", max) < 0)
+                return -1;
+        if (request->n_tools == 0)
+                return 0;
+        tools = job_list(request, FIELD_TOOL);
+        r = tools ? PyObject_CallMethod(warm.sandbox, "_begin", "O", tools) : NULL;
+        return r ? 0 : -1;
+}
+
 /* Calls bootstrap.begin(): (namespace, source text), or NULL with an exception. */
 static PyObject *job_begin(const JobRequest *request, PyObject *name) {
         _cleanup_python_ PyObject *source = job_decode(&request->code);
@@ -58,7 +71,8 @@ static PyObject *job_begin(const JobRequest *request, PyObject *name) {
 
         if (!source || !arguments || !environment || !seed)
                 return NULL;
-        sandbox_module_set_result_max(warm.sandbox, request->result_max_bytes);
+        if (job_begin_sandbox(request) < 0)
+                return NULL;
         return PyObject_CallMethod(warm.bootstrap, "begin", "OOOOO", name, source, arguments,
                                    environment, seed);
 }

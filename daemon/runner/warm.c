@@ -12,7 +12,6 @@
 #include "runner/frozen.h"
 #include "runner/interp.h"
 #include "runner/policy.h"
-#include "runner/sandbox-module.h"
 
 /* A few arenas of CPython's allocator (1 MiB each). Never touched: it costs address space only, and
  * that is the template's and not counted against a job. */
@@ -89,8 +88,7 @@ int warm_up(const PlanImage *plan) {
         /* One malloc arena: an arena per thread takes 64 MiB of address space each, and address
          * space is what a job is limited by. */
         (void) mallopt(M_ARENA_MAX, 1);
-        if (PyImport_AppendInittab("_pysb", channel_module_init) < 0 ||
-            PyImport_AppendInittab("_sandbox", sandbox_module_init) < 0)
+        if (PyImport_AppendInittab("_pysb", channel_module_init) < 0)
                 return -ENOMEM;
         r = interp_start(frozen_modules);
         if (r < 0)
