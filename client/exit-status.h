@@ -12,7 +12,8 @@
 #define EXIT_MEMORY_LIMIT 137 /* 128 + SIGKILL, as after the kernel's OOM killer */
 #define EXIT_BROKEN_PIPE 141  /* 128 + SIGPIPE: nobody reads our output any more */
 #define EXIT_OUTPUT_LIMIT 153 /* 128 + SIGXFSZ, as after writing more than a limit allows */
-#define EXIT_CANCELLED 130    /* 128 + SIGINT */
+#define EXIT_TOOL_CALL_LIMIT 154
+#define EXIT_CANCELLED 130 /* 128 + SIGINT */
 
 /* The exit status for a result. */
 int exit_status_of_result(const PysbResult *result);

@@ -129,7 +129,7 @@ static BoxFacts box_facts(const Box *box, uint64_t end_usec) {
         };
 
         if (box->ready_usec > 0) {
-                facts.wall_usec = MAX(end_usec, box->ready_usec) - box->ready_usec;
+                facts.wall_usec = wall_clock_elapsed(&box->clock, end_usec);
                 facts.setup_usec = box->ready_usec - box->requested_usec;
         }
         return facts;
@@ -218,8 +218,8 @@ static void box_ready(Box *box, const BoxReport *report) {
         box->state = BOX_RUNNING;
         /* When the job was let go; this report may have waited while it ran. */
         box->ready_usec = MIN(report->at_usec, clock_monotonic_usec());
-        r = box_set_timer(box, &box->wall_source,
-                          box->ready_usec + box->limits.value[LIMIT_WALL_TIME], box_on_wall);
+        box->clock = wall_clock_start(&box->limits, box->ready_usec);
+        r = box_set_timer(box, &box->wall_source, wall_clock_deadline(&box->clock), box_on_wall);
         if (r >= 0)
                 r = box_set_timer(box, &box->cpu_source, box_next_cpu_check(box, 0), box_on_cpu);
         if (r < 0) {
@@ -228,6 +228,15 @@ static void box_ready(Box *box, const BoxReport *report) {
         }
         started.setup_usec = box->ready_usec - box->requested_usec;
         builder_report(box->builder, &started);
+}
+
+void box_tool_wait(Box *box, uint64_t waited_usec, bool is_waiting) {
+        /* A box that is being ended has another use for that timer. */
+        if (box->state != BOX_RUNNING || box->end_reason != END_BY_ITSELF)
+                return;
+        wall_clock_tell(&box->clock, waited_usec, is_waiting, clock_monotonic_usec());
+        if (sd_event_source_set_time(box->wall_source, wall_clock_deadline(&box->clock)) < 0)
+                box_kill(box, END_SHUTDOWN); /* never without its limits */
 }
 
 /* Takes what init sent. What does not fit is not from our code: the box is killed. */

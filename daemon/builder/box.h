@@ -4,6 +4,7 @@
 /* A box from the request to the last kernel fact about it. */
 
 #include "builder/builder.h"
+#include "builder/wall-clock.h"
 #include "proto/template-wire.h"
 
 typedef enum BoxState {
@@ -30,6 +31,7 @@ typedef struct Box {
 
         EndReason end_reason;
         uint64_t requested_usec, ready_usec;
+        WallClock clock;     /* once it is ready */
         int setup_error;     /* positive errno */
         uint32_t setup_step; /* UINT32_MAX: none of the plan's own */
 } Box;
@@ -42,6 +44,9 @@ Box *box_find(Builder *builder, uint64_t id);
 
 /* Ends it; the first reason wins. The box goes away when the kernel says so. */
 void box_kill(Box *box, EndReason reason);
+
+/* The job waits for tools, or does no more; it has waited for so long in all. */
+void box_tool_wait(Box *box, uint64_t waited_usec, bool is_waiting);
 
 /* By the template: sends the request to clone it. */
 int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes);

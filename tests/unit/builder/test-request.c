@@ -47,6 +47,16 @@ static void test_good(void **state) {
         assert_int_equal(fixture_check(&f, 0), 0);
         f.request.reason = END_OUTPUT;
         assert_int_equal(fixture_check(&f, 0), 0);
+        f.request.reason = END_TOOL_CALLS;
+        assert_int_equal(fixture_check(&f, 0), 0);
+        /* Any number will do: it is clamped. */
+        f.request = (BuilderRequest){
+                .verb = BUILDER_TOOL_WAIT,
+                .box = 7,
+                .is_waiting = 1,
+                .waited_usec = UINT64_MAX,
+        };
+        assert_int_equal(fixture_check(&f, 0), 0);
 }
 
 static void test_every_limit(void **state) {
@@ -94,11 +104,16 @@ static void test_bad(void **state) {
         assert_int_equal(fixture_check(&f, 1), -EPROTO);
         /* Only the builder says that a limit or a shutdown ended a box. */
         for (uint32_t reason = 0; reason <= _END_MAX; reason++) {
-                if (reason == END_OUTPUT || reason == END_CANCEL)
+                if (reason == END_OUTPUT || reason == END_CANCEL || reason == END_TOOL_CALLS)
                         continue;
                 f.request.reason = reason;
                 assert_int_equal(fixture_check(&f, 0), -EPROTO);
         }
+        f = good;
+        f.request.verb = BUILDER_TOOL_WAIT;
+        assert_int_equal(fixture_check(&f, 1), -EPROTO);
+        f.request.is_waiting = 2;
+        assert_int_equal(fixture_check(&f, 0), -EPROTO);
 }
 
 int main(void) {

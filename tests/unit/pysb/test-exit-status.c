@@ -20,8 +20,9 @@ static const struct {
         { "signaled", -1, -1, 1 },         { "wall_time_limit", -1, 9, 124 },
         { "cpu_time_limit", -1, 24, 124 }, { "memory_limit", 1, -1, 137 },
         { "output_limit", -1, 9, 153 },    { "rejected", -1, -1, 126 },
-        { "cancelled", -1, 9, 130 },       { "expired", -1, -1, 125 },
-        { "lost", -1, -1, 125 },           { "internal_error", -1, -1, 125 },
+        { "tool_call_limit", -1, 9, 154 }, { "cancelled", -1, 9, 130 },
+        { "expired", -1, -1, 125 },        { "lost", -1, -1, 125 },
+        { "internal_error", -1, -1, 125 },
 };
 
 static int outcome_find(const char *name) {
