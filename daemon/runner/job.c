@@ -12,6 +12,7 @@
 #include "runner/channel-module.h"
 #include "runner/frame.h"
 #include "runner/interp.h"
+#include "runner/policy.h"
 #include "runner/report.h"
 #include "runner/warm.h"
 
@@ -86,7 +87,10 @@ static PyObject *job_execute(PyObject *name, PyObject *begun) {
         if (!PyArg_ParseTuple(begun, "OO", &namespace, &source))
                 return NULL;
         code = PyObject_CallFunction(warm.compile, "OOsiO", source, name, "exec", 0, Py_True);
-        return code ? PyEval_EvalCode(code, namespace, namespace) : NULL;
+        if (!code)
+                return NULL;
+        policy_lock();
+        return PyEval_EvalCode(code, namespace, namespace);
 }
 
 /* Returns the exit status. job_pid tells the job's main process from those that it forked: only the

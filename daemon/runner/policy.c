@@ -3,109 +3,155 @@
 
 #include "runner/policy.h"
 
-/* find_spec() of the first finder on sys.meta_path. In C, so that no frame of ours appears in the
- * traceback of the ImportError. self is the set of denied names. */
-static PyObject *policy_find_spec(PyObject *denied, PyObject *const *args, Py_ssize_t n) {
-        _cleanup_python_ PyObject *message = NULL;
-        int r;
+#include <errno.h>
+#include <unistd.h>
 
-        if (n < 1) {
-                PyErr_SetString(PyExc_TypeError, "find_spec() needs the name of a module");
-                return NULL;
-        }
-        r = PySet_Contains(denied, args[0]);
-        if (r < 0)
-                return NULL;
-        if (r == 0)
-                Py_RETURN_NONE;
-        message = PyUnicode_FromFormat("No module named %R in this sandbox", args[0]);
-        if (message)
-                (void) PyErr_SetImportErrorSubclass(PyExc_ModuleNotFoundError, message, args[0],
-                                                    NULL);
+Policy policy = { .has_host_env = true, .has_files = true };
+
+static PyObject *policy_name(PyObject *name) {
+        if (PyUnicode_Check(name))
+                return name;
+        PyErr_SetString(PyExc_TypeError, "the name of a module is a str");
         return NULL;
 }
 
-static PyMethodDef policy_find_spec_def = {
-        "find_spec",
-        (PyCFunction) (void (*)(void)) policy_find_spec,
-        METH_FASTCALL,
-        NULL,
+static PyObject *module_is_allowed(PyObject *module, PyObject *name) {
+        int r = policy_name(name) ? policy_is_allowed(name) : -1;
+
+        return r < 0 ? NULL : PyBool_FromLong(r);
+}
+
+static PyObject *module_explain(PyObject *module, PyObject *name) {
+        return policy_name(name) && policy.is_active ? policy_explain(name) : NULL;
+}
+
+static PyObject *module_modules(PyObject *module, PyObject *unused) {
+        return policy.modules ? Py_NewRef(policy.modules) : PyTuple_New(0);
+}
+
+static PyObject *module_narrow(PyObject *module, PyObject *names) {
+        if (policy_narrow(names) < 0)
+                return NULL;
+        Py_RETURN_NONE;
+}
+
+static PyObject *module_lock(PyObject *module, PyObject *unused) {
+        policy_lock();
+        Py_RETURN_NONE;
+}
+
+static PyObject *module_settle(PyObject *module, PyObject *unused) {
+        if (policy.is_active && policy_settle() < 0)
+                return NULL;
+        Py_RETURN_NONE;
+}
+
+static PyObject *module_violation(PyObject *module, PyObject *args) {
+        const char *layer, *subject, *reason = NULL;
+
+        if (!PyArg_ParseTuple(args, "ss|z", &layer, &subject, &reason))
+                return NULL;
+        policy_violation(layer, subject, reason);
+        Py_RETURN_NONE;
+}
+
+static PyMethodDef module_methods[] = {
+        { "is_allowed", module_is_allowed, METH_O,
+          PyDoc_STR("is_allowed($module, name, /)\n--\n\nWhether a program may import it.") },
+        { "explain", module_explain, METH_O,
+          PyDoc_STR("explain($module, name, /)\n--\n\n"
+                    "(message, reason) for a module that is not allowed; the reason is\n"
+                    "'not-allowed' or 'not-installed'.") },
+        { "modules", module_modules, METH_NOARGS,
+          PyDoc_STR("modules($module, /)\n--\n\nThe public names in force, sorted.") },
+        { "narrow", module_narrow, METH_O,
+          PyDoc_STR("narrow($module, names, /)\n--\n\nLeave only these, before lock().") },
+        { "lock", module_lock, METH_NOARGS,
+          PyDoc_STR("lock($module, /)\n--\n\nFrom here on it is the program that runs.") },
+        { "settle", module_settle, METH_NOARGS,
+          PyDoc_STR("settle($module, /)\n--\n\nWhat is loaded is the library.") },
+        { "violation", module_violation, METH_VARARGS,
+          PyDoc_STR("violation($module, layer, subject, reason=None, /)\n--\n\n"
+                    "Tell the broker that something was refused.") },
+        {},
 };
 
-static PyObject *policy_parse(const char *deny_modules) {
-        _cleanup_python_ PyObject *text = PyUnicode_FromString(deny_modules);
-        _cleanup_python_ PyObject *separator = PyUnicode_FromString("\n");
-        _cleanup_python_ PyObject *names = NULL;
+static int module_exec(PyObject *module) {
+        const struct {
+                const char *name;
+                bool value;
+        } flags[] = {
+                { "active", policy.is_active },
+                { "whitelist", policy.is_whitelist },
+                { "host_env", policy.has_host_env },
+        };
 
-        if (!text || !separator)
-                return NULL;
-        names = PyUnicode_Split(text, separator, -1);
-        return names ? PyFrozenSet_New(names) : NULL;
+        for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+                if (PyModule_AddObjectRef(module, flags[i].name,
+                                          flags[i].value ? Py_True : Py_False) < 0)
+                        return -1;
+        return 0;
 }
 
-static PyObject *policy_new_finder(PyObject *denied) {
-        _cleanup_python_ PyObject *types = PyImport_ImportModule("types");
-        _cleanup_python_ PyObject *function = PyCFunction_New(&policy_find_spec_def, denied);
-        _cleanup_python_ PyObject *class = NULL, *args = NULL, *kwargs = NULL;
+static PyModuleDef_Slot module_slots[] = {
+        { Py_mod_exec, module_exec },
+        {},
+};
 
-        if (!types || !function)
-                return NULL;
-        class = PyObject_GetAttrString(types, "SimpleNamespace");
-        args = PyTuple_New(0);
-        kwargs = Py_BuildValue("{sO}", "find_spec", function);
-        if (!class || !args || !kwargs)
-                return NULL;
-        return PyObject_Call(class, args, kwargs);
+static struct PyModuleDef module_def = {
+        PyModuleDef_HEAD_INIT,
+        .m_name = "_policy",
+        .m_doc = PyDoc_STR("What the profile lets a program import."),
+        .m_methods = module_methods,
+        .m_slots = module_slots,
+};
+
+static PyObject *module_init(void) {
+        return PyModuleDef_Init(&module_def);
 }
 
-/* Whether name is a denied module or inside a denied package. */
-static int policy_denies(PyObject *denied, PyObject *name) {
-        _cleanup_python_ PyObject *iterator = PyObject_GetIter(denied);
-        PyObject *item;
-        int r = 0;
-
-        while (iterator && r == 0 && (item = PyIter_Next(iterator))) {
-                _cleanup_python_ PyObject *package = PyUnicode_FromFormat("%U.", item);
-
-                r = package ? PyUnicode_Compare(item, name) == 0 ||
-                                      PyUnicode_Tailmatch(name, package, 0, PY_SSIZE_T_MAX, -1) == 1
-                            : -1;
-                Py_DECREF(item);
-        }
-        return PyErr_Occurred() ? -1 : r;
+int policy_prepare(const PlanImage *plan) {
+        policy.is_active = plan->flags & PLAN_FLAG_POLICY;
+        policy.is_whitelist = policy.is_active && (plan->flags & PLAN_FLAG_WHITELIST);
+        policy.has_host_env = !policy.is_active || !(plan->flags & PLAN_FLAG_NO_HOST_ENV);
+        policy.has_files = !(plan->flags & PLAN_FLAG_NO_FILES);
+        if (PyImport_AppendInittab("_policy", module_init) < 0)
+                return -ENOMEM;
+        return 0;
 }
 
-/* What is in sys.modules is never asked of a finder. */
-static int policy_forget(PyObject *denied) {
-        PyObject *modules = PyImport_GetModuleDict(), *name;
-        _cleanup_python_ PyObject *names = PyDict_Keys(modules);
+int policy_install(const PlanImage *plan) {
+        PyObject *standard = PySys_GetObject("stdlib_module_names"); /* borrowed */
 
-        if (!names)
+        if (!policy.is_active)
+                return 0;
+        if (!standard) {
+                PyErr_SetString(PyExc_RuntimeError, "sys.stdlib_module_names is missing");
                 return -1;
-        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(names); i++) {
-                int r;
+        }
+        policy.standard = Py_NewRef(standard);
+        if (policy_names_load(plan) < 0)
+                return -1;
+        return policy_import_install();
+}
 
-                name = PyList_GET_ITEM(names, i);
-                r = policy_denies(denied, name);
-                if (r < 0 || (r > 0 && PyDict_DelItem(modules, name) < 0))
+int policy_settle(void) {
+        PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
+        PyObject *name, *module;
+        Py_ssize_t i = 0;
+
+        while (PyDict_Next(modules, &i, &name, &module)) {
+                PyObject *globals = PyModule_Check(module) ? PyModule_GetDict(module) : NULL;
+
+                if (PyUnicode_CompareWithASCIIString(name, "__main__") == 0)
+                        continue; /* the program's will have another one */
+                if (PySet_Add(policy.runtime, name) < 0 || (globals && policy_trust(globals) < 0))
                         return -1;
         }
         return 0;
 }
 
-int policy_install(const char *deny_modules) {
-        _cleanup_python_ PyObject *denied = NULL, *finder = NULL;
-        PyObject *meta_path = PySys_GetObject("meta_path"); /* borrowed */
-
-        if (deny_modules[0] == '\0')
-                return 0;
-        denied = policy_parse(deny_modules);
-        finder = denied ? policy_new_finder(denied) : NULL;
-        if (!finder || policy_forget(denied) < 0)
-                return -1;
-        if (!meta_path) {
-                PyErr_SetString(PyExc_RuntimeError, "sys.meta_path is missing");
-                return -1;
-        }
-        return PyList_Insert(meta_path, 0, finder);
+void policy_lock(void) {
+        policy.is_locked = true;
+        policy.job_pid = getpid();
 }

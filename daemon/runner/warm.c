@@ -71,7 +71,7 @@ static int warm_load(const PlanImage *plan) {
                 return -1;
         if (warm_preload(plan, no_files) < 0)
                 return -1;
-        if (policy_install(plan_string(plan, plan->deny_modules)) < 0)
+        if (policy_install(plan) < 0)
                 return -1;
         r = PyObject_CallMethod(warm.bootstrap, "settle", "O", no_files ? Py_True : Py_False);
         return r ? 0 : -1;
@@ -88,7 +88,7 @@ int warm_up(const PlanImage *plan) {
         /* One malloc arena: an arena per thread takes 64 MiB of address space each, and address
          * space is what a job is limited by. */
         (void) mallopt(M_ARENA_MAX, 1);
-        if (PyImport_AppendInittab("_pysb", channel_module_init) < 0)
+        if (policy_prepare(plan) < 0 || PyImport_AppendInittab("_pysb", channel_module_init) < 0)
                 return -ENOMEM;
         r = interp_start(frozen_modules);
         if (r < 0)

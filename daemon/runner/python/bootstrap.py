@@ -7,6 +7,7 @@ is on the stack while the job's own code runs.
 """
 
 import _ast
+import _policy
 import _signal
 import _sitebuiltins
 import builtins
@@ -94,6 +95,7 @@ def settle(no_files):
         sys.path.append('/app')
         sys.path_importer_cache.pop('/app', None)
     open_streams()
+    _policy.settle()
     gc.collect()
     # A collection in a job would otherwise write to, and so copy, every page of the template.
     gc.freeze()

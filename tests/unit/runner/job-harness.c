@@ -212,6 +212,8 @@ static void read_frames(JobEnd *end) {
                         end->n_exceptions++;
                         assert_int_equal(end->n_exceptions, 1);
                         read_exception(p, h.size, end);
+                } else if (h.type == FRAME_VIOLATION) {
+                        end->n_violations++;
                 } else {
                         assert_int_equal(h.type, FRAME_RESULT);
                         end->n_results++;

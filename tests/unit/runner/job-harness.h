@@ -32,7 +32,7 @@ typedef struct JobEnd {
         char *channel; /* all that came on it */
         size_t channel_size;
         /* The frames on the channel; the texts are NUL-terminated, NULL where there was none. */
-        size_t n_exceptions, n_results;
+        size_t n_exceptions, n_results, n_violations;
         char *type, *message, *traceback, *result;
         uint32_t line;
         bool is_memory_error;

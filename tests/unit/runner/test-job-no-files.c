@@ -101,7 +101,8 @@ int main(void) {
                 cmocka_unit_test(test_syntax_error),
         };
 
-        harness_start("ast\nrandom\ndatetime\nthreading", "_ctypes", PLAN_FLAG_NO_FILES);
+        harness_start("ast\nrandom\ndatetime\nthreading", "_ctypes",
+                      PLAN_FLAG_NO_FILES | PLAN_FLAG_POLICY);
         harness_before_job = install_filter;
         for (size_t i = 0; i < ELEMENTSOF(cases); i++)
                 tests[i] = (struct CMUnitTest){
