@@ -101,14 +101,14 @@ static int take_stdin(Session *s, const JobSpec *spec, int *ret_fd) {
         return 0;
 }
 
-/* Request -> job. Returns NULL if the call is answered with an error. */
-static Job *accept_job(Session *s, bool is_submit) {
+Job *api_accept_job(Session *s, AcceptKind kind) {
         const Broker *b = s->broker;
         const SpecContext context = {
                 .store = b->store,
                 .default_profile = b->config->default_profile,
                 .all_granted = b->embedded,
-                .is_submit = is_submit,
+                .is_submit = kind == ACCEPT_SUBMIT,
+                .is_check = kind == ACCEPT_CHECK,
                 .n_fds = s->call.fds.n,
         };
         _cleanup_(job_spec_freep) JobSpec *spec = NULL;
@@ -141,7 +141,7 @@ static Job *accept_job(Session *s, bool is_submit) {
 }
 
 void api_run(Session *s) {
-        Job *job = accept_job(s, false);
+        Job *job = api_accept_job(s, ACCEPT_RUN);
 
         if (!job)
                 return;
@@ -151,7 +151,7 @@ void api_run(Session *s) {
 
 void api_submit(Session *s) {
         JsonBuild b = JSON_BUILD_INIT;
-        Job *job = accept_job(s, true);
+        Job *job = api_accept_job(s, ACCEPT_SUBMIT);
 
         if (!job) {
                 json_build_done(&b);

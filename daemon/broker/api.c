@@ -15,6 +15,7 @@
 static const VarlinkMethod methods[] = {
         { "Run", 0, HANDLER(api_run) },
         { "Submit", 0, HANDLER(api_submit) },
+        { "Check", 0, HANDLER(api_check) },
         { "Attach", VARLINK_REQUIRES_MORE, HANDLER(api_attach) },
         { "Wait", 0, HANDLER(api_wait) },
         { "Cancel", 0, HANDLER(api_cancel) },

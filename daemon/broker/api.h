@@ -19,8 +19,18 @@ Job *api_find_job(Session *s, const char *id);
 #define TENANT_MAX 24
 const char *api_tenant(uid_t uid, char buf[static TENANT_MAX]);
 
-void api_run(Session *s); /* api-run.c */
+typedef enum AcceptKind {
+        ACCEPT_RUN,
+        ACCEPT_SUBMIT,
+        ACCEPT_CHECK,
+} AcceptKind;
+
+/* Request -> job. Returns NULL if the call is answered with an error. */
+Job *api_accept_job(Session *s, AcceptKind kind); /* api-run.c */
+
+void api_run(Session *s);
 void api_submit(Session *s);
+void api_check(Session *s);  /* api-check.c */
 void api_attach(Session *s); /* api-job.c */
 void api_wait(Session *s);
 void api_cancel(Session *s);

@@ -15,7 +15,7 @@ typedef struct JobEvent {
         OutputStream stream;     /* output */
         uint64_t timestamp_usec; /* realtime */
         uint64_t position;       /* queued: jobs ahead */
-        size_t offset, size;     /* output: a piece of the stream's kept bytes */
+        size_t offset, size; /* output: a piece of the stream's kept bytes; display: its index */
 } JobEvent;
 
 typedef struct EventLog {

@@ -9,27 +9,11 @@
 #include <stdint.h>
 
 #include "basic/buf.h"
+#include "broker/said.h"
 #include "proto/runner-wire.h"
 
 /* All that one job may send on its channel; a flood of valid frames ends the reading, too. */
 #define CHANNEL_BYTES_MAX (4U * FRAME_PAYLOAD_MAX)
-
-typedef struct RunnerException {
-        char type[EXCEPTION_TYPE_MAX + 1];
-        char message[EXCEPTION_MESSAGE_MAX + 1];
-        char traceback[EXCEPTION_TRACEBACK_MAX + 1];
-        uint32_t line; /* 0 is unknown */
-        bool is_memory_error;
-} RunnerException;
-
-/* What a job said so far. */
-typedef struct RunnerSaid {
-        RunnerException *exception; /* NULL is none; the last frame counts */
-        char *result;               /* JSON text, UTF-8 without NUL; NULL is none */
-        size_t result_size;
-} RunnerSaid;
-
-void runner_said_done(RunnerSaid *said);
 
 /* Takes all complete frames out of the queue. result_max is the limit in force. Returns 0, or
  * -EBADMSG for a frame that breaks a rule (what was said before it stays), or -ENOMEM. */
@@ -47,6 +31,9 @@ typedef struct FrameBuilder {
 void frame_begin(FrameBuilder *b, FrameType type);
 void frame_add(FrameBuilder *b, FieldType type, const void *data, size_t size);
 void frame_add_string(FrameBuilder *b, FieldType type, const char *string);
+
+/* A FILE: the path, a NUL, the bytes. */
+void frame_add_file(FrameBuilder *b, const char *path, const void *data, size_t size);
 
 /* Fills in the header and hands the bytes over. -EMSGSIZE, -ENOMEM. */
 int frame_end(FrameBuilder *b, Buf *ret_frame);

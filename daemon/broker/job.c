@@ -66,7 +66,7 @@ Job *job_free(Job *job) {
         fd_close(job->stdin_fd);
         event_log_done(&job->log);
         output_done(&job->output);
-        runner_said_done(&job->said);
+        said_done(&job->said);
         job_spec_free(job->spec);
         free(job);
         return NULL;
@@ -148,6 +148,19 @@ int job_write_output(Job *job, OutputStream stream, const void *data, size_t siz
         return job_cut_output(job, stream, false, now);
 }
 
+int job_show_displays(Job *job, Instant now) {
+        int r = 0;
+
+        assert(!job_is_finished(job));
+        while (r >= 0 && job->n_displays_logged < job->said.n_displays)
+                r = job_log(job, &(JobEvent){
+                                         .kind = EVENT_DISPLAY,
+                                         .timestamp_usec = now.realtime_usec,
+                                         .offset = job->n_displays_logged++,
+                                 });
+        return r;
+}
+
 void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant now) {
         assert(!job_is_finished(job));
         for (OutputStream s = 0; s < _STREAM_MAX; s++)
@@ -185,6 +198,5 @@ uint64_t job_bytes(const Job *job) {
         return sizeof(*job) + job_spec_bytes(job->spec) +
                job->output.streams[STREAM_STDOUT].kept.allocated +
                job->output.streams[STREAM_STDERR].kept.allocated +
-               job->log.allocated * sizeof(JobEvent) + job->said.result_size +
-               (job->said.exception ? sizeof(RunnerException) : 0);
+               job->log.allocated * sizeof(JobEvent) + said_bytes(&job->said);
 }

@@ -53,6 +53,7 @@ struct Job {
         EventLog log;
         OutputCapture output;
         RunnerSaid said;
+        size_t n_displays_logged;
 
         Instant accepted, started, finished;
         uint64_t queue_usec, setup_usec;
@@ -84,6 +85,7 @@ int job_set_position(Job *job, uint64_t position, Instant now);
 void job_set_starting(Job *job, Instant now);
 int job_set_started(Job *job, uint64_t setup_usec, Instant now);
 void job_set_cancelling(Job *job, const char *reason);
+int job_show_displays(Job *job, Instant now); /* those that are new in what the job said */
 int job_write_output(Job *job, OutputStream stream, const void *data, size_t size, Instant now);
 
 /* The one end. facts is NULL if there was no box. */

@@ -248,12 +248,25 @@ static void verdict_exception(Verdict *v, const OutcomeInput *in, const RunnerEx
                         limit_infos[l->limit].key, limit_infos[l->other].key, e->type, e->message);
 }
 
+static void verdict_rejected(Verdict *v, const RunnerFinding *finding) {
+        v->outcome = OUTCOME_REJECTED;
+        if (finding->line > 0)
+                verdict_say(v, "line %u: %s", finding->line, finding->message);
+        else
+                verdict_say(v, "%s", finding->message);
+}
+
 static void verdict_exit(Verdict *v, const OutcomeInput *in, int code) {
         v->exit_code = code;
         /* The runner exits with 1 after the frame; any other code means that the job wrote the
          * frame or left on its own, and then only the code counts. */
-        if (code == 1 && in->exception) {
-                verdict_exception(v, in, in->exception);
+        if (code == 1 && in->said->exception) {
+                verdict_exception(v, in, in->said->exception);
+                return;
+        }
+        /* Before RUNNING no byte of the program's own could run, and after it no finding is taken. */
+        if (code == RUNNER_EXIT_REJECTED && !in->said->is_running && said_refusal(in->said)) {
+                verdict_rejected(v, said_refusal(in->said));
                 return;
         }
         if (code == 0) {
@@ -279,6 +292,20 @@ static void verdict_status(Verdict *v, const OutcomeInput *in) {
                 verdict_cpu(v, in);
 }
 
+static bool outcome_is_limit(Outcome outcome) {
+        return outcome == OUTCOME_WALL_TIME_LIMIT || outcome == OUTCOME_CPU_TIME_LIMIT ||
+               outcome == OUTCOME_MEMORY_LIMIT;
+}
+
+/* A limit that the analysis ran into is the same limit, but the program is not to blame. */
+static void verdict_say_when(Verdict *v, const OutcomeInput *in) {
+        size_t size = strlen(v->message);
+
+        if (in->analysis != ANALYSIS_OFF && !in->said->is_running && outcome_is_limit(v->outcome))
+                (void) snprintf(v->message + size, sizeof(v->message) - size,
+                                "; the source was still being examined");
+}
+
 void outcome_decide(const OutcomeInput *in, Verdict *ret_verdict) {
         const BoxFacts *f = in->facts;
         Verdict v = { .outcome = OUTCOME_INTERNAL_ERROR, .exit_code = -1 };
@@ -294,6 +321,7 @@ void outcome_decide(const OutcomeInput *in, Verdict *ret_verdict) {
                             (unsigned) f->init_status);
         else
                 verdict_status(&v, in);
+        verdict_say_when(&v, in);
         *ret_verdict = v;
 }
 

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "broker/frame.h"
+#include "broker/said.h"
 #include "proto/box-facts.h"
 #include "proto/limits.h"
 #include "wire/names.h"
@@ -23,11 +23,12 @@ typedef struct Verdict {
 
 /* Everything that is known at the end of a box. */
 typedef struct OutcomeInput {
-        const BoxFacts *facts;            /* the kernel's and the builder's word: first */
-        const Limits *limits;             /* what was in force */
-        bool output_exceeded;             /* counted by the broker, not by the job */
-        uint64_t output_bytes;            /* so far; 0 is not known */
-        const RunnerException *exception; /* the job's own word, hostile: last; NULL is none */
+        const BoxFacts *facts;  /* the kernel's and the builder's word: first */
+        const Limits *limits;   /* what was in force */
+        bool output_exceeded;   /* counted by the broker, not by the job */
+        uint64_t output_bytes;  /* so far; 0 is not known */
+        const RunnerSaid *said; /* the job's own word, hostile: last */
+        AnalysisLevel analysis; /* that came before the program */
 } OutcomeInput;
 
 void outcome_decide(const OutcomeInput *input, Verdict *ret_verdict);

@@ -6,9 +6,9 @@
 #include "basic/macro.h"
 #include "basic/utf8.h"
 #include "broker/api.h"
+#include "broker/reply-said.h"
 #include "profile/limits.h"
 #include "proto/layers.h"
-#include "proto/syscall-names.h"
 #include "wire/build.h"
 
 #define ENGINE "namespace"
@@ -89,6 +89,8 @@ json_t *reply_event(const Job *job, const JobEvent *e, uint64_t sequence) {
                 json_build_value(&b, "output", output_object(job, e));
                 break;
         case EVENT_DISPLAY:
+                json_build_value(&b, "display", reply_display(&job->said.displays[e->offset]));
+                break;
         case EVENT_TOOL_CALL:
         case _EVENT_KIND_MAX:
                 break;
@@ -108,37 +110,6 @@ static json_t *captured_object(const CapturedStream *s) {
         json_build_uint(&b, "totalBytes", s->total_bytes);
         json_build_bool(&b, "truncated", s->total_bytes > size);
         return json_build_take(&b);
-}
-
-static json_t *exception_object(const RunnerException *e) {
-        JsonBuild b = JSON_BUILD_INIT;
-
-        json_build_string(&b, "type", e->type);
-        json_build_string(&b, "message", e->message);
-        json_build_string(&b, "traceback", e->traceback);
-        if (e->line > 0)
-                json_build_uint(&b, "line", e->line);
-        return json_build_take(&b);
-}
-
-static json_t *violations_array(const BoxFacts *f) {
-        json_t *array = json_array();
-
-        for (uint32_t i = 0; i < MIN(f->n_denied, (uint32_t) DENIED_CALLS_MAX); i++) {
-                const char *name = syscall_name(f->denied[i].number);
-                JsonBuild b = JSON_BUILD_INIT;
-                char number[16];
-
-                (void) snprintf(number, sizeof(number), "%u", f->denied[i].number);
-                json_build_string(&b, "layer", "seccomp");
-                json_build_string(&b, "subject", name ?: number);
-                json_build_uint(&b, "count", f->denied[i].count);
-                if (json_array_append_new(array, json_build_take(&b)) < 0) {
-                        json_decref(array);
-                        return NULL;
-                }
-        }
-        return array;
 }
 
 static void build_isolation(JsonBuild *b, const Job *job) {
@@ -175,24 +146,16 @@ static void build_verdict(JsonBuild *b, const Verdict *v) {
 
 json_t *reply_result_object(const Job *job, bool with_output) {
         JsonBuild b = JSON_BUILD_INIT;
-        bool has_exception = job->said.exception && (job->verdict.outcome == OUTCOME_EXCEPTION ||
-                                                     job->verdict.outcome == OUTCOME_MEMORY_LIMIT);
 
         json_build_string(&b, "job", job->id);
         build_verdict(&b, &job->verdict);
-        if (has_exception)
-                json_build_value(&b, "exception", exception_object(job->said.exception));
-        /* The value of a program that did not succeed is no value. */
-        if (job->said.result && job->verdict.outcome == OUTCOME_SUCCESS)
-                json_build_string_n(&b, "resultJson", job->said.result, job->said.result_size);
+        reply_build_said(&b, job, with_output);
         if (with_output && job->box != 0) {
                 json_build_value(&b, "stdout",
                                  captured_object(&job->output.streams[STREAM_STDOUT]));
                 json_build_value(&b, "stderr",
                                  captured_object(&job->output.streams[STREAM_STDERR]));
         }
-        if (job->has_facts && job->facts.n_denied > 0)
-                json_build_value(&b, "violations", violations_array(&job->facts));
         json_build_value(&b, "usage", reply_usage(job));
         build_isolation(&b, job);
         return json_build_take(&b);

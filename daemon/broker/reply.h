@@ -18,4 +18,5 @@ json_t *reply_event(const Job *job, const JobEvent *event, uint64_t sequence);
 json_t *reply_result(const Job *job, bool with_output);
 
 json_t *reply_result_object(const Job *job, bool with_output);
+json_t *reply_check(const Job *job); /* of a job that is_check; api-check.c */
 json_t *reply_job_info(const Job *job);

@@ -21,6 +21,51 @@ int request_dispatch_int(const JsonField *field, json_t *value, void *target, ch
         return json_dispatch_int(field, value, target, path);
 }
 
+static int dispatch_optional_bool(const JsonField *field, json_t *value, void *target, char *path) {
+        OptionalBool flag = { .is_set = true };
+        int r;
+
+        r = json_dispatch_bool(field, value, &flag.value, path);
+        if (r >= 0)
+                *(OptionalBool *) target = flag;
+        return r;
+}
+
+/* In the order of AnalysisLevel, which is that of the interface. */
+static const char *const analysis_names[_ANALYSIS_MAX + 1] = {
+        [ANALYSIS_OFF] = "off",
+        [ANALYSIS_IMPORTS] = "imports",
+        [ANALYSIS_STRICT] = "strict",
+};
+
+static int dispatch_analysis(const JsonField *field, json_t *value, void *target, char *path) {
+        int level, r;
+
+        r = json_dispatch_enum(field, value, &level, path);
+        if (r >= 0)
+                *(OptionalUint *) target = (OptionalUint){ true, (uint64_t) level };
+        return r;
+}
+
+static const JsonField file_fields[] = {
+        { "path", json_dispatch_string, offsetof(FileRequest, path), JSON_REQUIRED },
+        { "text", json_dispatch_string, offsetof(FileRequest, text) },
+        { "data", json_dispatch_string, offsetof(FileRequest, data) },
+        {},
+};
+
+static int dispatch_files(const JsonField *field, json_t *value, void *target, char *path) {
+        FilesRequest *files = target;
+        int r = 0;
+
+        if (!json_is_array(value))
+                return -EINVAL;
+        files->n = json_array_size(value);
+        for (size_t i = 0; r >= 0 && i < MIN(files->n, (size_t) REQUEST_FILES_MAX); i++)
+                r = json_dispatch_entry(value, i, file_fields, &files->files[i], path);
+        return r;
+}
+
 #define LIMIT_FIELD(name_, id_) \
         { name_, request_dispatch_uint, offsetof(LimitsRequest, value[id_]) }
 
@@ -37,7 +82,17 @@ static const JsonField limits_fields[] = {
 };
 
 static const JsonField request_fields[] = {
-        { "code", json_dispatch_string, offsetof(JobRequest, code), JSON_REQUIRED },
+        { "code", json_dispatch_string, offsetof(JobRequest, code) },
+        { "scriptPath", json_dispatch_string, offsetof(JobRequest, script_path) },
+        { "module", json_dispatch_string, offsetof(JobRequest, module) },
+        { "expression", json_dispatch_string, offsetof(JobRequest, expression) },
+        { "callable", json_dispatch_string, offsetof(JobRequest, callable) },
+        { "inputsJson", json_dispatch_string, offsetof(JobRequest, inputs_json) },
+        { "files", dispatch_files, offsetof(JobRequest, files) },
+        { "modules", json_dispatch_strings, offsetof(JobRequest, modules) },
+        { "analysis", dispatch_analysis, offsetof(JobRequest, analysis), 0, analysis_names },
+        { "displayLastExpression", dispatch_optional_bool,
+          offsetof(JobRequest, display_last_expression) },
         { "arguments", json_dispatch_strings, offsetof(JobRequest, arguments) },
         { "environment", json_dispatch_string_map, offsetof(JobRequest, environment) },
         { "stdinText", json_dispatch_string, offsetof(JobRequest, stdin_text) },

@@ -7,14 +7,36 @@
 #include <stdbool.h>
 
 #include "proto/limits.h"
+#include "proto/runner-wire.h"
 #include "wire/dispatch.h"
 
 typedef struct LimitsRequest {
         OptionalUint value[_LIMIT_MAX];
 } LimitsRequest;
 
+typedef struct OptionalBool {
+        bool is_set, value;
+} OptionalBool;
+
+#define REQUEST_FILES_MAX 64
+
+typedef struct FileRequest {
+        const char *path;
+        const char *text, *data;
+} FileRequest;
+
+typedef struct FilesRequest {
+        size_t n; /* may be more than there is room for: then only the number counts */
+        FileRequest files[REQUEST_FILES_MAX];
+} FilesRequest;
+
 typedef struct JobRequest {
-        const char *code;
+        const char *code, *script_path, *module, *expression; /* one of them, if it is right */
+        const char *callable, *inputs_json;
+        FilesRequest files;
+        json_t *modules;
+        OptionalUint analysis; /* AnalysisLevel */
+        OptionalBool display_last_expression;
         json_t *arguments;
         json_t *environment;
         const char *stdin_text, *stdin_data;
@@ -32,7 +54,7 @@ typedef struct JobRequest {
 int request_dispatch_uint(const JsonField *field, json_t *value, void *target, char *path);
 int request_dispatch_int(const JsonField *field, json_t *value, void *target, char *path);
 
-/* Reads the parameters of Run and Submit. -EINVAL: ret_path names the one that is wrong. */
+/* Reads the parameters of Run, Submit and Check. -EINVAL: ret_path names the one that is wrong. */
 int job_request_parse(json_t *parameters,
                       JobRequest *ret_request,
                       char ret_path[static JSON_PATH_MAX]);

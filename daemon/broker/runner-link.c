@@ -116,8 +116,10 @@ static int channel_read(RunnerLink *link) {
         r = link->channel_total > CHANNEL_BYTES_MAX ? -EBADMSG : 0;
         if (r == 0)
                 r = buf_append(&link->channel_bytes, data, (size_t) n);
-        if (r == 0)
+        if (r == 0) {
                 r = frame_read_all(&link->channel_bytes, result_max, &link->job->said);
+                (void) job_show_displays(link->job, link->owner->clock());
+        }
         if (r == 0)
                 return 1;
         log_fields(LOG_DEBUG, &(LogField){ "PYSB_JOB", link->job->id }, 1,
@@ -199,6 +201,8 @@ static int open_channel(RunnerLink *link, int *ret_box_fd) {
         *ret_box_fd = fds[1];
         r = sd_event_add_io(link->owner->event, &link->channel_source, link->channel, EPOLLIN,
                             channel_on_io, link);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(link->channel_source, SD_EVENT_OFF);
         if (r < 0)
                 return r;
         /* A copy, because the loop takes each descriptor once, and the two directions end apart. */
@@ -250,6 +254,8 @@ void runner_link_started(RunnerLink *link) {
         FOREACH_ARRAY(p, link->pipes, _STREAM_MAX)
                 if (p->source)
                         (void) sd_event_source_set_enabled(p->source, SD_EVENT_ON);
+        if (link->channel_source)
+                (void) sd_event_source_set_enabled(link->channel_source, SD_EVENT_ON);
 }
 
 /* All writers are dead, so this is what the pipes and the socket buffer hold, and no more. */

@@ -29,7 +29,7 @@ int runner_link_new(const RunnerLinkOwner *owner,
 RunnerLink *runner_link_free(RunnerLink *link);
 DEFINE_CLEANUP(RunnerLink *, runner_link_free);
 
-/* The program runs: its output is read from now on, so that no "output" comes before "started". */
+/* The program runs: what it writes is read from now on, so that no event comes before "started". */
 void runner_link_started(RunnerLink *link);
 
 /* The box is gone: reads what is left in the pipes and the channel. */

@@ -152,15 +152,15 @@ int scheduler_submit(Broker *b, uid_t uid, JobSpec *spec, int stdin_fd, Job **re
         list_insert_before(&b->jobs, &job->jobs);
         *ret_job = job;
         if (spec->source_too_large) {
-                char text[64], why[160];
+                char text[64], why[192];
 
-                (void) snprintf(
-                        why, sizeof(why),
-                        "the program has %zu bytes, the source limit is %s, raise limits.%s",
-                        spec->source_bytes,
-                        limit_format(LIMIT_SOURCE, spec->limits.value[LIMIT_SOURCE], text,
-                                     sizeof(text)),
-                        limit_infos[LIMIT_SOURCE].key);
+                (void) snprintf(why, sizeof(why),
+                                "the program %s %zu bytes, the source limit is %s, raise limits.%s",
+                                spec->n_files > 0 ? "and its files have" : "has",
+                                spec->source_bytes,
+                                limit_format(LIMIT_SOURCE, spec->limits.value[LIMIT_SOURCE], text,
+                                             sizeof(text)),
+                                limit_infos[LIMIT_SOURCE].key);
                 scheduler_finish_without_box(b, job, OUTCOME_REJECTED, why);
                 return 0;
         }
@@ -229,7 +229,8 @@ static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
         input.output_exceeded = job->output.exceeded;
         input.output_bytes = job->output.streams[STREAM_STDOUT].total_bytes +
                              job->output.streams[STREAM_STDERR].total_bytes;
-        input.exception = job->said.exception;
+        input.said = &job->said;
+        input.analysis = job->spec->analysis;
         outcome_decide(&input, &verdict);
         if (verdict.outcome == OUTCOME_CANCELLED && job->cancel_reason[0] != '\0')
                 (void) snprintf(verdict.message, sizeof(verdict.message), "cancelled: %s",

@@ -158,6 +158,11 @@ static void session_pump(Session *s) {
                 if (is_answered)
                         session_reply(s, varlink_reply_new(reply_result(s->job, true), false));
                 break;
+        case FOLLOW_CHECK:
+                is_answered = job_is_finished(s->job);
+                if (is_answered)
+                        session_reply(s, varlink_reply_new(reply_check(s->job), false));
+                break;
         case FOLLOW_STATE:
                 is_answered = session_pump_state(s);
                 break;

@@ -23,6 +23,7 @@ typedef enum FollowKind {
         FOLLOW_NONE,
         FOLLOW_EVENTS, /* Run with more, Attach: every event, then the result */
         FOLLOW_RESULT, /* Run: the result with the output in it */
+        FOLLOW_CHECK,  /* Check: what the analysis found */
         FOLLOW_STATE,  /* Wait: the result, or the state at the deadline */
 } FollowKind;
 

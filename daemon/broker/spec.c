@@ -11,7 +11,7 @@
 
 #include "basic/macro.h"
 #include "basic/utf8.h"
-#include "broker/frame.h"
+#include "broker/spec-internal.h"
 #include "wire/base64.h"
 
 /* What tracebacks call the program. */
@@ -23,6 +23,7 @@ JobSpec *job_spec_free(JobSpec *spec) {
         buf_done(&spec->frame);
         free(spec->stdin_bytes);
         json_decref(spec->labels);
+        json_decref(spec->modules);
         free(spec);
         return NULL;
 }
@@ -40,7 +41,7 @@ static void _printf_(3, 0) error_text(char *buf, size_t size, const char *format
         buf[n - utf8_incomplete_tail(buf, n)] = '\0';
 }
 
-static void _printf_(2, 3) error_field(SpecError *e, const char *format, ...) {
+void error_field(SpecError *e, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
@@ -48,7 +49,7 @@ static void _printf_(2, 3) error_field(SpecError *e, const char *format, ...) {
         va_end(ap);
 }
 
-static int _printf_(2, 3) error_invalid(SpecError *e, const char *format, ...) {
+int error_invalid(SpecError *e, const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
@@ -57,7 +58,7 @@ static int _printf_(2, 3) error_invalid(SpecError *e, const char *format, ...) {
         return SPEC_INVALID;
 }
 
-static int error_too_large(SpecError *e, const char *field, uint64_t requested, uint64_t maximum) {
+int error_too_large(SpecError *e, const char *field, uint64_t requested, uint64_t maximum) {
         error_field(e, "%s", field);
         e->requested = requested;
         e->maximum = maximum;
@@ -230,6 +231,9 @@ static int spec_labels(const JobRequest *q, JobSpec *s, SpecError *e) {
 }
 
 static int spec_times(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
+        s->is_check = c->is_check;
+        if (c->is_check)
+                return 0;
         s->detach = q->detach || c->is_submit;
         s->retain_usec = s->detach ? s->profile->retain_usec : 0;
         if (q->retain_usec.is_set) {
@@ -250,7 +254,7 @@ static int spec_times(const SpecContext *c, const JobRequest *q, JobSpec *s, Spe
         return 0;
 }
 
-static int spec_frame(const JobRequest *q, JobSpec *s, SpecError *e) {
+static int spec_frame(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
         FrameBuilder frame;
         uint64_t result_max = s->limits.value[LIMIT_RESULT];
         int r;
@@ -263,14 +267,18 @@ static int spec_frame(const JobRequest *q, JobSpec *s, SpecError *e) {
         r = spec_arguments(q, &frame, e);
         if (r == 0)
                 r = spec_environment(q, &frame, e);
-        s->source_bytes = strlen(q->code);
+        if (r == 0)
+                r = spec_program(c, q, s, &frame, e);
         s->source_too_large = s->source_bytes > s->limits.value[LIMIT_SOURCE];
         if (r != 0 || s->source_too_large) {
                 buf_done(&frame.buf);
                 return r;
         }
-        frame_add_string(&frame, FIELD_CODE, q->code);
-        return frame_end(&frame, &s->frame);
+        r = frame_end(&frame, &s->frame);
+        /* What fits into a message fits into a frame, but for the headers of its fields. */
+        return r == -EMSGSIZE
+                       ? error_too_large(e, "request", FRAME_PAYLOAD_MAX + 1, FRAME_PAYLOAD_MAX)
+                       : r;
 }
 
 int job_spec_make(const SpecContext *c,
@@ -287,7 +295,7 @@ int job_spec_make(const SpecContext *c,
         if (r == 0)
                 r = spec_limits(q, s, ret_error);
         if (r == 0)
-                r = spec_frame(q, s, ret_error);
+                r = spec_frame(c, q, s, ret_error);
         if (r == 0)
                 r = spec_stdin(c, q, s, ret_error);
         if (r == 0)

@@ -28,10 +28,11 @@ typedef struct JobSpec {
         uint32_t plan;          /* index of the profile in the store */
         const Profile *profile; /* of the store, which outlives every job */
         Limits limits;
-        bool source_too_large; /* rejected: nothing may run */
-        size_t source_bytes;
-        Buf frame;         /* the JOB frame; empty if rejected */
-        char *stdin_bytes; /* NULL is none */
+        AnalysisLevel analysis; /* in force */
+        bool source_too_large;  /* rejected: nothing may run */
+        size_t source_bytes;    /* of the program and of the files */
+        Buf frame;              /* the JOB frame; empty if rejected */
+        char *stdin_bytes;      /* NULL is none */
         size_t stdin_size;
         bool has_stdin_fd;
         size_t stdin_fd_index; /* among the descriptors of the call */
@@ -40,6 +41,9 @@ typedef struct JobSpec {
         uint64_t queue_timeout_usec; /* from the acceptance */
         uint64_t retain_usec;        /* from the end */
         json_t *labels;              /* object of strings, or NULL */
+        size_t n_files;
+        bool is_check;   /* examined only; nobody but its client sees it */
+        json_t *modules; /* narrowed list; NULL is the profile's own */
 } JobSpec;
 
 JobSpec *job_spec_free(JobSpec *spec);
@@ -69,7 +73,8 @@ typedef struct SpecContext {
         const char *default_profile;
         bool all_granted; /* embedded: the caller is the operator, every profile is his */
         bool is_submit;   /* nobody waits: detached, and retained by default */
-        size_t n_fds;     /* descriptors that came with the call */
+        bool is_check;
+        size_t n_fds; /* descriptors that came with the call */
 } SpecContext;
 
 /* Returns 0 with *ret_spec, a SpecErrorKind with *ret_error, or -ENOMEM. */

@@ -38,8 +38,12 @@ void json_build_optional(JsonBuild *b, const char *key, json_t *value);
 void json_build_strings(JsonBuild *b, const char *key, const char *const *strings, size_t n);
 void json_build_strv(JsonBuild *b, const char *key, const char *const *strings);
 
-/* The pair for bytes: "text" when they are UTF-8 without NUL and escaping does not make them more
- * than three times longer, else "data" with standard Base64. data may be NULL if size is 0. */
+/* Whether bytes travel as text: UTF-8 without NUL that escaping does not make more than three times
+ * longer. */
+bool json_bytes_are_text(const void *data, size_t size);
+
+/* The pair for bytes: "text" when they are that, else "data" with standard Base64. data may be NULL
+ * if size is 0. */
 void json_build_bytes(JsonBuild *b, const void *data, size_t size);
 
 /* The object, owned by the caller, or NULL after a failure. */

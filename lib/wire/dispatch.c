@@ -150,6 +150,26 @@ int json_dispatch_object(const JsonField *field, json_t *value, void *target, ch
         return r;
 }
 
+int json_dispatch_entry(json_t *array,
+                        size_t index,
+                        const JsonField *fields,
+                        void *target,
+                        char path[static JSON_PATH_MAX]) {
+        json_t *entry = json_array_get(array, index);
+        char below[JSON_PATH_MAX], number[32];
+
+        (void) snprintf(number, sizeof(number), "[%zu]", index);
+        if (!json_is_object(entry)) {
+                path_set(path, number, "");
+                return -EINVAL;
+        }
+        if (json_dispatch(entry, fields, target, below) >= 0)
+                return 0;
+        (void) snprintf(number, sizeof(number), "[%zu].", index);
+        path_set(path, number, below);
+        return -EINVAL;
+}
+
 int json_dispatch_any_object(const JsonField *field, json_t *value, void *target, char *path) {
         if (!json_is_object(value) || json_object_size(value) > field_max(field))
                 return -EINVAL;

@@ -80,6 +80,14 @@ int json_dispatch_string_map(const JsonField *, json_t *, void *, char *); /* js
 int json_dispatch_any_object(const JsonField *, json_t *, void *, char *); /* json_t *, unchecked */
 int json_dispatch_any_array(const JsonField *, json_t *, void *, char *);  /* json_t *, unchecked */
 
+/* For arrays of objects: the object at that index, as json_dispatch() does it. On failure path names
+ * the parameter from the array on, such as "[3].text": what a JsonDispatch function returns. */
+int json_dispatch_entry(json_t *array,
+                        size_t index,
+                        const JsonField *fields,
+                        void *target,
+                        char path[static JSON_PATH_MAX]);
+
 /* The entries of json_dispatch_strings(): NULL arrays have none. */
 size_t json_strings_size(json_t *strings);
 const char *json_strings_get(json_t *strings, size_t index);

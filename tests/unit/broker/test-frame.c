@@ -51,7 +51,7 @@ static void test_byte_by_byte(void **state) {
         assert_int_equal(said.exception->line, 12);
         assert_false(said.exception->is_memory_error);
         assert_string_equal(said.result, "{\"a\":1}");
-        runner_said_done(&said);
+        said_done(&said);
         buf_done(&bytes);
         buf_done(&in);
 }
@@ -65,7 +65,7 @@ static void test_last_one_counts(void **state) {
         assert_int_equal(frame_read_all(&in, RESULT_MAX, &said), 0);
         assert_string_equal(said.result, "22");
         assert_int_equal(said.result_size, 2);
-        runner_said_done(&said);
+        said_done(&said);
         buf_done(&in);
 }
 
@@ -76,7 +76,7 @@ static int read_bytes(const void *data, size_t size) {
 
         assert_int_equal(buf_append(&in, data, size), 0);
         r = frame_read_all(&in, RESULT_MAX, &said);
-        runner_said_done(&said);
+        said_done(&said);
         buf_done(&in);
         return r;
 }
@@ -167,7 +167,7 @@ static void test_memory_error(void **state) {
         assert_int_equal(frame_end(&b, &in), 0);
         assert_int_equal(frame_read_all(&in, RESULT_MAX, &said), 0);
         assert_true(said.exception->is_memory_error);
-        runner_said_done(&said);
+        said_done(&said);
         buf_done(&in);
 }
 
@@ -179,7 +179,7 @@ static void test_bad_results(void **state) {
         add_result(&in, "\xc3", 1);
         assert_int_equal(frame_read_all(&in, RESULT_MAX, &said), -EBADMSG);
         assert_string_equal(said.result, "1"); /* what was said before stays */
-        runner_said_done(&said);
+        said_done(&said);
         buf_done(&in);
 }
 

@@ -99,7 +99,7 @@ typedef struct Refusal {
 
 static const Refusal refusals[] = {
         { "{}", "org.varlink.service.InvalidParameter", "parameter", "request" },
-        { "{\"request\":{}}", "org.varlink.service.InvalidParameter", "parameter", "request.code" },
+        { "{\"request\":{}}", "InvalidRequest", "field", "code" },
         { "{\"request\":{\"code\":\"\",\"limits\":{\"memoryBytes\":\"1\"}}}",
           "org.varlink.service.InvalidParameter", "parameter", "request.limits.memoryBytes" },
         { "{\"request\":{\"code\":\"\",\"limits\":{\"memoryBytes\":1073741824}}}", "LimitExceeded",
@@ -118,7 +118,7 @@ static void test_refusals(void **state) {
         Client *c = client_new(*state, geteuid());
 
         FOREACH_ARRAY(q, refusals, ELEMENTSOF(refusals)) {
-                static const char *const methods[] = { "Run", "Submit" };
+                static const char *const methods[] = { "Run", "Submit", "Check" };
 
                 FOREACH_ARRAY(m, methods, ELEMENTSOF(methods)) {
                         json_t *e;

@@ -40,10 +40,28 @@ typedef struct Case {
         const char *exception; /* type, NULL is none */
         const char *exception_message;
         bool is_memory_error;
+        bool is_examined; /* no RUNNING came */
+        const RunnerFinding *findings;
         Outcome outcome;
         int exit_code, signal;
         const char *message; /* exact, "" is none; NULL is whatever */
 } Case;
+
+static const RunnerFinding refused[2] = {
+        { .rule = "unused", .message = "a remark", .severity = FINDING_WARNING, .line = 1 },
+        { .rule = "builtin-denied",
+          .message = "eval is denied",
+          .severity = FINDING_REFUSE,
+          .line = 3 },
+};
+static const RunnerFinding remarked[2] = {
+        { .rule = "unused", .message = "a remark", .severity = FINDING_WARNING },
+        { .rule = "unused", .message = "a remark", .severity = FINDING_NOTE },
+};
+static const RunnerFinding without_line[2] = {
+        { .rule = "syntax", .message = "too long", .severity = FINDING_REFUSE },
+        { .rule = "syntax", .message = "too long", .severity = FINDING_REFUSE },
+};
 
 /* One row per line of the table in the man page, then the ones about precedence. */
 static const Case cases[] = {
@@ -289,17 +307,80 @@ static const Case cases[] = {
           .message =
                   "process limit of 32 reached, raise limits.processes: RuntimeError: can't start "
                   "new thread" },
+
+        /* The analysis: its word counts until RUNNING, and never against the kernel's. */
+        { "rejected",
+          { RAN, .job_status = EXITED(RUNNER_EXIT_REJECTED) },
+          .is_examined = true,
+          .findings = refused,
+          .outcome = OUTCOME_REJECTED,
+          .exit_code = RUNNER_EXIT_REJECTED,
+          .message = "line 3: eval is denied" },
+        { "rejected for no line in particular",
+          { RAN, .job_status = EXITED(RUNNER_EXIT_REJECTED) },
+          .is_examined = true,
+          .findings = without_line,
+          .outcome = OUTCOME_REJECTED,
+          .exit_code = RUNNER_EXIT_REJECTED,
+          .message = "too long" },
+        { "the program's own exit code",
+          { RAN, .job_status = EXITED(RUNNER_EXIT_REJECTED) },
+          .findings = refused,
+          .outcome = OUTCOME_EXIT_NONZERO,
+          .exit_code = RUNNER_EXIT_REJECTED,
+          .message = "exited with code 126" },
+        { "remarks refuse nothing",
+          { RAN, .job_status = EXITED(RUNNER_EXIT_REJECTED) },
+          .is_examined = true,
+          .findings = remarked,
+          .outcome = OUTCOME_EXIT_NONZERO,
+          .exit_code = RUNNER_EXIT_REJECTED },
+        { "another exit code",
+          { RAN, .job_status = EXITED(3) },
+          .is_examined = true,
+          .findings = refused,
+          .outcome = OUTCOME_EXIT_NONZERO,
+          .exit_code = 3 },
+        { "the parser ate the memory",
+          { .oom_kills = 1 },
+          .is_examined = true,
+          .outcome = OUTCOME_MEMORY_LIMIT,
+          .exit_code = -1,
+          .message = "memory limit of 50 MiB reached, raise limits.memory; the source was still "
+                     "being examined" },
+        { "the parser ate the time",
+          { .end_reason = END_WALL_TIME },
+          .is_examined = true,
+          .findings = refused,
+          .outcome = OUTCOME_WALL_TIME_LIMIT,
+          .exit_code = -1,
+          .message =
+                  "wall clock limit of 5 s reached, raise limits.wall_time; the source was still "
+                  "being examined" },
+        { "cancelled while it was examined",
+          { .end_reason = END_CANCEL },
+          .is_examined = true,
+          .outcome = OUTCOME_CANCELLED,
+          .exit_code = -1,
+          .message = "cancelled while it ran" },
 };
 
 static void test_table(void **state) {
         FOREACH_ARRAY(c, cases, ELEMENTSOF(cases)) {
                 RunnerException e = { .is_memory_error = c->is_memory_error };
+                const RunnerSaid said = {
+                        .exception = c->exception ? &e : NULL,
+                        .is_running = !c->is_examined,
+                        .findings = (RunnerFinding *) c->findings,
+                        .n_findings = c->findings ? 2 : 0,
+                };
                 const OutcomeInput in = {
                         .facts = &c->facts,
                         .limits = &limits,
                         .output_exceeded = c->output_exceeded,
                         .output_bytes = c->output_bytes,
-                        .exception = c->exception ? &e : NULL,
+                        .said = &said,
+                        .analysis = c->is_examined ? ANALYSIS_STRICT : ANALYSIS_OFF,
                 };
                 Verdict v;
 
@@ -323,7 +404,8 @@ static void test_denied_fork(void **state) {
         };
         RunnerException e = { .type = "PermissionError",
                               .message = "[Errno 1] Operation not permitted" };
-        const OutcomeInput in = { .facts = &facts, .limits = &limits, .exception = &e };
+        const RunnerSaid said = { .exception = &e, .is_running = true };
+        const OutcomeInput in = { .facts = &facts, .limits = &limits, .said = &said };
         Verdict v;
 
         outcome_decide(&in, &v);
@@ -341,7 +423,8 @@ static void test_denied_fork(void **state) {
 static void test_long_message(void **state) {
         BoxFacts facts = { .has_record = 1, .job_status = EXITED(1) };
         RunnerException e = { .type = "E" };
-        const OutcomeInput in = { .facts = &facts, .limits = &limits, .exception = &e };
+        const RunnerSaid said = { .exception = &e, .is_running = true };
+        const OutcomeInput in = { .facts = &facts, .limits = &limits, .said = &said };
         Verdict v;
 
         for (size_t pad = 0; pad < 4; pad++) {
@@ -367,8 +450,9 @@ static void test_without_box(void **state) {
 static void test_thread_limit(void **state) {
         const BoxFacts facts = { RAN, .job_status = EXITED(1) };
         RunnerException e = { .type = "RuntimeError", .message = "can't start new thread" };
+        const RunnerSaid said = { .exception = &e, .is_running = true };
         Limits one = limits;
-        const OutcomeInput in = { .facts = &facts, .limits = &one, .exception = &e };
+        const OutcomeInput in = { .facts = &facts, .limits = &one, .said = &said };
         Verdict v;
 
         one.value[LIMIT_PROCESSES] = 1;

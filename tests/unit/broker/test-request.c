@@ -43,8 +43,15 @@ typedef struct Bad {
 static const Bad bad[] = {
         { "{}", "request" },
         { "{\"request\":5}", "request" },
-        { "{\"request\":{}}", "request.code" },
-        { "{\"request\":{\"code\":null}}", "request.code" },
+        { "{\"request\":{\"code\":5}}", "request.code" },
+        { "{\"request\":{\"analysis\":\"lax\"}}", "request.analysis" },
+        { "{\"request\":{\"displayLastExpression\":1}}", "request.displayLastExpression" },
+        { "{\"request\":{\"modules\":[\"a\",1]}}", "request.modules[1]" },
+        { "{\"request\":{\"files\":{}}}", "request.files" },
+        { "{\"request\":{\"files\":[1]}}", "request.files[0]" },
+        { "{\"request\":{\"files\":[{\"path\":\"a\"},{}]}}", "request.files[1].path" },
+        { "{\"request\":{\"files\":[{\"path\":\"a\",\"text\":1}]}}", "request.files[0].text" },
+        { "{\"request\":{\"files\":[{\"path\":\"a\",\"mode\":1}]}}", "request.files[0].mode" },
         { "{\"request\":{\"code\":\"\"},\"x\":1}", "x" },
         { "{\"request\":{\"code\":\"\",\"cod\":\"\"}}", "request.cod" },
         { "{\"request\":{\"code\":\"\",\"detach\":1}}", "request.detach" },
@@ -72,7 +79,10 @@ static void test_nulls(void **state) {
                 "{\"request\":{\"code\":\"x\",\"arguments\":null,\"environment\":null,"
                 "\"stdinText\":null,\"stdinData\":null,\"stdinFileDescriptor\":null,"
                 "\"profile\":null,\"limits\":null,\"queueTimeoutUSec\":null,\"labels\":null,"
-                "\"detach\":null,\"retainUSec\":null,\"seed\":null}}";
+                "\"detach\":null,\"retainUSec\":null,\"seed\":null,\"scriptPath\":null,"
+                "\"module\":null,\"expression\":null,\"callable\":null,\"inputsJson\":null,"
+                "\"files\":null,\"modules\":null,\"analysis\":null,"
+                "\"displayLastExpression\":null}}";
         char path[JSON_PATH_MAX];
         JobRequest q;
 
@@ -82,6 +92,35 @@ static void test_nulls(void **state) {
         assert_false(q.stdin_fd.is_set);
         assert_false(q.seed.is_set);
         assert_false(q.detach);
+        assert_null(q.expression);
+        assert_int_equal(q.files.n, 0);
+        assert_false(q.analysis.is_set);
+        assert_false(q.display_last_expression.is_set);
+}
+
+static void test_program(void **state) {
+        static const char text[] =
+                "{\"request\":{\"scriptPath\":\"a.py\",\"callable\":\"f\","
+                "\"inputsJson\":\"{}\",\"files\":[{\"path\":\"a.py\",\"text\":\"pass\"},"
+                "{\"path\":\"b\",\"data\":\"AA==\",\"text\":null}],"
+                "\"analysis\":\"strict\",\"displayLastExpression\":false}}";
+        char path[JSON_PATH_MAX];
+        json_t *p = json_loads(text, 0, NULL);
+        JobRequest q;
+
+        assert_int_equal(job_request_parse(p, &q, path), 0);
+        assert_null(q.code);
+        assert_string_equal(q.script_path, "a.py");
+        assert_string_equal(q.callable, "f");
+        assert_string_equal(q.inputs_json, "{}");
+        assert_int_equal(q.files.n, 2);
+        assert_string_equal(q.files.files[0].text, "pass");
+        assert_string_equal(q.files.files[1].data, "AA==");
+        assert_null(q.files.files[1].text);
+        assert_int_equal(q.analysis.value, ANALYSIS_STRICT);
+        assert_true(q.display_last_expression.is_set);
+        assert_false(q.display_last_expression.value);
+        json_decref(p);
 }
 
 int main(void) {
@@ -89,6 +128,7 @@ int main(void) {
                 cmocka_unit_test(test_limit_names),
                 cmocka_unit_test(test_bad),
                 cmocka_unit_test(test_nulls),
+                cmocka_unit_test(test_program),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,16 @@
 #include "proto/runner-wire.h"
 
 static Profile profiles[2] = {
-        { .name = (char *) "default", .granted = true, .retain_usec = 60 * USEC_PER_SEC },
+        {
+                .name = (char *) "default",
+                .granted = true,
+                .retain_usec = 60 * USEC_PER_SEC,
+                .policy = true,
+                .analysis = PROFILE_ANALYSIS_IMPORTS,
+                .modules = (char *[]){ (char *) "json", (char *) "xml", NULL },
+                .deny_modules = (char *[]){ (char *) "xml.sax", NULL },
+                .packages = (char *[]){ (char *) "numpy", NULL },
+        },
         { .name = (char *) "raw" },
 };
 static ProfileStore store = { .profiles = { &profiles[0], &profiles[1] }, .n_profiles = 2 };
@@ -34,21 +43,32 @@ static int setup(void **state) {
         return 0;
 }
 
-/* The inner part of a request, as JSON; "code" is there already. */
-static int make(const char *fields, JobSpec **ret_spec, SpecError *error) {
+/* The inner part of a request, as JSON. */
+static int make_bare(const char *fields, JobSpec **ret_spec, SpecError *error) {
         char path[JSON_PATH_MAX];
         JobRequest request;
         char *text = NULL;
         json_t *p;
         int r;
 
-        assert_true(asprintf(&text, "{\"request\":{\"code\":\"pass\"%s}}", fields) > 0);
+        assert_true(asprintf(&text, "{\"request\":{%s}}", fields) > 0);
         p = json_loads(text, 0, NULL);
         assert_non_null(p);
         free(text);
         assert_int_equal(job_request_parse(p, &request, path), 0);
         r = job_spec_make(&context, &request, ret_spec, error);
         json_decref(p);
+        return r;
+}
+
+/* The same, but "code" is there already. */
+static int make(const char *fields, JobSpec **ret_spec, SpecError *error) {
+        char *text = NULL;
+        int r;
+
+        assert_true(asprintf(&text, "\"code\":\"pass\"%s", fields) > 0);
+        r = make_bare(text, ret_spec, error);
+        free(text);
         return r;
 }
 
@@ -119,6 +139,94 @@ static void test_table(void **state) {
                         assert_true(strlen(error.reason) > 0);
                 job_spec_free(spec);
         }
+}
+
+#define A255                                                                                    \
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define FILES(files) "\"code\":\"pass\",\"files\":[" files "]"
+#define ONE(path) FILES("{\"path\":\"" path "\"}")
+#define TWO(a, b) FILES("{\"path\":\"" a "\"},{\"path\":\"" b "\"}")
+#define CODE "\"code\":\"pass\","
+
+static const Case program_cases[] = {
+        { "", SPEC_INVALID, "code" },
+        { CODE "\"expression\":\"1\"", SPEC_INVALID, "code" },
+        { "\"module\":\"a\",\"scriptPath\":\"a\"", SPEC_INVALID, "code" },
+        { "\"expression\":\"1 + 1\"", 0 },
+        { "\"module\":\"json.tool\"", 0 },
+        { "\"module\":\"json..tool\"", SPEC_INVALID, "module" },
+        { "\"module\":\"\"", SPEC_INVALID, "module" },
+        { "\"module\":\"a/b\"", SPEC_INVALID, "module" },
+        { "\"module\":\"1a\"", SPEC_INVALID, "module" },
+        { "\"module\":\"a.\"", SPEC_INVALID, "module" },
+        { "\"scriptPath\":\"a.py\"", SPEC_INVALID, "scriptPath" },
+        { "\"scriptPath\":\"a.py\",\"files\":[{\"path\":\"a.py\"}]", 0 },
+        { CODE "\"callable\":\"main\"", 0 },
+        { CODE "\"callable\":\"C.\xc3\xa4\"", 0 },
+        { CODE "\"callable\":\"main()\"", SPEC_INVALID, "callable" },
+        { "\"expression\":\"1\",\"callable\":\"main\"", SPEC_INVALID, "callable" },
+        { CODE "\"inputsJson\":\" {\\\"a\\\": 1}\\n\"", 0 },
+        { CODE "\"inputsJson\":\"[1]\"", SPEC_INVALID, "inputsJson" },
+        { CODE "\"inputsJson\":\"{\"", SPEC_INVALID, "inputsJson" },
+        { CODE "\"inputsJson\":\"\"", SPEC_INVALID, "inputsJson" },
+        { ONE("a/b/c.py"), 0 },
+        { ONE("..."), 0 },
+        { ONE(""), SPEC_INVALID, "files[0].path" },
+        { ONE("/etc/passwd"), SPEC_INVALID, "files[0].path" },
+        { ONE("../a"), SPEC_INVALID, "files[0].path" },
+        { ONE("a/../b"), SPEC_INVALID, "files[0].path" },
+        { ONE("a/.."), SPEC_INVALID, "files[0].path" },
+        { ONE("./a"), SPEC_INVALID, "files[0].path" },
+        { ONE("."), SPEC_INVALID, "files[0].path" },
+        { ONE("a//b"), SPEC_INVALID, "files[0].path" },
+        { ONE("a/"), SPEC_INVALID, "files[0].path" },
+        { ONE(A255), 0 },
+        { ONE(A255 "a"), SPEC_INVALID, "files[0].path" },
+        { ONE(A255 "/" A255 "/" A255 "/" A255 "/a"), SPEC_INVALID, "files[0].path" },
+        { TWO("a", "b"), 0 },
+        { TWO("a", "ab"), 0 },
+        { TWO("a", "a"), SPEC_INVALID, "files[1].path" },
+        { TWO("a", "a/b"), SPEC_INVALID, "files[1].path" },
+        { TWO("a/b", "a"), SPEC_INVALID, "files[1].path" },
+        { FILES("{\"path\":\"a\",\"text\":\"x\",\"data\":\"AA==\"}"), SPEC_INVALID,
+          "files[0].data" },
+        { FILES("{\"path\":\"a\",\"data\":\"A\"}"), SPEC_INVALID, "files[0].data" },
+        { CODE "\"modules\":[\"json\",\"xml.dom\",\"numpy.linalg\"]", 0 },
+        { CODE "\"modules\":[]", 0 },
+        { CODE "\"modules\":[\"json\",\"os\"]", SPEC_INVALID, "modules[1]" },
+        { CODE "\"modules\":[\"jso\"]", SPEC_INVALID, "modules[0]" },
+        { CODE "\"modules\":[\"json.\"]", SPEC_INVALID, "modules[0]" },
+        { CODE "\"modules\":[\"json._x\"]", SPEC_INVALID, "modules[0]" },
+        { CODE "\"modules\":[\"xml.sax\"]", SPEC_INVALID, "modules[0]" },
+        { CODE "\"modules\":[\"xml.sax.handler\"]", SPEC_INVALID, "modules[0]" },
+        { CODE "\"modules\":[\"json.x\\nos\"]", SPEC_INVALID, "modules[0]" },
+        { CODE "\"analysis\":\"strict\"", 0 },
+        { CODE "\"analysis\":\"imports\"", 0 },
+        { CODE "\"analysis\":\"off\"", SPEC_INVALID, "analysis" },
+};
+
+static void test_programs(void **state) {
+        FOREACH_ARRAY(c, program_cases, ELEMENTSOF(program_cases)) {
+                JobSpec *spec = NULL;
+                SpecError error = {};
+                int r = make_bare(c->fields, &spec, &error);
+
+                if (r != c->result || (r > 0 && strcmp(error.field, c->field) != 0))
+                        fail_msg("%s: %d, field %s: %s", c->fields, r, error.field, error.reason);
+                job_spec_free(spec);
+        }
+}
+
+/* A list that is not in force cannot be narrowed. */
+static void test_no_policy(void **state) {
+        JobSpec *spec;
+        SpecError error;
+
+        profiles[0].policy = false;
+        assert_int_equal(make(",\"modules\":[\"json\"]", &spec, &error), SPEC_INVALID);
+        profiles[0].policy = true;
 }
 
 static void test_limit_error(void **state) {
@@ -257,6 +365,15 @@ static void test_source(void **state) {
         assert_false(spec->source_too_large);
         assert_true(buf_size(&spec->frame) > 0);
         job_spec_free(spec);
+        spec = make_good(",\"limits\":{\"sourceBytes\":7},\"files\":[{\"path\":\"a\","
+                         "\"data\":\"AAAA\"}]");
+        assert_false(spec->source_too_large);
+        job_spec_free(spec);
+        spec = make_good(",\"limits\":{\"sourceBytes\":7},\"files\":[{\"path\":\"a\","
+                         "\"text\":\"1234\"}]");
+        assert_true(spec->source_too_large);
+        assert_int_equal(spec->source_bytes, 8);
+        job_spec_free(spec);
         spec = make_good(",\"limits\":{\"sourceBytes\":3}");
         assert_true(spec->source_too_large);
         assert_int_equal(buf_size(&spec->frame), 0);
@@ -266,9 +383,13 @@ static void test_source(void **state) {
 /* Walks the JOB frame. */
 static void test_frame(void **state) {
         JobSpec *spec = make_good(",\"arguments\":[\"a\",\"\"],\"environment\":{\"K\":\"v=w\"},"
-                                  "\"seed\":-5");
+                                  "\"seed\":-5,\"callable\":\"f\",\"inputsJson\":\"{}\","
+                                  "\"modules\":[\"json\",\"xml\"],\"analysis\":\"strict\","
+                                  "\"displayLastExpression\":true,"
+                                  "\"files\":[{\"path\":\"a\",\"data\":\"AAE=\"}]");
+        const uint32_t strict = ANALYSIS_STRICT, always = 1;
         const char *p = buf_data(&spec->frame), *end = p + buf_size(&spec->frame);
-        unsigned seen[FIELD_SOURCE_NAME + 1] = {};
+        unsigned seen[FIELD_DISPLAY_LAST + 1] = {};
         const int64_t seed = -5;
         FrameHeader h;
 
@@ -281,13 +402,25 @@ static void test_frame(void **state) {
 
                 memcpy(&f, p, sizeof(f));
                 p += sizeof(f);
-                assert_in_range(f.type, FIELD_CODE, FIELD_SOURCE_NAME);
+                assert_in_range(f.type, FIELD_CODE, FIELD_DISPLAY_LAST);
                 if (f.type == FIELD_ARGUMENT)
                         assert_int_equal(f.size, seen[f.type] == 0 ? 1 : 0);
                 if (f.type == FIELD_ENVIRONMENT)
                         assert_memory_equal(p, "K=v=w", 5);
                 if (f.type == FIELD_SEED)
                         assert_memory_equal(p, &seed, sizeof(seed));
+                if (f.type == FIELD_ANALYSIS)
+                        assert_memory_equal(p, &strict, sizeof(strict));
+                if (f.type == FIELD_DISPLAY_LAST)
+                        assert_memory_equal(p, &always, sizeof(always));
+                if (f.type == FIELD_MODULES) {
+                        assert_int_equal(f.size, 8);
+                        assert_memory_equal(p, "json\nxml", 8);
+                }
+                if (f.type == FIELD_FILE) {
+                        assert_int_equal(f.size, 4);
+                        assert_memory_equal(p, "a\0\0\1", 4);
+                }
                 if (f.type == FIELD_CODE)
                         assert_memory_equal(p, "pass", 4);
                 seen[f.type]++;
@@ -299,6 +432,13 @@ static void test_frame(void **state) {
         assert_int_equal(seen[FIELD_ENVIRONMENT], 1);
         assert_int_equal(seen[FIELD_SEED], 1);
         assert_int_equal(seen[FIELD_RESULT_MAX], 1);
+        assert_int_equal(seen[FIELD_ANALYSIS], 1);
+        assert_int_equal(seen[FIELD_CALLABLE], 1);
+        assert_int_equal(seen[FIELD_INPUTS], 1);
+        assert_int_equal(seen[FIELD_MODULES], 1);
+        assert_int_equal(seen[FIELD_FILE], 1);
+        assert_int_equal(seen[FIELD_DISPLAY_LAST], 1);
+        assert_int_equal(seen[FIELD_CHECK_ONLY], 0);
         job_spec_free(spec);
 }
 
@@ -316,9 +456,49 @@ static void test_stdin(void **state) {
         context.n_fds = 0;
 }
 
+static int make_files(size_t n) {
+        size_t size = 0;
+        char *text = NULL;
+        FILE *f = open_memstream(&text, &size);
+        JobSpec *spec = NULL;
+        SpecError error;
+        int r;
+
+        assert_non_null(f);
+        for (size_t i = 0; i < n; i++)
+                (void) fprintf(f, "%s{\"path\":\"f%zu\"}", i ? "," : ",\"files\":[", i);
+        (void) fprintf(f, "]");
+        (void) fclose(f);
+        r = make(text, &spec, &error);
+        job_spec_free(spec);
+        free(text);
+        return r;
+}
+
+/* One file below the bound is taken, one above is not. */
+static void test_files(void **state) {
+        assert_int_equal(make_files(REQUEST_FILES_MAX), 0);
+        assert_int_equal(make_files(REQUEST_FILES_MAX + 1), SPEC_INVALID);
+}
+
+/* Nobody gets to see it, so nothing is kept of it. */
+static void test_check(void **state) {
+        JobSpec *spec;
+
+        context.is_check = true;
+        spec = make_good(",\"detach\":true,\"retainUSec\":5");
+        assert_true(spec->is_check);
+        assert_false(spec->detach);
+        assert_int_equal(spec->retain_usec, 0);
+        job_spec_free(spec);
+        context.is_check = false;
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_table),     cmocka_unit_test(test_limit_error),
+                cmocka_unit_test(test_table),     cmocka_unit_test(test_programs),
+                cmocka_unit_test(test_no_policy), cmocka_unit_test(test_files),
+                cmocka_unit_test(test_check),     cmocka_unit_test(test_limit_error),
                 cmocka_unit_test(test_limits),    cmocka_unit_test(test_granted),
                 cmocka_unit_test(test_retention), cmocka_unit_test(test_counts),
                 cmocka_unit_test(test_sizes),     cmocka_unit_test(test_source),
