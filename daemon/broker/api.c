@@ -19,6 +19,7 @@ static const VarlinkMethod methods[] = {
         { "Attach", VARLINK_REQUIRES_MORE, HANDLER(api_attach) },
         { "Wait", 0, HANDLER(api_wait) },
         { "Cancel", 0, HANDLER(api_cancel) },
+        { "CompleteToolCall", 0, HANDLER(api_complete_tool_call) },
         { "GetJob", 0, HANDLER(api_get_job) },
         { "ListJobs", 0, HANDLER(api_list_jobs) },
         { "ListProfiles", 0, HANDLER(api_list_profiles) },

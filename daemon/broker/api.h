@@ -34,6 +34,7 @@ void api_check(Session *s);  /* api-check.c */
 void api_attach(Session *s); /* api-job.c */
 void api_wait(Session *s);
 void api_cancel(Session *s);
+void api_complete_tool_call(Session *s); /* api-tool.c */
 void api_get_job(Session *s);
 void api_list_jobs(Session *s);
 void api_list_profiles(Session *s); /* api-node.c */

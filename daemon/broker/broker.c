@@ -12,6 +12,7 @@
 #include "broker/job-store.h"
 #include "broker/scheduler.h"
 #include "broker/server.h"
+#include "broker/tool-link.h"
 #include "config.h"
 #include "proto/layers.h"
 
@@ -101,6 +102,7 @@ void broker_sweep(Broker *b) {
         b->sweep_usec = UINT64_MAX;
         server_sweep(b->server, now);
         scheduler_sweep(b, now);
+        tool_link_sweep(b, now);
         job_store_sweep(b, now);
         if (b->is_stopping) {
                 broker_check_stopped(b);
@@ -144,6 +146,8 @@ static int broker_setup(Broker *b, const BrokerOptions *o) {
                 .null_fd = o->null_fd,
                 .clock = b->clock,
                 .output_exceeded = scheduler_output_exceeded,
+                .tool_call = tool_link_call,
+                .channel_closed = tool_link_closed,
                 .userdata = b,
         };
         r = sd_event_add_time(b->event, &b->sweeper, CLOCK_MONOTONIC, 0, 10 * USEC_PER_MSEC,

@@ -14,8 +14,9 @@ typedef struct JobEvent {
         EventKind kind;
         OutputStream stream;     /* output */
         uint64_t timestamp_usec; /* realtime */
-        uint64_t position;       /* queued: jobs ahead */
-        size_t offset, size; /* output: a piece of the stream's kept bytes; display: its index */
+        uint64_t position;       /* queued: jobs ahead; tool_call: its deadline, realtime */
+        size_t offset, size;     /* output: a piece of the stream's kept bytes; display: its
+                                index; tool_call: its number, and the tool's in the request */
 } JobEvent;
 
 typedef struct EventLog {

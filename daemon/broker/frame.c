@@ -7,11 +7,30 @@
 #include "basic/macro.h"
 
 size_t frame_size_max(uint64_t result_max) {
-        size_t max = 0;
+        size_t max = TOOL_CALL_PAYLOAD_MAX;
 
         for (uint32_t type = 0; type <= FRAME_TOOL_REPLY; type++)
                 max = MAX(max, said_payload_max(type, result_max));
         return sizeof(FrameHeader) + max;
+}
+
+const char *frame_payload(const Buf *in, size_t *ret_size) {
+        FrameHeader h;
+
+        memcpy(&h, buf_data(in), sizeof(h));
+        *ret_size = h.size;
+        return buf_data(in) + sizeof(h);
+}
+
+void frame_skip(Buf *in) {
+        size_t size;
+
+        (void) frame_payload(in, &size);
+        buf_consume(in, sizeof(FrameHeader) + size);
+}
+
+static size_t frame_payload_max(uint32_t type, uint64_t result_max) {
+        return type == FRAME_TOOL_CALL ? TOOL_CALL_PAYLOAD_MAX : said_payload_max(type, result_max);
 }
 
 int frame_read_all(Buf *in, uint64_t result_max, RunnerSaid *said) {
@@ -20,10 +39,12 @@ int frame_read_all(Buf *in, uint64_t result_max, RunnerSaid *said) {
                 int r;
 
                 memcpy(&h, buf_data(in), sizeof(h));
-                if (h.size > said_payload_max(h.type, result_max))
+                if (h.size > frame_payload_max(h.type, result_max))
                         return -EBADMSG;
                 if (buf_size(in) - sizeof(h) < h.size)
                         return 0;
+                if (h.type == FRAME_TOOL_CALL)
+                        return 1;
                 r = said_take(said, h.type, buf_data(in) + sizeof(h), h.size, result_max);
                 if (r < 0)
                         return r;

@@ -10,14 +10,20 @@
 
 #include "basic/buf.h"
 #include "broker/said.h"
+#include "broker/tools.h"
 #include "proto/runner-wire.h"
 
-/* All that one job may send on its channel; a flood of valid frames ends the reading, too. */
+/* All that one job may send on its channel beside its tool calls; a flood of valid frames ends the reading, too. */
 #define CHANNEL_BYTES_MAX (4U * FRAME_PAYLOAD_MAX)
 
-/* Takes all complete frames out of the queue. result_max is the limit in force. Returns 0, or
- * -EBADMSG for a frame that breaks a rule (what was said before it stays), or -ENOMEM. */
+/* Takes all complete frames out of the queue. result_max is the limit in force. Returns 0, 1 if the
+ * next frame is a complete TOOL_CALL, which is left to the caller: frame_skip() takes it out; -EBADMSG
+ * for a frame that breaks a rule (what was said before it stays), or -ENOMEM. */
 int frame_read_all(Buf *in, uint64_t result_max, RunnerSaid *said);
+
+/* The payload of the complete frame at the head of the queue, and taking it out. */
+const char *frame_payload(const Buf *in, size_t *ret_size);
+void frame_skip(Buf *in);
 
 /* How many bytes of a frame may be missing at most: what the queue has to hold. */
 size_t frame_size_max(uint64_t result_max);

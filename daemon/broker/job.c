@@ -46,6 +46,7 @@ int job_new(JobSpec *spec,
         job->queue_deadline_usec = UINT64_MAX;
         if (spec->has_queue_timeout)
                 job->queue_deadline_usec = now.monotonic_usec + spec->queue_timeout_usec;
+        job->tools.wait_max_usec = spec->limits.value[LIMIT_TOOL_WAIT];
         output_init(&job->output, spec->limits.value[LIMIT_OUTPUT]);
         r = job_log(job,
                     &(JobEvent){ .kind = EVENT_ACCEPTED, .timestamp_usec = now.realtime_usec });
@@ -67,6 +68,7 @@ Job *job_free(Job *job) {
         event_log_done(&job->log);
         output_done(&job->output);
         said_done(&job->said);
+        tool_calls_done(&job->tools);
         job_spec_free(job->spec);
         free(job);
         return NULL;
@@ -159,6 +161,17 @@ int job_show_displays(Job *job, Instant now) {
                                          .offset = job->n_displays_logged++,
                                  });
         return r;
+}
+
+int job_log_tool_call(Job *job, const ToolCall *call, Instant now) {
+        return job_log(job, &(JobEvent){
+                                    .kind = EVENT_TOOL_CALL,
+                                    .timestamp_usec = now.realtime_usec,
+                                    .offset = call->id,
+                                    .size = (size_t) (call->tool - job->spec->tools.tools),
+                                    .position = now.realtime_usec +
+                                                (call->deadline_usec - now.monotonic_usec),
+                            });
 }
 
 void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant now) {

@@ -54,6 +54,7 @@ struct Job {
         OutputCapture output;
         RunnerSaid said;
         size_t n_displays_logged;
+        ToolCalls tools;
 
         Instant accepted, started, finished;
         uint64_t queue_usec, setup_usec;
@@ -86,6 +87,7 @@ void job_set_starting(Job *job, Instant now);
 int job_set_started(Job *job, uint64_t setup_usec, Instant now);
 void job_set_cancelling(Job *job, const char *reason);
 int job_show_displays(Job *job, Instant now); /* those that are new in what the job said */
+int job_log_tool_call(Job *job, const ToolCall *call, Instant now);
 int job_write_output(Job *job, OutputStream stream, const void *data, size_t size, Instant now);
 
 /* The one end. facts is NULL if there was no box. */

@@ -127,6 +127,8 @@ static bool verdict_end_reason(Verdict *v, const OutcomeInput *in) {
 
         if (reason == END_BY_ITSELF && in->output_exceeded)
                 reason = END_OUTPUT; /* it was gone before the kill arrived */
+        if (reason == END_BY_ITSELF && in->tool_calls_exceeded)
+                reason = END_TOOL_CALLS;
         switch (reason) {
         case END_WALL_TIME:
                 verdict_limit(v, OUTCOME_WALL_TIME_LIMIT, LIMIT_WALL_TIME, in->limits,

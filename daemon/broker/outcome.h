@@ -23,9 +23,10 @@ typedef struct Verdict {
 
 /* Everything that is known at the end of a box. */
 typedef struct OutcomeInput {
-        const BoxFacts *facts;  /* the kernel's and the builder's word: first */
-        const Limits *limits;   /* what was in force */
-        bool output_exceeded;   /* counted by the broker, not by the job */
+        const BoxFacts *facts; /* the kernel's and the builder's word: first */
+        const Limits *limits;  /* what was in force */
+        bool output_exceeded;  /* counted by the broker, not by the job */
+        bool tool_calls_exceeded;
         uint64_t output_bytes;  /* so far; 0 is not known */
         const RunnerSaid *said; /* the job's own word, hostile: last */
         AnalysisLevel analysis; /* that came before the program */

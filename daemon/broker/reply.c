@@ -51,6 +51,10 @@ json_t *reply_usage(const Job *job) {
                 json_build_uint(&b, "stdoutBytes", job->output.streams[STREAM_STDOUT].total_bytes);
                 json_build_uint(&b, "stderrBytes", job->output.streams[STREAM_STDERR].total_bytes);
         }
+        if (job->box != 0 && job->spec->tools.n > 0) {
+                json_build_uint(&b, "toolCalls", job->tools.n_calls);
+                json_build_uint(&b, "toolWaitUSec", job->tools.waited_usec);
+        }
         return json_build_take(&b);
 }
 
@@ -60,6 +64,20 @@ static json_t *output_object(const Job *job, const JobEvent *e) {
         json_build_string(&b, "stream", stream_names[e->stream]);
         json_build_uint(&b, "offset", e->offset);
         json_build_bytes(&b, buf_data(&job->output.streams[e->stream].kept) + e->offset, e->size);
+        return json_build_take(&b);
+}
+
+static json_t *tool_call_object(const Job *job, const JobEvent *e) {
+        const ToolCall *call = tool_calls_find(&job->tools, e->offset);
+        JsonBuild b = JSON_BUILD_INIT;
+        char id[24];
+
+        (void) snprintf(id, sizeof(id), "%zu", e->offset);
+        json_build_string(&b, "callId", id);
+        json_build_string(&b, "name", job->spec->tools.tools[e->size].name);
+        if (call)
+                json_build_string_n(&b, "argumentsJson", call->arguments, call->arguments_size);
+        json_build_uint(&b, "deadlineUSec", e->position);
         return json_build_take(&b);
 }
 
@@ -92,6 +110,8 @@ json_t *reply_event(const Job *job, const JobEvent *e, uint64_t sequence) {
                 json_build_value(&b, "display", reply_display(&job->said.displays[e->offset]));
                 break;
         case EVENT_TOOL_CALL:
+                json_build_value(&b, "toolCall", tool_call_object(job, e));
+                break;
         case _EVENT_KIND_MAX:
                 break;
         }

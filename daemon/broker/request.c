@@ -66,6 +66,28 @@ static int dispatch_files(const JsonField *field, json_t *value, void *target, c
         return r;
 }
 
+static const JsonField tool_fields[] = {
+        { "name", json_dispatch_string, offsetof(ToolRequest, name), JSON_REQUIRED },
+        { "description", json_dispatch_string, offsetof(ToolRequest, description) },
+        { "parametersSchemaJson", json_dispatch_string, offsetof(ToolRequest, schema_json) },
+        { "timeoutUSec", request_dispatch_uint, offsetof(ToolRequest, timeout_usec) },
+        {},
+};
+
+static int dispatch_tools(const JsonField *field, json_t *value, void *target, char *path) {
+        ToolsRequest *tools = target;
+        int r = 0;
+
+        if (!json_is_array(value))
+                return -EINVAL;
+        tools->n = json_array_size(value);
+        for (size_t i = 0; r >= 0 && i < MIN(tools->n, (size_t) TOOLS_MAX); i++) {
+                r = json_dispatch_entry(value, i, tool_fields, &tools->tools[i], path);
+                tools->tools[i].json = json_array_get(value, i);
+        }
+        return r;
+}
+
 #define LIMIT_FIELD(name_, id_) \
         { name_, request_dispatch_uint, offsetof(LimitsRequest, value[id_]) }
 
@@ -90,6 +112,7 @@ static const JsonField request_fields[] = {
         { "inputsJson", json_dispatch_string, offsetof(JobRequest, inputs_json) },
         { "files", dispatch_files, offsetof(JobRequest, files) },
         { "modules", json_dispatch_strings, offsetof(JobRequest, modules) },
+        { "tools", dispatch_tools, offsetof(JobRequest, tools) },
         { "analysis", dispatch_analysis, offsetof(JobRequest, analysis), 0, analysis_names },
         { "displayLastExpression", dispatch_optional_bool,
           offsetof(JobRequest, display_last_expression) },

@@ -30,11 +30,24 @@ typedef struct FilesRequest {
         FileRequest files[REQUEST_FILES_MAX];
 } FilesRequest;
 
+/* Points into the request. */
+typedef struct ToolRequest {
+        json_t *json; /* all of it */
+        const char *name, *description, *schema_json;
+        OptionalUint timeout_usec;
+} ToolRequest;
+
+typedef struct ToolsRequest {
+        size_t n; /* as in FilesRequest */
+        ToolRequest tools[TOOLS_MAX];
+} ToolsRequest;
+
 typedef struct JobRequest {
         const char *code, *script_path, *module, *expression; /* one of them, if it is right */
         const char *callable, *inputs_json;
         FilesRequest files;
         json_t *modules;
+        ToolsRequest tools;
         OptionalUint analysis; /* AnalysisLevel */
         OptionalBool display_last_expression;
         json_t *arguments;

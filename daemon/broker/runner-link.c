@@ -18,6 +18,9 @@
 
 #define READ_SIZE (64U << 10)
 
+/* Answers that a job has not read: as many as its runner lets it ask for. */
+#define UNREAD_MAX (TOOL_CALLS_IN_FLIGHT_MAX * ((size_t) TOOL_VALUE_MAX + 64))
+
 typedef struct OutputPipe {
         RunnerLink *link;
         OutputStream stream;
@@ -90,17 +93,50 @@ static int pipe_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
 }
 
 /* Nothing more is believed from there: the job gets EPIPE for what it writes. The other direction
- * stays open, the JOB frame may still be on its way. */
+ * closes behind what is on its way, which may be the JOB frame. */
 static void channel_stop(RunnerLink *link) {
         link->channel_source = sd_event_source_unref(link->channel_source);
         (void) shutdown(link->channel, SHUT_RD);
         link->channel = fd_close(link->channel);
         buf_done(&link->channel_bytes);
+        feeder_finish(&link->frame_feeder);
+        link->owner->channel_closed(link->owner->userdata, link->job);
+}
+
+void runner_link_hang_up(RunnerLink *link) {
+        if (link->channel >= 0)
+                channel_stop(link);
+}
+
+int runner_link_send(RunnerLink *link, const void *frame, size_t size) {
+        return feeder_append(&link->frame_feeder, frame, size);
+}
+
+static uint64_t channel_bytes_max(const RunnerLink *link) {
+        return CHANNEL_BYTES_MAX + link->job->spec->limits.value[LIMIT_TOOL_CALLS] *
+                                           (sizeof(FrameHeader) + TOOL_CALL_PAYLOAD_MAX);
+}
+
+static int channel_take(RunnerLink *link) {
+        uint64_t result_max = link->job->spec->limits.value[LIMIT_RESULT];
+        Buf *in = &link->channel_bytes;
+        int r;
+
+        while ((r = frame_read_all(in, result_max, &link->job->said)) > 0) {
+                size_t size;
+                const char *payload = frame_payload(in, &size);
+
+                r = link->owner->tool_call(link->owner->userdata, link->job, payload, size);
+                if (r < 0 || link->channel < 0)
+                        return r;
+                frame_skip(in);
+        }
+        (void) job_show_displays(link->job, link->owner->clock());
+        return r;
 }
 
 /* One read and the frames in it. Returns 1 if there may be more now, 0 if not. */
 static int channel_read(RunnerLink *link) {
-        uint64_t result_max = link->job->spec->limits.value[LIMIT_RESULT];
         char data[READ_SIZE];
         ssize_t n;
         int r;
@@ -113,13 +149,13 @@ static int channel_read(RunnerLink *link) {
                 return 0;
         }
         link->channel_total += (uint64_t) n;
-        r = link->channel_total > CHANNEL_BYTES_MAX ? -EBADMSG : 0;
+        r = link->channel_total > channel_bytes_max(link) ? -EBADMSG : 0;
         if (r == 0)
                 r = buf_append(&link->channel_bytes, data, (size_t) n);
-        if (r == 0) {
-                r = frame_read_all(&link->channel_bytes, result_max, &link->job->said);
-                (void) job_show_displays(link->job, link->owner->clock());
-        }
+        if (r == 0)
+                r = channel_take(link);
+        if (link->channel < 0)
+                return 0; /* an answer could not be sent */
         if (r == 0)
                 return 1;
         log_fields(LOG_DEBUG, &(LogField){ "PYSB_JOB", link->job->id }, 1,
@@ -211,7 +247,8 @@ static int open_channel(RunnerLink *link, int *ret_box_fd) {
                 return -errno;
         frame = link->job->spec->frame;
         link->job->spec->frame = BUF_INIT(0);
-        return feeder_start(&link->frame_feeder, link->owner->event, copy, frame);
+        return feeder_open(&link->frame_feeder, link->owner->event, copy, frame,
+                           buf_size(&frame) + UNREAD_MAX);
 }
 
 int runner_link_new(const RunnerLinkOwner *owner,

@@ -17,6 +17,10 @@ typedef struct RunnerLinkOwner {
         Instant (*clock)(void); /* for the time stamps of output */
         /* The job wrote more than its limit. Called once, from the event loop. */
         void (*output_exceeded)(void *userdata, Job *job);
+        /* The payload of a TOOL_CALL frame; a negative errno ends the reading. */
+        int (*tool_call)(void *userdata, Job *job, const char *payload, size_t size);
+        /* The job calls no more tools and reads no more answers. */
+        void (*channel_closed)(void *userdata, Job *job);
         void *userdata;
 } RunnerLinkOwner;
 
@@ -31,6 +35,12 @@ DEFINE_CLEANUP(RunnerLink *, runner_link_free);
 
 /* The program runs: what it writes is read from now on, so that no event comes before "started". */
 void runner_link_started(RunnerLink *link);
+
+/* Sends a frame. What a job does not read waits, up to a bound: -ENOBUFS, -EPIPE, -ENOMEM. */
+int runner_link_send(RunnerLink *link, const void *frame, size_t size);
+
+/* Believes nothing more of what comes on the channel, and closes it. */
+void runner_link_hang_up(RunnerLink *link);
 
 /* The box is gone: reads what is left in the pipes and the channel. */
 void runner_link_drain(RunnerLink *link);

@@ -10,6 +10,7 @@
 #include "basic/macro.h"
 #include "broker/api.h"
 #include "broker/job-store.h"
+#include "broker/tool-link.h"
 
 /* Of "a job has ended", for journalctl --catalog and filters; made by systemd-id128 new. */
 #define MESSAGE_ID_JOB_FINISHED "dd200fd6d09644fb9fbdff18e30a715b"
@@ -208,6 +209,10 @@ void scheduler_output_exceeded(void *broker, Job *job) {
         scheduler_kill(broker, job, END_OUTPUT);
 }
 
+void scheduler_tool_limit(Broker *b, Job *job) {
+        scheduler_kill(b, job, END_TOOL_CALLS);
+}
+
 static void scheduler_node(Broker *b, const BuilderReport *report) {
         uint64_t v = report->python_version;
 
@@ -226,7 +231,9 @@ static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
         Verdict verdict;
 
         runner_link_drain(job->link);
+        tool_link_closed(b, job);
         input.output_exceeded = job->output.exceeded;
+        input.tool_calls_exceeded = job->tools.is_exceeded;
         input.output_bytes = job->output.streams[STREAM_STDOUT].total_bytes +
                              job->output.streams[STREAM_STDERR].total_bytes;
         input.said = &job->said;

@@ -25,6 +25,9 @@ void scheduler_report(void *broker, const BuilderReport *report);
 /* From the runner link. */
 void scheduler_output_exceeded(void *broker, Job *job);
 
+/* The job called one tool more than it may. */
+void scheduler_tool_limit(Broker *b, Job *job);
+
 /* The builder is gone: what ran is lost. */
 void scheduler_lose_all(Broker *b);
 

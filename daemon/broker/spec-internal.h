@@ -16,5 +16,7 @@ int error_invalid(SpecError *e, const char *format, ...) _printf_(2, 3);
 
 int error_too_large(SpecError *e, const char *field, uint64_t requested, uint64_t maximum);
 
+int spec_tools(const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *e);
+
 int spec_program(
         const SpecContext *c, const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *e);

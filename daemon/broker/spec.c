@@ -21,6 +21,7 @@ JobSpec *job_spec_free(JobSpec *spec) {
         if (!spec)
                 return NULL;
         buf_done(&spec->frame);
+        tool_list_done(&spec->tools);
         free(spec->stdin_bytes);
         json_decref(spec->labels);
         json_decref(spec->modules);
@@ -269,6 +270,8 @@ static int spec_frame(const SpecContext *c, const JobRequest *q, JobSpec *s, Spe
                 r = spec_environment(q, &frame, e);
         if (r == 0)
                 r = spec_program(c, q, s, &frame, e);
+        if (r == 0)
+                r = spec_tools(q, s, &frame, e);
         s->source_too_large = s->source_bytes > s->limits.value[LIMIT_SOURCE];
         if (r != 0 || s->source_too_large) {
                 buf_done(&frame.buf);

@@ -11,6 +11,7 @@
 #include "basic/buf.h"
 #include "basic/cleanup.h"
 #include "broker/request.h"
+#include "broker/tools.h"
 #include "profile/profile.h"
 #include "proto/limits.h"
 
@@ -21,6 +22,8 @@
 #define SPEC_LABELS_MAX 16
 #define SPEC_LABEL_KEY_BYTES_MAX 64
 #define SPEC_LABEL_VALUE_BYTES_MAX 256
+#define SPEC_TOOL_DESCRIPTION_MAX (16U << 10)
+#define SPEC_TOOL_SCHEMA_MAX (64U << 10)
 #define SPEC_RETAIN_USEC_MAX (UINT64_C(24) * 3600 * 1000000)
 #define SPEC_QUEUE_TIMEOUT_USEC_MAX (UINT64_C(24) * 3600 * 1000000)
 
@@ -40,7 +43,8 @@ typedef struct JobSpec {
         bool has_queue_timeout;
         uint64_t queue_timeout_usec; /* from the acceptance */
         uint64_t retain_usec;        /* from the end */
-        json_t *labels;              /* object of strings, or NULL */
+        ToolList tools;
+        json_t *labels; /* object of strings, or NULL */
         size_t n_files;
         bool is_check;   /* examined only; nobody but its client sees it */
         json_t *modules; /* narrowed list; NULL is the profile's own */

@@ -128,10 +128,10 @@ int tool_calls_open(ToolCalls *c,
         return 0;
 }
 
-ToolCall *tool_calls_find(ToolCalls *c, uint64_t id) {
+ToolCall *tool_calls_find(const ToolCalls *c, uint64_t id) {
         FOREACH_ARRAY(call, c->open, c->n_open)
                 if (call->id == id)
-                        return call;
+                        return (ToolCall *) call;
         return NULL;
 }
 

@@ -76,7 +76,7 @@ int tool_calls_open(ToolCalls *calls,
                     ToolCall **ret_call);
 
 /* The open call, or NULL. */
-ToolCall *tool_calls_find(ToolCalls *calls, uint64_t id);
+ToolCall *tool_calls_find(const ToolCalls *calls, uint64_t id);
 
 /* It is over; the pointer is not valid any more, and others have moved. */
 void tool_calls_close(ToolCalls *calls, ToolCall *call, uint64_t now_usec);
