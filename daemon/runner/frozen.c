@@ -2,12 +2,20 @@
 #include "runner/frozen.h"
 
 /* Made by freeze.c at build time. */
+#include "runner/analysis.inc"
+#include "runner/analysis_rules.inc"
+#include "runner/analysis_scopes.inc"
+#include "runner/analysis_strict.inc"
 #include "runner/bootstrap.inc"
 #include "runner/compile_profile.inc"
 #include "runner/sandbox.inc"
 #include "runner/tools.inc"
 
 const struct _frozen frozen_modules[] = {
+        { .name = "_analysis", .code = analysis, .size = sizeof(analysis) },
+        { .name = "_analysis_rules", .code = analysis_rules, .size = sizeof(analysis_rules) },
+        { .name = "_analysis_scopes", .code = analysis_scopes, .size = sizeof(analysis_scopes) },
+        { .name = "_analysis_strict", .code = analysis_strict, .size = sizeof(analysis_strict) },
         { .name = "_bootstrap", .code = bootstrap, .size = sizeof(bootstrap) },
         { .name = "_compile_profile", .code = compile_profile, .size = sizeof(compile_profile) },
         { .name = "_sandbox", .code = sandbox, .size = sizeof(sandbox) },
