@@ -25,73 +25,100 @@ int field_next(const char **p, size_t *size, Field *ret_field) {
         return 1;
 }
 
-static int field_copy_number(const Field *field, void *number, size_t size) {
-        if (field->size != size)
-                return -EPROTO;
-        memcpy(number, field->data, size);
-        return 0;
+/* What the bytes of a field are. */
+typedef enum FieldKind {
+        KIND_PROGRAM, /* or the name of one: exactly one field of this kind */
+        KIND_TEXT,
+        KIND_NAME, /* text that is not empty, at most JOB_SOURCE_NAME_MAX */
+        KIND_ENVIRONMENT,
+        KIND_FILE,
+        KIND_U32,
+        KIND_U64,
+        KIND_EMPTY,
+        _KIND_MAX,
+} FieldKind;
+
+static const struct {
+        FieldType type;
+        FieldKind kind;
+        size_t n_max;
+} job_fields[] = {
+        { FIELD_CODE, KIND_PROGRAM, 1 },
+        { FIELD_SCRIPT_PATH, KIND_PROGRAM, 1 },
+        { FIELD_MODULE, KIND_PROGRAM, 1 },
+        { FIELD_EXPRESSION, KIND_PROGRAM, 1 },
+        { FIELD_ARGUMENT, KIND_TEXT, JOB_ARGUMENTS_MAX },
+        { FIELD_ENVIRONMENT, KIND_ENVIRONMENT, JOB_ARGUMENTS_MAX },
+        { FIELD_SEED, KIND_U64, 1 },
+        { FIELD_RESULT_MAX, KIND_U64, 1 },
+        { FIELD_SOURCE_NAME, KIND_NAME, 1 },
+        { FIELD_CALLABLE, KIND_NAME, 1 },
+        { FIELD_INPUTS, KIND_TEXT, 1 },
+        { FIELD_FILE, KIND_FILE, JOB_FILES_MAX },
+        { FIELD_MODULES, KIND_TEXT, 1 },
+        { FIELD_TOOL, KIND_TEXT, TOOLS_MAX },
+        { FIELD_ANALYSIS, KIND_U32, 1 },
+        { FIELD_CHECK_ONLY, KIND_EMPTY, 1 },
+        { FIELD_DISPLAY_LAST, KIND_U32, 1 },
+};
+
+static bool text_is_valid(const char *data, size_t size) {
+        return utf8_is_valid(data, size) && !memchr(data, '\0', size);
 }
 
 static bool environment_is_valid(const Field *field) {
-        return utf8_is_valid(field->data, field->size) && field->size > 0 &&
+        return text_is_valid(field->data, field->size) && field->size > 0 &&
                field->data[0] != '=' && memchr(field->data, '=', field->size);
 }
 
-static int job_request_take(JobRequest *request, const Field *field) {
-        switch (field->type) {
-        case FIELD_CODE:
-                if (request->code.data)
-                        return -EPROTO;
-                request->code = *field;
-                return 0;
-        case FIELD_ARGUMENT:
-                if (++request->n_arguments > JOB_ARGUMENTS_MAX)
-                        return -EPROTO;
-                return utf8_is_valid(field->data, field->size) ? 0 : -EPROTO;
-        case FIELD_ENVIRONMENT:
-                if (++request->n_environment > JOB_ARGUMENTS_MAX)
-                        return -EPROTO;
-                return environment_is_valid(field) ? 0 : -EPROTO;
-        case FIELD_TOOL:
-                if (++request->n_tools > TOOLS_MAX)
-                        return -EPROTO;
-                return utf8_is_valid(field->data, field->size) ? 0 : -EPROTO;
-        case FIELD_SEED:
-                request->has_seed = true;
-                return field_copy_number(field, &request->seed, sizeof(request->seed));
-        case FIELD_RESULT_MAX:
-                return field_copy_number(field, &request->result_max_bytes,
-                                         sizeof(request->result_max_bytes));
-        case FIELD_SOURCE_NAME:
-                if (field->size == 0 || field->size > JOB_SOURCE_NAME_MAX)
-                        return -EPROTO;
-                request->source_name = *field;
-                return utf8_is_valid(field->data, field->size) ? 0 : -EPROTO;
-        default:
-                return -EPROTO;
-        }
+static bool file_is_valid(const Field *field) {
+        const char *end = memchr(field->data, '\0', field->size);
+
+        return end && end > field->data && utf8_is_valid(field->data, (size_t) (end - field->data));
 }
 
-int job_request_parse(const char *payload, size_t size, JobRequest *ret_request) {
-        static const char default_name[] = "<job>";
-        JobRequest request = {
-                .payload = { .type = FRAME_JOB, .data = payload, .size = size },
-                .source_name = { .data = default_name, .size = sizeof(default_name) - 1 },
-        };
+static bool field_is_valid(const Field *field, FieldKind kind) {
+        switch (kind) {
+        case KIND_PROGRAM:
+                return true;
+        case KIND_TEXT:
+                return text_is_valid(field->data, field->size);
+        case KIND_NAME:
+                return field->size > 0 && field->size <= JOB_SOURCE_NAME_MAX &&
+                       text_is_valid(field->data, field->size);
+        case KIND_ENVIRONMENT:
+                return environment_is_valid(field);
+        case KIND_FILE:
+                return file_is_valid(field);
+        case KIND_U32:
+                return field->size == sizeof(uint32_t);
+        case KIND_U64:
+                return field->size == sizeof(uint64_t);
+        case KIND_EMPTY:
+                return field->size == 0;
+        case _KIND_MAX:
+                break;
+        }
+        return false;
+}
+
+int job_payload_check(const char *payload, size_t size) {
+        size_t n[ELEMENTSOF(job_fields)] = {}, n_programs = 0, i;
         Field field;
         int r;
 
         while ((r = field_next(&payload, &size, &field)) > 0) {
-                r = job_request_take(&request, &field);
-                if (r < 0)
-                        return r;
+                for (i = 0; i < ELEMENTSOF(job_fields); i++)
+                        if (job_fields[i].type == field.type)
+                                break;
+                if (i == ELEMENTSOF(job_fields) || ++n[i] > job_fields[i].n_max ||
+                    !field_is_valid(&field, job_fields[i].kind))
+                        return -EPROTO;
+                n_programs += job_fields[i].kind == KIND_PROGRAM;
         }
         if (r < 0)
                 return r;
-        if (!request.code.data)
-                return -EPROTO;
-        *ret_request = request;
-        return 0;
+        return n_programs == 1 ? 0 : -EPROTO;
 }
 
 int frame_receive(int fd, FrameType type, char **ret_payload, size_t *ret_size) {

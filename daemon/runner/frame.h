@@ -13,6 +13,7 @@
 
 /* More bytes than anything that the broker lets through; a bound all the same. */
 #define JOB_ARGUMENTS_MAX 4096U
+#define JOB_FILES_MAX 64U
 #define JOB_SOURCE_NAME_MAX 256U
 
 typedef struct Field {
@@ -25,21 +26,11 @@ typedef struct Field {
  * what is left. Pure. */
 int field_next(const char **p, size_t *size, Field *ret_field);
 
-/* A JOB payload, checked. The pointers lead into the payload. */
-typedef struct JobRequest {
-        Field payload; /* all of it: for walking over ARGUMENT and ENVIRONMENT */
-        Field code;
-        Field source_name; /* "<job>" unless given */
-        bool has_seed;
-        int64_t seed;
-        uint64_t result_max_bytes;
-        size_t n_arguments, n_environment, n_tools;
-} JobRequest;
-
-/* Returns 0, or -EPROTO: no code or two of them, an unknown field, a number of the wrong size, text
- * that is not UTF-8 (the code excepted: Python says better what is wrong with it), an environment
- * entry without a name. Pure. */
-int job_request_parse(const char *payload, size_t size, JobRequest *ret_request);
+/* Checks a JOB payload, whose fields are then read one by one. Returns 0, or -EPROTO: not exactly one
+ * program, an unknown field or too many of one, a number of the wrong size, text that is not UTF-8
+ * (of a program excepted: Python says better what is wrong with it), an environment entry without a
+ * name, a file without a path. Pure. */
+int job_payload_check(const char *payload, size_t size);
 
 /* Reads one frame of the given type. *ret_payload is heap memory. Returns 1, 0 if the peer closed
  * the channel before the frame, -EPROTO, -ENOMEM or the error of read(2). */

@@ -8,6 +8,10 @@
 #include "runner/analysis_strict.inc"
 #include "runner/bootstrap.inc"
 #include "runner/compile_profile.inc"
+#include "runner/display.inc"
+#include "runner/encode.inc"
+#include "runner/outbox.inc"
+#include "runner/program.inc"
 #include "runner/sandbox.inc"
 #include "runner/tools.inc"
 
@@ -18,6 +22,10 @@ const struct _frozen frozen_modules[] = {
         { .name = "_analysis_strict", .code = analysis_strict, .size = sizeof(analysis_strict) },
         { .name = "_bootstrap", .code = bootstrap, .size = sizeof(bootstrap) },
         { .name = "_compile_profile", .code = compile_profile, .size = sizeof(compile_profile) },
+        { .name = "_display", .code = display, .size = sizeof(display) },
+        { .name = "_encode", .code = encode, .size = sizeof(encode) },
+        { .name = "_outbox", .code = outbox, .size = sizeof(outbox) },
+        { .name = "_program", .code = program, .size = sizeof(program) },
         { .name = "_sandbox", .code = sandbox, .size = sizeof(sandbox) },
         { .name = "_tools", .code = tools, .size = sizeof(tools) },
         {},

@@ -22,96 +22,135 @@
 /* What CPython exits with if the output could not be written and the program itself had no error. */
 #define EXIT_FLUSH_FAILED 120
 
-static PyObject *job_decode(const Field *field) {
-        return PyUnicode_DecodeUTF8(field->data, (Py_ssize_t) field->size, NULL);
-}
-
-/* All fields of one type, as a list of str. */
-static PyObject *job_list(const JobRequest *request, FieldType type) {
-        _cleanup_python_ PyObject *list = PyList_New(0);
-        const char *p = request->payload.data;
-        size_t size = request->payload.size;
+/* Type of a field -> list of the bytes of each. The payload has been checked. */
+static PyObject *job_fields(const char *payload, size_t size) {
+        _cleanup_python_ PyObject *fields = PyDict_New();
         Field field;
 
-        while (list && field_next(&p, &size, &field) > 0) {
-                _cleanup_python_ PyObject *item = NULL;
+        while (fields && field_next(&payload, &size, &field) > 0) {
+                _cleanup_python_ PyObject *type = PyLong_FromUnsignedLong(field.type);
+                _cleanup_python_ PyObject *data =
+                        PyBytes_FromStringAndSize(field.data, (Py_ssize_t) field.size);
+                _cleanup_python_ PyObject *empty = PyList_New(0);
+                PyObject *list; /* borrowed */
 
-                if (field.type != type)
-                        continue;
-                item = job_decode(&field);
-                if (!item || PyList_Append(list, item) < 0)
+                if (!type || !data || !empty)
+                        return NULL;
+                list = PyDict_SetDefault(fields, type, empty);
+                if (!list || PyList_Append(list, data) < 0)
                         return NULL;
         }
-        return TAKE_PTR(list);
+        return TAKE_PTR(fields);
 }
 
-static PyObject *job_seed(const JobRequest *request) {
-        return request->has_seed ? PyLong_FromLongLong(request->seed) : Py_NewRef(Py_None);
+/* Lets a coroutine that the program made run to its end; anything else is as it is. Steals value. */
+static PyObject *job_drive(PyObject *value, bool is_coroutine) {
+        _cleanup_python_ PyObject *coroutine = is_coroutine ? value : NULL;
+
+        if (!value || !is_coroutine)
+                return value;
+        return PyObject_CallMethod(warm.sandbox, "drive", "(O)", coroutine);
 }
 
-/* What _sandbox has to know of the request. */
-static int job_begin_sandbox(const JobRequest *request) {
-        _cleanup_python_ PyObject *max = PyLong_FromUnsignedLongLong(request->result_max_bytes);
-        _cleanup_python_ PyObject *tools = NULL, *r = NULL;
+/* Runs the code from here, not from Python, so that its frame is the outermost one as in any script.
+ * Returns what the last piece evaluates to, or NULL with an exception. */
+static PyObject *job_execute(PyObject *namespace, PyObject *codes) {
+        _cleanup_python_ PyObject *value = Py_NewRef(Py_None);
 
-        if (!max || PyObject_SetAttrString(warm.sandbox, "_result_max_bytes", max) < 0)
-                return -1;
-        if (request->n_tools == 0)
-                return 0;
-        tools = job_list(request, FIELD_TOOL);
-        r = tools ? PyObject_CallMethod(warm.sandbox, "_begin", "O", tools) : NULL;
-        return r ? 0 : -1;
+        for (Py_ssize_t i = 0; value && i < PyList_GET_SIZE(codes); i++) {
+                PyObject *code = PyList_GET_ITEM(codes, i); /* borrowed */
+
+                Py_SETREF(value, PyEval_EvalCode(code, namespace, namespace));
+                value = job_drive(value, ((PyCodeObject *) code)->co_flags & CO_COROUTINE);
+        }
+        return TAKE_PTR(value);
 }
 
-/* Calls bootstrap.begin(): (namespace, source text), or NULL with an exception. */
-static PyObject *job_begin(const JobRequest *request, PyObject *name) {
-        _cleanup_python_ PyObject *source = job_decode(&request->code);
-        _cleanup_python_ PyObject *arguments = job_list(request, FIELD_ARGUMENT);
-        _cleanup_python_ PyObject *environment = job_list(request, FIELD_ENVIRONMENT);
-        _cleanup_python_ PyObject *seed = job_seed(request);
+/* Calls what the request names, if it names something; else the value stays. */
+static PyObject *job_call_callable(PyObject *value) {
+        _cleanup_python_ PyObject *found = NULL, *none = NULL;
+        PyObject *callable, *keywords; /* borrowed */
 
-        if (!source || !arguments || !environment || !seed)
+        found = PyObject_CallMethod(warm.program, "find_callable", NULL);
+        if (!found)
                 return NULL;
-        if (job_begin_sandbox(request) < 0)
+        if (found == Py_None)
+                return Py_NewRef(value);
+        if (!PyArg_ParseTuple(found, "OO!", &callable, &PyDict_Type, &keywords))
                 return NULL;
-        return PyObject_CallMethod(warm.bootstrap, "begin", "OOOOO", name, source, arguments,
-                                   environment, seed);
+        none = PyTuple_New(0);
+        value = none ? PyObject_Call(callable, none, keywords) : NULL;
+        return job_drive(value, value && PyCoro_CheckExact(value));
 }
 
-/* Compiles and runs the program from here, not from Python, so that its frame is the outermost one
- * as in any script. Returns NULL with an exception set. */
-static PyObject *job_execute(PyObject *name, PyObject *begun) {
-        PyObject *namespace, *source; /* borrowed */
-        _cleanup_python_ PyObject *code = NULL;
+/* From here on the program may have its say. */
+static PyObject *job_start(PyObject *namespace, PyObject *codes) {
+        _cleanup_python_ PyObject *loaded = NULL, *value = NULL;
 
-        if (!PyArg_ParseTuple(begun, "OO", &namespace, &source))
-                return NULL;
-        code = PyObject_CallFunction(warm.compile, "OOsiO", source, name, "exec", 0, Py_True);
-        if (!code)
-                return NULL;
         policy_lock();
-        return PyEval_EvalCode(code, namespace, namespace);
+        loaded = PyObject_CallMethod(warm.program, "load", NULL);
+        if (!loaded)
+                return NULL;
+        value = job_execute(namespace, loaded == Py_None ? codes : loaded);
+        return value ? job_call_callable(value) : NULL;
+}
+
+/* The exit status, or -1 with an exception: of the program, or of a value that cannot be returned. */
+static int job_perform(PyObject *fields, pid_t job_pid) {
+        _cleanup_python_ PyObject *begun = NULL, *value = NULL, *finished = NULL;
+        PyObject *namespace, *codes; /* borrowed */
+        int r;
+
+        begun = PyObject_CallMethod(warm.program, "begin", "(O)", fields);
+        if (begun && PyLong_Check(begun)) /* nothing is to be run */
+                return (int) PyLong_AsLong(begun);
+        if (!begun || !PyArg_ParseTuple(begun, "OO", &namespace, &codes))
+                return -1;
+        r = frame_send(RUNNER_FD_CHANNEL, FRAME_RUNNING, NULL, 0);
+        if (r < 0) {
+                errno = -r;
+                (void) PyErr_SetFromErrno(PyExc_OSError);
+                return -1;
+        }
+        value = job_start(namespace, codes);
+        if (!value)
+                return -1;
+        if (getpid() != job_pid)
+                return 0;
+        finished = PyObject_CallMethod(warm.program, "finish", "(O)", value);
+        return finished ? 0 : -1;
+}
+
+/* The exit status of SystemExit. A program that exits with 0 has ended well, too. */
+static int job_exit(PyObject *error, bool speaks) {
+        int status = report_system_exit(error);
+        _cleanup_python_ PyObject *finished = NULL, *failure = NULL;
+
+        if (status != 0 || !speaks)
+                return status;
+        finished = PyObject_CallMethod(warm.program, "finish_exit", NULL);
+        if (finished)
+                return status;
+        failure = python_take_exception();
+        return failure ? report_exception(failure, RUNNER_FD_CHANNEL) : 1;
 }
 
 /* Returns the exit status. job_pid tells the job's main process from those that it forked: only the
  * main one speaks for the job. */
-static int job_run(const JobRequest *request, pid_t job_pid) {
-        _cleanup_python_ PyObject *name = job_decode(&request->source_name);
-        _cleanup_python_ PyObject *begun = NULL, *result = NULL, *error = NULL;
+static int job_run(PyObject *fields, pid_t job_pid) {
+        _cleanup_python_ PyObject *error = NULL;
+        bool speaks;
+        int r = fields ? job_perform(fields, job_pid) : -1;
 
-        if (name)
-                begun = job_begin(request, name);
-        if (begun)
-                result = job_execute(name, begun);
-        if (result)
-                return 0;
+        if (r >= 0)
+                return r;
+        speaks = getpid() == job_pid;
         error = python_take_exception();
         if (!error)
                 return 1;
         if (PyErr_GivenExceptionMatches(error, PyExc_SystemExit))
-                return report_system_exit(error);
-        return report_exception(error, name ? name : Py_None,
-                                getpid() == job_pid ? RUNNER_FD_CHANNEL : -EBADF);
+                return job_exit(error, speaks);
+        return report_exception(error, speaks ? RUNNER_FD_CHANNEL : -EBADF);
 }
 
 /* 0, or -1 if the stream could not be written out. */
@@ -152,13 +191,13 @@ static int job_finish(int status) {
         PyErr_Clear();
         job_call(warm.atexit, "_run_exitfuncs");
         r = job_flush("stdout") | job_flush("stderr");
-        job_call(warm.bootstrap, "forget_main");
+        job_call(warm.program, "forget");
         r |= job_flush("stdout") | job_flush("stderr");
         return status == 0 && r < 0 ? EXIT_FLUSH_FAILED : status;
 }
 
 /* Waits for the request. The process may wait here for a long time, and may be killed there. */
-static int job_receive(JobRequest *ret_request) {
+static int job_receive(PyObject **ret_fields) {
         _cleanup_free_ char *payload = NULL;
         size_t size;
         int r;
@@ -168,16 +207,15 @@ static int job_receive(JobRequest *ret_request) {
                 return -ENODATA;
         if (r < 0)
                 return r;
-        r = job_request_parse(payload, size, ret_request);
+        r = job_payload_check(payload, size);
         if (r < 0)
                 return r;
-        (void) TAKE_PTR(payload); /* the request points into it, to the end of the process */
+        *ret_fields = job_fields(payload, size); /* NULL with an exception is the job's own end */
         return 0;
 }
 
 void job_main(void) {
-        _cleanup_python_ PyObject *renewed = NULL;
-        JobRequest request = {};
+        _cleanup_python_ PyObject *renewed = NULL, *fields = NULL;
         pid_t job_pid = getpid();
         int r;
 
@@ -188,12 +226,12 @@ void job_main(void) {
                 interp_complain("cannot prepare the interpreter");
                 _exit(EXIT_NO_REQUEST);
         }
-        r = job_receive(&request);
+        r = job_receive(&fields);
         if (r < 0) {
                 if (r != -ENODATA)
                         fprintf(stderr, "pysb-runner: no valid request: %s\n", strerror(-r));
                 _exit(EXIT_NO_REQUEST);
         }
-        r = job_run(&request, job_pid);
+        r = job_run(fields, job_pid);
         _exit(job_finish(r));
 }

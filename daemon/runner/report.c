@@ -88,7 +88,7 @@ static int report_show(PyObject *error, PyObject *described) {
         return 1;
 }
 
-int report_exception(PyObject *error, PyObject *source_name, int channel_fd) {
+int report_exception(PyObject *error, int channel_fd) {
         _cleanup_python_ PyObject *described = NULL;
         ExceptionInfo info = {
                 .is_memory_error = PyErr_GivenExceptionMatches(error, PyExc_MemoryError),
@@ -97,9 +97,9 @@ int report_exception(PyObject *error, PyObject *source_name, int channel_fd) {
         warm_release_reserve();
         if (Py_GetRecursionLimit() < RECURSION_LIMIT)
                 Py_SetRecursionLimit(RECURSION_LIMIT);
-        described = PyObject_CallMethod(warm.bootstrap, "describe", "OO(III)", error, source_name,
-                                        EXCEPTION_TYPE_MAX, EXCEPTION_MESSAGE_MAX,
-                                        EXCEPTION_TRACEBACK_MAX);
+        described =
+                PyObject_CallMethod(warm.bootstrap, "describe", "O(III)", error, EXCEPTION_TYPE_MAX,
+                                    EXCEPTION_MESSAGE_MAX, EXCEPTION_TRACEBACK_MAX);
         if (!described || report_fill(described, &info) < 0)
                 report_minimal(error, &info);
         if (channel_fd >= 0)

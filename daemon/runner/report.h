@@ -11,4 +11,4 @@ int report_system_exit(PyObject *error);
 /* Sends the EXCEPTION frame, then lets sys.excepthook print. Works without memory and with an
  * exception that cannot be printed: then only its type is told. channel_fd is -EBADF where the frame
  * is not wanted. Returns the exit status. */
-int report_exception(PyObject *error, PyObject *source_name, int channel_fd);
+int report_exception(PyObject *error, int channel_fd);

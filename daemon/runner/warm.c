@@ -58,16 +58,13 @@ static int warm_preload(const PlanImage *plan, bool no_files) {
 
 static int warm_load(const PlanImage *plan) {
         bool no_files = plan->flags & PLAN_FLAG_NO_FILES;
-        _cleanup_python_ PyObject *builtins = PyImport_ImportModule("builtins");
         _cleanup_python_ PyObject *r = NULL;
 
-        if (!builtins)
-                return -1;
-        warm.compile = PyObject_GetAttrString(builtins, "compile");
         warm.atexit = PyImport_ImportModule("atexit");
         warm.sandbox = PyImport_ImportModule("_sandbox");
         warm.bootstrap = PyImport_ImportModule("_bootstrap");
-        if (!warm.compile || !warm.atexit || !warm.sandbox || !warm.bootstrap)
+        warm.program = PyImport_ImportModule("_program");
+        if (!warm.atexit || !warm.sandbox || !warm.bootstrap || !warm.program)
                 return -1;
         if (warm_preload(plan, no_files) < 0)
                 return -1;

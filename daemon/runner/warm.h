@@ -9,9 +9,9 @@
 /* What every job uses; references that live as long as the process. */
 typedef struct Warm {
         PyObject *bootstrap; /* module */
+        PyObject *program;   /* module */
         PyObject *sandbox;   /* module */
         PyObject *atexit;    /* module */
-        PyObject *compile;   /* builtins.compile */
         void *reserve;       /* address space that is given back to report a MemoryError */
 } Warm;
 

@@ -8,7 +8,6 @@ is on the stack while the job's own code runs.
 
 import _ast
 import _policy
-import _signal
 import _sitebuiltins
 import builtins
 import gc
@@ -16,13 +15,26 @@ import io
 import linecache
 import os
 import sys
-import time
 import traceback
 
+from _encode import name_class
+from _outbox import clip
+
 STDLIB = sys.path[0]
+PACKAGES = '/usr/lib/python3/dist-packages'
+
+has_no_files = False    # the profile leaves nothing to open
+program_name = '<job>'  # in tracebacks
+own_files = set()       # the same of the parts of pysb-runner
 
 # As many frames as CPython's own printer shows.
 TRACEBACK_FRAMES = 1000
+
+# Not what a class of the program may say instead.
+GET_TRACEBACK = BaseException.__dict__['__traceback__'].__get__
+GET_CAUSE = BaseException.__dict__['__cause__'].__get__
+GET_CONTEXT = BaseException.__dict__['__context__'].__get__
+GET_MEMBERS = BaseExceptionGroup.__dict__['exceptions'].__get__
 
 # What the interpreter and the library import by name at unexpected moments. Only where no file can
 # be opened: elsewhere the import system finds it when it is needed.
@@ -75,10 +87,20 @@ def only_expressions(find_anchors):
     return find
 
 
+def find_own_files():
+    for name, module in sys.modules.items():
+        origin = getattr(getattr(module, '__spec__', None), 'origin', None)
+        if origin == 'frozen' and name.partition('.')[0] not in sys.stdlib_module_names:
+            yield f'<frozen {name}>'
+
+
 def settle(no_files):
     """The last thing before the template serves: nothing may be imported after it."""
+    global has_no_files
+    has_no_files = no_files
+    own_files.update(find_own_files())
     # The compiler makes its types on first use: once here, not in each job.
-    compile('', '', 'exec')
+    compile(compile('', '', 'exec', _ast.PyCF_ONLY_AST), '', 'exec')
     # `python3 -I -S` leaves these two out together with site, but programs end by them.
     builtins.exit = _sitebuiltins.Quitter('exit', 'Ctrl-D (i.e. EOF)')
     builtins.quit = _sitebuiltins.Quitter('quit', 'Ctrl-D (i.e. EOF)')
@@ -143,44 +165,6 @@ def renew():
         ssl.RAND_add(os.urandom(48), 48.0)
 
 
-def seed_random(seed):
-    try:
-        import random
-    except ImportError:
-        return  # then the job cannot import it either
-    random.seed(seed)
-
-
-def begin(name, source, arguments, environment, seed):
-    """The request is here. Returns the namespace of the program, and its text."""
-    source = source.removeprefix('\ufeff')
-    sys.argv = [name, *arguments]
-    for entry in environment:
-        key, _, value = entry.partition('=')
-        os.environ[key] = value
-        if key == 'TZ':
-            time.tzset()
-    if seed is not None:
-        seed_random(seed)
-    # Universal newlines, as the tokenizer counts lines; no time stamp: linecache never asks for the
-    # file. Tracebacks and inspect.getsource() read it.
-    lines = list(io.StringIO(source, newline=None))
-    linecache.cache[name] = (len(source), None, lines, name)
-    main = sys.modules['__main__'] = type(sys)('__main__')
-    main.__builtins__ = builtins
-    # What the interpreter does at its start unless it is embedded: SIGINT is how Cancel begins.
-    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
-    _signal.signal(_signal.SIGXFSZ, _signal.SIG_IGN)
-    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-    return main.__dict__, source
-
-
-def clip(text, limit):
-    """At most limit bytes of UTF-8 without NUL."""
-    data = text[:limit].encode('utf-8', 'backslashreplace').replace(b'\0', b'\\x00')
-    return data[:limit].decode('utf-8', 'ignore').encode()
-
-
 def clip_middle(text, limit):
     """As clip(), but keeps the end: it says what happened."""
     mark = '\n[...]\n'
@@ -192,23 +176,47 @@ def clip_middle(text, limit):
 
 
 def hide_paths(text):
-    return text.replace(STDLIB, '<stdlib>')
+    return text.replace(STDLIB, '<stdlib>').replace(PACKAGES, '<packages>')
 
 
-def skip_own_frames(error):
-    """An error in begin() has frames of this file; nothing else has."""
-    tb = error.__traceback__
-    while tb is not None and tb.tb_frame.f_globals is globals():
+def drop_own_frames(tb):
+    """The traceback without the frames of our own parts: a tool call fails where it was called."""
+    first = last = None
+    while tb is not None:
+        if tb.tb_frame.f_code.co_filename not in own_files:
+            if first is None:
+                first = tb
+            elif last.tb_next is not tb:
+                last.tb_next = tb
+            last = tb
         tb = tb.tb_next
-    return error.with_traceback(tb)
+    if last is not None and last.tb_next is not None:
+        last.tb_next = None
+    return first
 
 
-def name_type(error):
-    kind = type(error)
-    module = kind.__module__
-    if module in ('builtins', '__main__'):
-        return kind.__qualname__
-    return f'{module}.{kind.__qualname__}'
+def clean(error):
+    """Drops our frames of an error and of all that it carries along."""
+    seen, left = set(), [error]
+    while left:
+        error = left.pop()
+        if error is None or id(error) in seen:
+            continue
+        seen.add(id(error))
+        tb = GET_TRACEBACK(error)
+        if (cleaned := drop_own_frames(tb)) is not tb:
+            BaseException.with_traceback(error, cleaned)
+        left += (GET_CAUSE(error), GET_CONTEXT(error))
+        if isinstance(error, BaseExceptionGroup):
+            left += GET_MEMBERS(error)
+
+
+def add_source_line(error):
+    """The compiler knows the text of a line only if it reads a file."""
+    if error.text is None and error.filename == program_name:
+        lines = linecache.cache[program_name][2]
+        if 0 < error.lineno <= len(lines):
+            error.text = lines[error.lineno - 1]
 
 
 def format_message(error):
@@ -224,23 +232,28 @@ def format_traceback(error):
     return hide_paths(''.join(lines))
 
 
-def find_line(error, name):
+def find_line(error):
     """The line of the program that the error is about: the innermost one. 0 is unknown."""
     line = 0
     tb = error.__traceback__
     while tb is not None:
-        if tb.tb_frame.f_code.co_filename == name:
+        if tb.tb_frame.f_code.co_filename == program_name:
             line = tb.tb_lineno or line
         tb = tb.tb_next
-    if line == 0 and isinstance(error, SyntaxError) and error.filename == name:
+    if line == 0 and isinstance(error, SyntaxError) and error.filename == program_name:
         line = error.lineno
     return line if isinstance(line, int) and 0 < line < 1 << 32 else 0
 
 
-def describe(error, name, limits):
+def describe(error, limits):
     """-> type, message, traceback (bytes of at most limits), line, traceback as text."""
-    error = skip_own_frames(error)
-    kind = name_type(error)
+    try:
+        clean(error)
+        if isinstance(error, SyntaxError):
+            add_source_line(error)
+    except Exception:
+        pass  # only a program that has prepared for it gets here
+    kind = name_class(type(error))
     message = format_message(error)
     try:
         text = format_traceback(error)
@@ -249,9 +262,9 @@ def describe(error, name, limits):
         text = format_traceback(error)
     except Exception:
         # Only a program that wants to be unprintable gets here.
-        text = f'{kind}: {message}\n'
+        text = f'{kind}: {message}\n' if message else f'{kind}\n'
     return (clip(kind, limits[0]), clip(message, limits[1]), clip_middle(text, limits[2]),
-            find_line(error, name), text)
+            find_line(error), text)
 
 
 def write_error(text):
@@ -274,7 +287,8 @@ def show(error, text):
     except SystemExit:
         raise
     except BaseException as failure:
-        write_error('Error in sys.excepthook:\n' + format_traceback(skip_own_frames(failure)) +
+        clean(failure)
+        write_error('Error in sys.excepthook:\n' + format_traceback(failure) +
                     '\nOriginal exception was:\n' + text)
 
 

@@ -3,7 +3,7 @@
 
 tool_call(name, **arguments) asks the client and waits for the answer; tool_call_start() and
 get_tool_result() do it in two steps, tool_call_async() and gather() with `await`, which a program may
-use at its top level. result() sets the value of the job.
+use at its top level. result() sets the value of the job, display() shows a rich one.
 """
 
 import builtins
@@ -14,17 +14,19 @@ import _thread
 
 import _pysb
 import _tools
+from _display import display
+from _encode import ResultNotEncodable, ResultTooLarge
+from _outbox import result
 
-__all__ = ['ToolError', 'gather', 'get_tool_result', 'print', 'result', 'stderr',
-           'tool_call', 'tool_call_async', 'tool_call_start']
+__all__ = ['ResultNotEncodable', 'ResultTooLarge', 'ToolError', 'display', 'gather',
+           'get_tool_result', 'print', 'result', 'stderr', 'tool_call', 'tool_call_async',
+           'tool_call_start']
 
 print = builtins.print
 
 _dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _dumps_ascii = json.JSONEncoder(allow_nan=False).encode
 _loads = json.JSONDecoder().decode
-
-_result_max_bytes = 0
 
 _open = set()       # calls whose result nobody has taken yet
 _replies = {}       # call id -> reply, parked until somebody takes it
@@ -48,15 +50,6 @@ class ToolError(Exception):
 def stderr(*values, sep=' ', end='\n', flush=False):
     """As print(), to standard error."""
     print(*values, sep=sep, end=end, file=sys.stderr, flush=flush)
-
-
-def result(value, /):
-    """Sets the result of the job: a value that JSON can carry. The last call counts."""
-    data = _dumps(value).encode()
-    if len(data) > _result_max_bytes:
-        raise ValueError(f'the result has {len(data)} bytes of JSON, '
-                         f'the result limit is {_result_max_bytes}')
-    _pysb.send_raw(_pysb.FRAME_RESULT, data)
 
 
 def tool_call(name, /, *arguments, **keywords):

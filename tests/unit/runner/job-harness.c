@@ -196,6 +196,21 @@ static void read_exception(const char *p, size_t size, JobEnd *end) {
         assert_int_equal(r, 0);
 }
 
+/* "TYPE: MESSAGE" */
+static char *read_problem(const char *p, size_t size) {
+        Field type, message;
+        char *text = NULL;
+
+        assert_int_equal(field_next(&p, &size, &type), 1);
+        assert_int_equal(field_next(&p, &size, &message), 1);
+        assert_int_equal(type.type, FIELD_EXCEPTION_TYPE);
+        assert_int_equal(message.type, FIELD_EXCEPTION_MESSAGE);
+        assert_int_equal(size, 0);
+        assert_true(asprintf(&text, "%.*s: %.*s", (int) type.size, type.data, (int) message.size,
+                             message.data) > 0);
+        return text;
+}
+
 static void read_frames(JobEnd *end) {
         const char *p = end->channel;
         size_t left = end->channel_size;
@@ -214,6 +229,14 @@ static void read_frames(JobEnd *end) {
                         read_exception(p, h.size, end);
                 } else if (h.type == FRAME_VIOLATION) {
                         end->n_violations++;
+                } else if (h.type == FRAME_RUNNING) {
+                        assert_int_equal(h.size, 0);
+                        end->n_running++;
+                } else if (h.type == FRAME_DISPLAY) {
+                        end->n_displays++;
+                } else if (h.type == FRAME_RESULT_PROBLEM) {
+                        free(end->problem);
+                        end->problem = read_problem(p, h.size);
                 } else {
                         assert_int_equal(h.type, FRAME_RESULT);
                         end->n_results++;
@@ -262,6 +285,7 @@ void job_end_done(JobEnd *end) {
         free(end->message);
         free(end->traceback);
         free(end->result);
+        free(end->problem);
         *end = (JobEnd){};
 }
 
@@ -287,6 +311,9 @@ static void check_end(const Case *c, const JobEnd *end) {
         assert_int_equal(end->is_memory_error, c->is_memory_error);
         assert_int_equal(!!end->result, !!c->result);
         check_text(end->result, c->result);
+        assert_int_equal(!!end->problem, !!c->problem);
+        check_text(end->problem, c->problem);
+        assert_int_equal(end->n_displays, c->n_displays);
 }
 
 void harness_case(void **state) {

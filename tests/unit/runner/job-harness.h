@@ -32,8 +32,9 @@ typedef struct JobEnd {
         char *channel; /* all that came on it */
         size_t channel_size;
         /* The frames on the channel; the texts are NUL-terminated, NULL where there was none. */
-        size_t n_exceptions, n_results, n_violations;
+        size_t n_exceptions, n_results, n_violations, n_displays, n_running;
         char *type, *message, *traceback, *result;
+        char *problem; /* of the result: "TYPE: MESSAGE" */
         uint32_t line;
         bool is_memory_error;
 } JobEnd;
@@ -62,6 +63,8 @@ typedef struct Case {
         bool is_memory_error;      /* the flag of the frame */
         const char *result;        /* exactly; NULL is: no RESULT frame */
         uint64_t result_max_bytes; /* as in Job, 0 is 1000 */
+        const char *problem;       /* exactly; NULL is: no RESULT_PROBLEM frame */
+        size_t n_displays;
 } Case;
 
 /* The body of a cmocka test whose state is a Case. */

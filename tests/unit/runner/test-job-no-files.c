@@ -40,7 +40,7 @@ static const Case cases[] = {
         { "threads", "import threading\nt = threading.Thread(target=print, args=(1,)); t.start()",
           0, "1\n", "" },
         { "a result", "import _sandbox; _sandbox.result([1])", 0, "", "", .result = "[1]" },
-        { "exit functions", "import atexit; atexit.register(print, 'x')", 0, "x\n", "" },
+        { "exit functions", "import atexit; _ = atexit.register(print, 'x')", 0, "x\n", "" },
         { "input", "print(repr(input()))", 1, "", NULL, "EOFError" },
         { "a part of a line that is underlined", "x = [1, {}['key']]\n", 1, "", NULL, "KeyError",
           "'key'",

@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One job, from its request to its value. Frozen into the program as `_program`.
+
+job.c calls begin(), load(), find_callable() and finish() in this order, and what the program itself
+has to say in between: no function of this file is on the stack while its code runs.
+"""
+
+import _analysis
+import _ast
+import _bootstrap
+import _display
+import _outbox
+import _policy
+import _pysb
+import _sandbox
+import _signal
+import builtins
+import io
+import json
+import linecache
+import os
+import runpy
+import sys
+import time
+import tokenize  # for decode_source()
+from importlib.machinery import ModuleSpec
+from importlib.util import decode_source
+
+TOP_LEVEL_AWAIT = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+APP = '/app/'
+
+parse_json = json.JSONDecoder().decode
+
+
+class InvalidInputs(ValueError):
+    """inputsJson is no JSON object."""
+
+    __module__ = '_sandbox'
+
+
+class Program:
+    """The job of this process."""
+
+    name = '<job>'     # of the program in tracebacks
+    namespace = None
+    module = None      # the name of one that load() has to find
+    package = ''       # that load() has to import first
+    callable = None    # its name
+    keywords = {}      # for the callable
+    is_expression = False
+    display_last = None
+
+
+program = Program()
+
+
+def text_of(fields, field, default=None):
+    values = fields.get(field)
+    return values[0].decode() if values else default
+
+
+def number_of(fields, field, default=None):
+    values = fields.get(field)
+    return int.from_bytes(values[0], 'little', signed=True) if values else default
+
+
+def set_environment(entries):
+    for entry in entries:
+        key, _, value = entry.decode().partition('=')
+        os.environ[key] = value
+        if key == 'TZ':
+            time.tzset()
+
+
+def seed_random(seed):
+    try:
+        import random
+    except ImportError:
+        return  # then the job cannot import it either
+    random.seed(seed)
+
+
+def open_directory(path, parent):
+    """Relative to the descriptor of its parent, and made if it is not there."""
+    try:
+        os.mkdir(path, dir_fd=parent)
+    except FileExistsError:
+        pass
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+
+
+def write_file(path, data):
+    """Below /app, whose only writer this process is: nothing there can be in the way."""
+    *parents, name = path.split('/')
+    fd = os.open(APP, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for parent in parents:
+            child = open_directory(parent, fd)
+            os.close(fd)
+            fd = child
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with open(os.open(name, flags, 0o644, dir_fd=fd), 'wb', 0) as file:
+            while data:
+                data = data[file.write(data):]
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, APP + path) from None
+    finally:
+        os.close(fd)
+
+
+def take_files(fields):
+    """Path to bytes, of all files of the request."""
+    files = {}
+    for field in fields.get(_pysb.FIELD_FILE, ()):
+        path, _, data = field.partition(b'\0')
+        files[path.decode()] = data
+    return files
+
+
+def take_inputs(fields):
+    text = text_of(fields, _pysb.FIELD_INPUTS)
+    if text is None:
+        return None
+    try:
+        inputs = parse_json(text)
+    except RecursionError:
+        raise InvalidInputs('inputsJson nests too deeply') from None
+    except ValueError as error:
+        raise InvalidInputs(f'inputsJson is not valid JSON: {error}') from None
+    if not isinstance(inputs, dict):
+        raise InvalidInputs('inputsJson is no JSON object such as {"name": 1}')
+    return inputs
+
+
+def new_main():
+    main = sys.modules['__main__'] = type(sys)('__main__')
+    main.__builtins__ = builtins
+    return main.__dict__
+
+
+def choose_script(path, files):
+    if path not in files:
+        raise FileNotFoundError(f'scriptPath {path!r} is none of the files of the job')
+    program.name = sys.argv[0] = APP + path
+    program.namespace.update(__file__=program.name, __cached__=None)
+    return decode_source(files[path])
+
+
+def choose_module(name, files):
+    """The text of a file of the job; None for a module that load() has to find."""
+    path = name.replace('.', '/')
+    if f'{path}/__main__.py' in files:
+        name, path = f'{name}.__main__', f'{path}/__main__'
+    elif f'{path}.py' not in files:
+        program.module = name
+        return None
+    source = choose_script(f'{path}.py', files)
+    program.package = name.rpartition('.')[0]
+    program.namespace.update(__package__=program.package,
+                             __spec__=ModuleSpec(name, None, origin=program.name))
+    return source
+
+
+def choose(fields, files):
+    """The text of the program, or None."""
+    if path := text_of(fields, _pysb.FIELD_SCRIPT_PATH):
+        return choose_script(path, files)
+    if name := text_of(fields, _pysb.FIELD_MODULE):
+        return choose_module(name, files)
+    if code := fields.get(_pysb.FIELD_CODE):
+        return code[0].decode().removeprefix('\ufeff')
+    program.is_expression = True
+    return text_of(fields, _pysb.FIELD_EXPRESSION).strip()
+
+
+def show_source(source):
+    """Tracebacks and inspect.getsource() read it. Universal newlines, as the tokenizer counts lines;
+    no time stamp: linecache never asks for the file."""
+    lines = list(io.StringIO(f'{source}\n', newline=None))
+    linecache.cache[program.name] = (len(source), None, lines, program.name)
+
+
+def compile_tree(tree, mode):
+    return compile(tree, program.name, mode, TOP_LEVEL_AWAIT, True, 0)
+
+
+def compile_program(source, tree):
+    """Code objects to be run one after the other: the last one has the value of the program."""
+    if program.is_expression:
+        return [compile_tree(tree or source, 'eval')]
+    if tree is None:
+        tree = compile(source, program.name, 'exec', _ast.PyCF_ONLY_AST | TOP_LEVEL_AWAIT, True)
+    body = tree.body
+    if not body or type(body[-1]) is not _ast.Expr:
+        return [compile_tree(tree, 'exec')]
+    last = _ast.Expression(body[-1].value)
+    # A string that stands alone is documentation, too.
+    if len(body) > 1 or type(last.body) is not _ast.Constant:
+        body.pop()
+    return [*([compile_tree(tree, 'exec')] if body else ()), compile_tree(last, 'eval')]
+
+
+def own_modules(files):
+    """What the program may import because it has brought it along."""
+    if _bootstrap.has_no_files:
+        return ()
+    return {path.partition('/')[0].removesuffix('.py') for path in files}
+
+
+def examine(source, level, is_check, own):
+    """-> its code, or None: it has been refused, or was only to be examined."""
+    mode = 'eval' if program.is_expression else 'exec'
+    findings, tree = _analysis.analyse(source, level, program.name, mode, own)
+    if _analysis.report(findings):
+        return None
+    try:
+        codes = compile_program(source, tree)
+    except (SyntaxError, ValueError, MemoryError, RecursionError, SystemError) as error:
+        finding = _analysis.describe_failure(error)
+        if finding is None and is_check and isinstance(error, SyntaxError):
+            finding = _analysis.describe_syntax_error(error)
+        if finding is None:
+            raise
+        _analysis.report([finding])
+        return None
+    return codes
+
+
+def set_signals():
+    """What the interpreter does at its start unless it is embedded: SIGINT is how Cancel begins."""
+    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
+    _signal.signal(_signal.SIGXFSZ, _signal.SIG_IGN)
+    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+
+
+def set_up(fields):
+    """All that the program finds around it but its text and its files."""
+    program.name = text_of(fields, _pysb.FIELD_SOURCE_NAME, program.name)
+    program.namespace = new_main()
+    program.callable = text_of(fields, _pysb.FIELD_CALLABLE)
+    program.display_last = number_of(fields, _pysb.FIELD_DISPLAY_LAST)
+    _outbox.budget.limit = number_of(fields, _pysb.FIELD_RESULT_MAX, 0)
+    sys.argv = [program.name, *map(bytes.decode, fields.get(_pysb.FIELD_ARGUMENT, ()))]
+    set_signals()
+    set_environment(fields.get(_pysb.FIELD_ENVIRONMENT, ()))
+    if (seed := number_of(fields, _pysb.FIELD_SEED)) is not None:
+        seed_random(seed)
+    if tools := fields.get(_pysb.FIELD_TOOL):
+        _sandbox._begin([text.decode() for text in tools])
+    if (modules := text_of(fields, _pysb.FIELD_MODULES)) and _policy.active:
+        _policy.narrow(modules.split('\n'))
+    inputs = take_inputs(fields)
+    if program.callable:
+        program.keywords = inputs or {}
+    elif inputs is not None:
+        program.namespace['inputs'] = inputs
+
+
+def begin(fields):
+    """The request is here: type of a field to the bytes of each.
+
+    -> the namespace of the program and its code, None if that is for load() to find; or the exit status
+    if nothing is to be run.
+    """
+    set_up(fields)
+    files = take_files(fields)
+    source = choose(fields, files)
+    _bootstrap.program_name = program.name
+    is_check = _pysb.FIELD_CHECK_ONLY in fields
+    codes = None
+    if source is not None:
+        show_source(source)
+        level = number_of(fields, _pysb.FIELD_ANALYSIS, _pysb.ANALYSIS_OFF)
+        codes = examine(source, level, is_check, own_modules(files))
+        if codes is None:
+            return _pysb.RUNNER_EXIT_REJECTED
+    if is_check:
+        return 0
+    if not _bootstrap.has_no_files:
+        for path, data in files.items():
+            write_file(path, data)
+    return program.namespace, codes
+
+
+def load():
+    """As python -m: packages run first, and that is the program's own code already. -> code or None"""
+    if program.module is None:
+        if program.package and not _bootstrap.has_no_files:
+            __import__(program.package)
+        return None
+    if _bootstrap.has_no_files:
+        raise ModuleNotFoundError(f'No module named {program.module!r} among the files of the job',
+                                  name=program.module)
+    if _policy.active and not _policy.is_allowed(program.module):
+        raise ModuleNotFoundError(_policy.explain(program.module)[0], name=program.module)
+    name, spec, code = runpy._get_module_details(program.module, ImportError)
+    sys.argv[0] = _bootstrap.program_name = code.co_filename
+    program.namespace.update(__file__=code.co_filename, __cached__=spec.cached, __spec__=spec,
+                             __loader__=spec.loader, __package__=spec.parent)
+    return [code]
+
+
+def find_callable():
+    """-> it and its keyword arguments, or None."""
+    if program.callable is None:
+        return None
+    first, *rest = program.callable.split('.')
+    namespace = program.namespace
+    if first not in namespace:
+        names = [name for name, value in namespace.items() if callable(value) and name[0] != '_']
+        raise NameError(f'the program defines no {first!r} to call, but '
+                        + (', '.join(names[:20]) or 'nothing at all'))
+    value = namespace[first]
+    for name in rest:
+        value = getattr(value, name)
+    if not callable(value):
+        raise TypeError(f'{program.callable!r} cannot be called: it is of type '
+                        + _bootstrap.name_class(type(value)))
+    return value, program.keywords
+
+
+def finish(value):
+    """The program has ended well: its value goes out."""
+    is_explicit = program.is_expression or program.callable is not None
+    if _outbox.has_result():
+        pass
+    elif is_explicit:
+        _outbox.result(value)
+    elif value is not None:
+        _outbox.offer_result(value)
+    elif (variable := program.namespace.get('result', _outbox.result)) is not _outbox.result:
+        _outbox.offer_result(variable)
+    if value is not None and program.display_last != 0:
+        _display.show_last(value, program.display_last == 1)
+    _display.show_figures()
+
+
+def finish_exit():
+    """By sys.exit(0): there is no last expression, but there may be a variable."""
+    program.callable, program.is_expression = None, False
+    finish(None)
+
+
+def forget():
+    """Nothing of ours keeps alive what the program leaves behind."""
+    program.namespace, program.keywords = None, {}
+    _bootstrap.forget_main()
