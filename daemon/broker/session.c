@@ -246,7 +246,8 @@ void session_run(Session *s, int revents) {
 void session_sweep(Session *s, uint64_t now) {
         uint64_t partial = varlink_conn_partial_since_usec(s->conn);
         uint64_t stalled = varlink_conn_stalled_since_usec(s->conn);
-        bool is_idle = s->follow == FOLLOW_NONE &&
+        /* The connections of a private daemon are its life. */
+        bool is_idle = s->follow == FOLLOW_NONE && !s->broker->embedded &&
                        now >= varlink_conn_active_usec(s->conn) + SESSION_IDLE_USEC_MAX;
 
         broker_wake_at(s->broker, now + USEC_PER_SEC);

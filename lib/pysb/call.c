@@ -34,10 +34,10 @@ static int client_wait(PysbClient *client, int r, Waiting *waiting, json_t **ret
         return 0;
 }
 
-static int client_call_wait(PysbClient *client,
-                            const char *method,
-                            json_t *parameters,
-                            json_t **ret_parameters) {
+int client_call_wait(PysbClient *client,
+                     const char *method,
+                     json_t *parameters,
+                     json_t **ret_parameters) {
         Waiting waiting = {};
         int r;
 

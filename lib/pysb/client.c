@@ -2,6 +2,7 @@
 #include "pysb/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,7 +19,7 @@ _public_ int pysb_client_new_from_fd(PysbClient **ret_client, int fd) {
         client = calloc(1, sizeof(*client));
         if (!client)
                 return -ENOMEM;
-        client->daemon_pidfd = -EBADF;
+        client->daemon_pidfd = client->sibling_fd = -EBADF;
         /* What the daemon would refuse anyway: with this the caller gets an error that says so,
          * not a closed connection. The NUL comes on top. */
         limits.output_max_bytes = VARLINK_MESSAGE_MAX_BYTES + 1;
@@ -54,6 +55,7 @@ static int connect_unix(const char *path, int *ret_fd) {
 }
 
 _public_ int pysb_client_new(PysbClient **ret_client, const char *address) {
+        _cleanup_(pysb_client_freep) PysbClient *client = NULL;
         _cleanup_close_ int fd = -EBADF;
         int r;
 
@@ -64,30 +66,56 @@ _public_ int pysb_client_new(PysbClient **ret_client, const char *address) {
         r = connect_unix(address + 5, &fd);
         if (r < 0)
                 return r;
-        r = pysb_client_new_from_fd(ret_client, fd);
+        r = pysb_client_new_from_fd(&client, fd);
         if (r < 0)
                 return r;
         TAKE_FD(fd);
+        client->address = strdup(address);
+        if (!client->address)
+                return -ENOMEM;
+        *ret_client = TAKE_PTR(client);
         return 0;
 }
 
 _public_ int pysb_client_new_embedded(PysbClient **ret_client) {
-        _cleanup_close_ int fd = -EBADF;
-        int pidfd, r;
+        int fds[EMBEDDED_SOCKETS], pidfd, r;
         pid_t pid;
 
-        r = embedded_spawn(&pid, &pidfd, &fd);
+        r = embedded_spawn(&pid, &pidfd, fds);
         if (r < 0)
                 return r;
-        r = pysb_client_new_from_fd(ret_client, fd);
+        r = pysb_client_new_from_fd(ret_client, fds[0]);
         if (r < 0) {
-                fd = fd_close(fd);
+                fd_close(fds[0]);
+                fd_close(fds[1]);
                 embedded_reap(pid, pidfd);
                 return r;
         }
-        TAKE_FD(fd);
         (*ret_client)->daemon_pid = pid;
         (*ret_client)->daemon_pidfd = pidfd;
+        (*ret_client)->sibling_fd = fds[1];
+        return 0;
+}
+
+_public_ int pysb_client_new_sibling(PysbClient *client, PysbClient **ret_sibling) {
+        int fd, r;
+
+        if (client->address)
+                return pysb_client_new(ret_sibling, client->address);
+        if (client->sibling_fd < 0)
+                return -EOPNOTSUPP;
+        if (client->has_sibling)
+                return -EMFILE;
+        /* A copy: freeing the client ends the daemon, whatever became of the sibling. */
+        fd = fcntl(client->sibling_fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+                return -errno;
+        r = pysb_client_new_from_fd(ret_sibling, fd);
+        if (r < 0) {
+                fd_close(fd);
+                return r;
+        }
+        client->has_sibling = true;
         return 0;
 }
 
@@ -102,9 +130,14 @@ _public_ PysbClient *pysb_client_free(PysbClient *client) {
         if (!client)
                 return NULL;
         varlink_conn_free(client->conn);
+        if (client->sibling_fd >= 0) {
+                (void) shutdown(client->sibling_fd, SHUT_RDWR);
+                fd_close(client->sibling_fd);
+        }
         if (client->daemon_pid > 0)
                 embedded_reap(client->daemon_pid, client->daemon_pidfd);
         client_clear_error(client);
+        free(client->address);
         free(client);
         return NULL;
 }

@@ -27,6 +27,9 @@ struct PysbClient {
 
         pid_t daemon_pid; /* embedded: our child; else 0 */
         int daemon_pidfd;
+        int sibling_fd; /* embedded: the other socket of the daemon; else -EBADF */
+        bool has_sibling;
+        char *address; /* not embedded: where to connect again; NULL is not known */
 
         char *error, *error_name, *error_json;
 };
@@ -53,6 +56,12 @@ int client_set_error(PysbClient *client, int error, const char *sentence);
 /* Drops the connection after an answer that makes no sense; the call in progress fails. */
 void client_fail(PysbClient *client, int error);
 
+/* Sends a call and waits for its only reply. Steals parameters. */
+int client_call_wait(PysbClient *client,
+                     const char *method,
+                     json_t *parameters,
+                     json_t **ret_parameters);
+
 /* The call { "request": … } of Run and Submit. */
 int client_call_request(PysbClient *client,
                         const char *method,
@@ -64,8 +73,11 @@ int client_call_request(PysbClient *client,
 /* The sentence for a varlink error; NULL for lack of memory. */
 char *error_describe(const char *name, const json_t *parameters);
 
-/* Starts pysbd --embedded with a connected socket, ours in *ret_fd. */
-int embedded_spawn(pid_t *ret_pid, int *ret_pidfd, int *ret_fd);
+/* A private daemon serves this many connections, and ends when all are closed. */
+#define EMBEDDED_SOCKETS 2
+
+/* Starts pysbd --embedded with connected sockets; ours are in ret_fds. */
+int embedded_spawn(pid_t *ret_pid, int *ret_pidfd, int ret_fds[static EMBEDDED_SOCKETS]);
 
 /* Waits until it has gone; kills it if that takes too long. Its socket must be closed already. */
 void embedded_reap(pid_t pid, int pidfd);

@@ -29,7 +29,7 @@ typedef struct Spawn {
         const char *path;
         char **environment;
         char listen_pid[sizeof(LISTEN_PID_PREFIX) + 20]; /* completed in the child */
-        int socket_fd, error_fd;                         /* both above LISTEN_FD */
+        int socket_fds[EMBEDDED_SOCKETS], error_fd;      /* all behind those at LISTEN_FD */
 } Spawn;
 
 extern char **environ;
@@ -45,8 +45,8 @@ static int spawn_prepare_environment(Spawn *spawn) {
         for (size_t i = 0; i < n; i++)
                 if (strncmp(environ[i], "LISTEN_", 7) != 0)
                         spawn->environment[k++] = environ[i];
-        spawn->environment[k++] = (char *) "LISTEN_FDS=1";
-        spawn->environment[k++] = (char *) "LISTEN_FDNAMES=varlink";
+        spawn->environment[k++] = (char *) "LISTEN_FDS=2";
+        spawn->environment[k++] = (char *) "LISTEN_FDNAMES=varlink:varlink";
         spawn->environment[k] = spawn->listen_pid;
         return 0;
 }
@@ -83,8 +83,9 @@ _noreturn_ static void child_main(Spawn *spawn) {
         setsid();
         null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
         if (null_fd >= 0 && dup2(null_fd, STDIN_FILENO) >= 0 && dup2(null_fd, STDOUT_FILENO) >= 0 &&
-            dup2(spawn->socket_fd, LISTEN_FD) >= 0 &&
-            close_range(LISTEN_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC) >= 0) {
+            dup2(spawn->socket_fds[0], LISTEN_FD) >= 0 &&
+            dup2(spawn->socket_fds[1], LISTEN_FD + 1) >= 0 &&
+            close_range(LISTEN_FD + EMBEDDED_SOCKETS, ~0U, CLOSE_RANGE_CLOEXEC) >= 0) {
                 spawn_format_pid(spawn, getpid());
                 execve(spawn->path, argv, spawn->environment);
         }
@@ -96,7 +97,7 @@ _noreturn_ static void child_main(Spawn *spawn) {
 
 /* Copies the descriptor above those that the child replaces. */
 static int fd_move_up(int fd, int *ret_fd) {
-        *ret_fd = fcntl(fd, F_DUPFD_CLOEXEC, LISTEN_FD + 1);
+        *ret_fd = fcntl(fd, F_DUPFD_CLOEXEC, LISTEN_FD + EMBEDDED_SOCKETS);
         return *ret_fd < 0 ? -errno : 0;
 }
 
@@ -119,55 +120,75 @@ static int fork_daemon(Spawn *spawn, pid_t *ret_pid) {
         return 0;
 }
 
-int embedded_spawn(pid_t *ret_pid, int *ret_pidfd, int *ret_fd) {
-        _cleanup_close_ int ours = -EBADF, theirs = -EBADF, report = -EBADF, error_fd = -EBADF;
-        _cleanup_free_ char **environment = NULL;
-        Spawn spawn = {};
-        int pair[2], error = 0, r;
-        pid_t pid = -1;
+/* Ours in *ret_ours, the daemon's where the child will not overwrite it. */
+static int make_socket(int *ret_ours, int *ret_theirs) {
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+        int pair[2], r;
 
         r = fd_socketpair(pair, SOCK_STREAM);
         if (r < 0)
                 return r;
         ours = pair[0];
         theirs = pair[1];
+        r = fd_move_up(theirs, ret_theirs);
+        if (r < 0)
+                return r;
+        *ret_ours = TAKE_FD(ours);
+        return 0;
+}
+
+/* Forks and waits for execve(). */
+static int spawn_run(Spawn *spawn, pid_t *ret_pid) {
+        _cleanup_close_ int report = -EBADF, error_fd = -EBADF, child_error_fd = -EBADF;
+        int pair[2], error = 0, r;
+
         r = fd_pipe(pair, 0);
         if (r < 0)
                 return r;
         report = pair[0];
         error_fd = pair[1];
-
-        spawn.path = secure_getenv("PYSBD");
-        if (!spawn.path)
-                spawn.path = PKGLIBEXECDIR "/pysbd";
-        r = spawn_prepare_environment(&spawn);
-        if (r < 0)
-                return r;
-        environment = spawn.environment;
-
-        _cleanup_close_ int socket_fd = -EBADF, child_error_fd = -EBADF;
-        r = fd_move_up(theirs, &socket_fd);
-        if (r < 0)
-                return r;
         r = fd_move_up(error_fd, &child_error_fd);
         if (r < 0)
                 return r;
-        spawn.socket_fd = socket_fd;
-        spawn.error_fd = child_error_fd;
-        r = fork_daemon(&spawn, &pid);
+        spawn->error_fd = child_error_fd;
+        r = fork_daemon(spawn, ret_pid);
         if (r < 0)
                 return r;
         error_fd = fd_close(error_fd);
         child_error_fd = fd_close(child_error_fd);
         /* The pipe closes when execve() succeeds, and carries its errno when it fails */
         if (io_read_full(report, &error, sizeof(error)) == 0) {
-                waitpid(pid, NULL, 0);
+                waitpid(*ret_pid, NULL, 0);
                 return -error;
         }
-        *ret_pid = pid;
-        *ret_pidfd = pidfd_open(pid, 0); /* without one there is no time-out, that is all */
-        *ret_fd = TAKE_FD(ours);
         return 0;
+}
+
+int embedded_spawn(pid_t *ret_pid, int *ret_pidfd, int ret_fds[static EMBEDDED_SOCKETS]) {
+        _cleanup_free_ char **environment = NULL;
+        Spawn spawn = { .error_fd = -EBADF };
+        int ours[EMBEDDED_SOCKETS] = { -EBADF, -EBADF }, r;
+
+        spawn.socket_fds[0] = spawn.socket_fds[1] = -EBADF;
+        spawn.path = secure_getenv("PYSBD");
+        if (!spawn.path)
+                spawn.path = PKGLIBEXECDIR "/pysbd";
+        r = spawn_prepare_environment(&spawn);
+        environment = spawn.environment;
+        for (int i = 0; r >= 0 && i < EMBEDDED_SOCKETS; i++)
+                r = make_socket(&ours[i], &spawn.socket_fds[i]);
+        if (r >= 0)
+                r = spawn_run(&spawn, ret_pid);
+        if (r >= 0)
+                *ret_pidfd = pidfd_open(*ret_pid, 0); /* without one there is no time-out */
+        for (int i = 0; i < EMBEDDED_SOCKETS; i++) {
+                fd_close(spawn.socket_fds[i]);
+                if (r >= 0)
+                        ret_fds[i] = ours[i];
+                else
+                        fd_close(ours[i]);
+        }
+        return r < 0 ? r : 0;
 }
 
 void embedded_reap(pid_t pid, int pidfd) {

@@ -72,7 +72,7 @@ typedef enum PysbEventKind {
         PYSB_EVENT_STARTED,  /* the program starts */
         PYSB_EVENT_OUTPUT,   /* bytes from the program: pysb_event_get_output() */
         PYSB_EVENT_DISPLAY,  /* a rich value: pysb_event_to_json() */
-        PYSB_EVENT_TOOL_CALL /* the program called a tool: pysb_event_to_json() */
+        PYSB_EVENT_TOOL_CALL /* the program called a tool: pysb_event_get_tool_call() */
 } PysbEventKind;
 
 /* The two output streams of a program, by their descriptors. */
@@ -103,6 +103,11 @@ int pysb_client_new_embedded(PysbClient **ret_client);
 
 /* Takes a connected stream socket, and owns it from success on. */
 int pysb_client_new_from_fd(PysbClient **ret_client, int fd);
+
+/* Another connection to the same daemon, to answer tool calls and to cancel while a job runs on the
+ * first one. A private daemon has one such, which does not outlive the client. Errors: -EMFILE for a
+ * second one, -EOPNOTSUPP for a client that was made from a descriptor, those of connect(2). */
+int pysb_client_new_sibling(PysbClient *client, PysbClient **ret_sibling);
 
 /* Closes the connection, which cancels a job that runs on it and is not detached. An embedded
  * daemon has ended and is reaped when this returns. */
@@ -136,6 +141,16 @@ int pysb_wait(PysbClient *client, const char *job, uint64_t timeout_usec, PysbRe
 /* Asks a job to stop; success if it has ended already. The reason goes into the result's message
  * and may be NULL. */
 int pysb_cancel(PysbClient *client, const char *job, const char *reason);
+
+/* Answers a tool call, on another client than the one that the job runs on: with JSON text, or, if
+ * result_json is NULL, with an error, which the program sees as ToolError. Errors: -EREMOTEIO also if
+ * the call is over. */
+int pysb_complete_tool_call(PysbClient *client,
+                            const char *job,
+                            const char *call_id,
+                            const char *result_json,
+                            const char *error_type,
+                            const char *error_message);
 
 /* Calls any method of io.pysb.sandbox, or of another interface by its full name, with parameters as
  * a JSON object (NULL is {}); returns the reply's parameters as JSON text (free() it). */
@@ -224,6 +239,14 @@ int pysb_request_set_retain(PysbRequest *request, uint64_t retain_usec);
 /* Seeds the module random, for runs that can be repeated. */
 int pysb_request_set_seed(PysbRequest *request, int64_t seed);
 
+/* Names a tool that the program may call, see the interface's Tool. The description and the schema may
+ * be NULL; a timeout of UINT64_MAX is none of its own. Calls come as events, so use pysb_start(). */
+int pysb_request_add_tool(PysbRequest *request,
+                          const char *name,
+                          const char *description,
+                          const char *parameters_schema_json,
+                          uint64_t timeout_usec);
+
 /* The request as the interface's JobRequest (free() it); a descriptor is shown as index 0. */
 int pysb_request_to_json(const PysbRequest *request, char **ret_json);
 
@@ -303,6 +326,13 @@ int pysb_event_get_output(const PysbEvent *event,
                           PysbStream *ret_stream,
                           const char **ret_data,
                           size_t *ret_size);
+
+/* The parts of a "tool_call" event, for pysb_complete_tool_call(); -ENODATA for another kind, and for a
+ * call that is over already. */
+int pysb_event_get_tool_call(const PysbEvent *event,
+                             const char **ret_call_id,
+                             const char **ret_name,
+                             const char **ret_arguments_json);
 
 /* The whole event as the interface's Event (free() it). */
 int pysb_event_to_json(const PysbEvent *event, char **ret_json);

@@ -36,8 +36,8 @@ static void test_start(void **state) {
         free(reply);
 
         assert_string_equal(pysb_document_get_string(seen, "arguments"), "--embedded");
-        assert_string_equal(pysb_document_get_string(seen, "listenFds"), "1");
-        assert_string_equal(pysb_document_get_string(seen, "listenFdNames"), "varlink");
+        assert_string_equal(pysb_document_get_string(seen, "listenFds"), "2");
+        assert_string_equal(pysb_document_get_string(seen, "listenFdNames"), "varlink:varlink");
         assert_string_equal(pysb_document_get_string(seen, "inherited"), "report");
         assert_true(pysb_document_is_true(seen, "listenPidIsMine"));
         assert_true(pysb_document_is_true(seen, "ownSession"));
@@ -46,7 +46,7 @@ static void test_start(void **state) {
         assert_int_equal(pysb_document_get_integer(seen, "blockedSignals", &number), 0);
         assert_int_equal(number, 0);
         assert_int_equal(pysb_document_get_integer(seen, "descriptors", &number), 0);
-        assert_int_equal(number, 1);
+        assert_int_equal(number, 2);
 
         pysb_document_free(seen);
         pysb_client_free(client);

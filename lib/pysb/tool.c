@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "basic/macro.h"
+#include "basic/utf8.h"
+#include "pysb/client.h"
+#include "wire/build.h"
+
+/* Tools: functions of the client that a program calls. */
+
+static json_t *tool_new(const char *name,
+                        const char *description,
+                        const char *parameters_schema_json,
+                        uint64_t timeout_usec) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_string(&b, "name", name);
+        json_build_string(&b, "description", description);
+        json_build_string(&b, "parametersSchemaJson", parameters_schema_json);
+        if (timeout_usec != UINT64_MAX)
+                json_build_uint(&b, "timeoutUSec", timeout_usec);
+        return json_build_take(&b);
+}
+
+_public_ int pysb_request_add_tool(PysbRequest *request,
+                                   const char *name,
+                                   const char *description,
+                                   const char *parameters_schema_json,
+                                   uint64_t timeout_usec) {
+        const char *const texts[] = { name, description, parameters_schema_json };
+        json_t *tools = json_object_get(request->json, "tools"), *tool;
+
+        FOREACH_ARRAY(text, texts, ELEMENTSOF(texts))
+                if (*text && !utf8_is_valid(*text, strlen(*text)))
+                        return -EILSEQ;
+        if (timeout_usec != UINT64_MAX && timeout_usec > INT64_MAX)
+                return -ERANGE;
+        if (!tools) {
+                tools = json_array();
+                if (!tools || json_object_set_new(request->json, "tools", tools) < 0)
+                        return -ENOMEM;
+        }
+        tool = tool_new(name, description, parameters_schema_json, timeout_usec);
+        if (!tool || json_array_append_new(tools, tool) < 0)
+                return -ENOMEM;
+        return 0;
+}
+
+_public_ int pysb_event_get_tool_call(const PysbEvent *event,
+                                      const char **ret_call_id,
+                                      const char **ret_name,
+                                      const char **ret_arguments_json) {
+        const json_t *call = json_object_get(event->json, "toolCall");
+        const char *id = json_member_string(call, "callId");
+        const char *name = json_member_string(call, "name");
+        const char *arguments = json_member_string(call, "argumentsJson");
+
+        if (!id || !name || !arguments)
+                return -ENODATA;
+        *ret_call_id = id;
+        *ret_name = name;
+        *ret_arguments_json = arguments;
+        return 0;
+}
+
+_public_ int pysb_complete_tool_call(PysbClient *client,
+                                     const char *job,
+                                     const char *call_id,
+                                     const char *result_json,
+                                     const char *error_type,
+                                     const char *error_message) {
+        _cleanup_(json_decrefp) json_t *reply = NULL;
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_string(&b, "job", job);
+        json_build_string(&b, "callId", call_id);
+        json_build_string(&b, "resultJson", result_json);
+        if (error_type) {
+                JsonBuild error = JSON_BUILD_INIT;
+
+                json_build_string(&error, "type", error_type);
+                json_build_string(&error, "message", error_message ?: "");
+                json_build_value(&b, "error", json_build_take(&error));
+        }
+        return client_call_wait(client, SANDBOX_METHOD("CompleteToolCall"), json_build_take(&b),
+                                &reply);
+}
