@@ -13,6 +13,7 @@
 #include "runner/outbox.inc"
 #include "runner/program.inc"
 #include "runner/sandbox.inc"
+#include "runner/scrub.inc"
 #include "runner/tools.inc"
 
 const struct _frozen frozen_modules[] = {
@@ -27,6 +28,7 @@ const struct _frozen frozen_modules[] = {
         { .name = "_outbox", .code = outbox, .size = sizeof(outbox) },
         { .name = "_program", .code = program, .size = sizeof(program) },
         { .name = "_sandbox", .code = sandbox, .size = sizeof(sandbox) },
+        { .name = "_scrub", .code = scrub, .size = sizeof(scrub) },
         { .name = "_tools", .code = tools, .size = sizeof(tools) },
         {},
 };

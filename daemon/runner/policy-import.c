@@ -8,8 +8,8 @@
  * would be doors. */
 static bool import_is_door(PyObject *name) {
         static const char *const doors[] = {
-                "_imp",  "builtins", "ctypes", "fcntl",  "gc",     "importlib", "mmap",       "os",
-                "posix", "pty",      "pwd",    "select", "signal", "socket",    "subprocess", "sys",
+                "_imp", "ctypes", "fcntl",  "gc",     "importlib", "mmap",       "os",  "posix",
+                "pty",  "pwd",    "select", "signal", "socket",    "subprocess", "sys",
         };
 
         FOREACH_ARRAY(door, doors, ELEMENTSOF(doors))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "runner/python.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -44,8 +43,5 @@ void policy_violation(const char *layer, const char *subject, const char *reason
         payload_add(&payload, FIELD_VIOLATION_SUBJECT, subject, VIOLATION_SUBJECT_MAX);
         if (reason)
                 payload_add(&payload, FIELD_VIOLATION_REASON, reason, REASON_MAX);
-        /* TODO: as soon as the broker reads them. */
-        if (!getenv("PYSB_VIOLATIONS"))
-                return;
         (void) frame_send(RUNNER_FD_CHANNEL, FRAME_VIOLATION, payload.data, payload.size);
 }

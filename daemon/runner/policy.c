@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "runner/host-stdio.h"
+
 Policy policy = { .has_host_env = true, .has_files = true };
 
 static PyObject *policy_name(PyObject *name) {
@@ -40,10 +42,32 @@ static PyObject *module_lock(PyObject *module, PyObject *unused) {
         Py_RETURN_NONE;
 }
 
+/* Only the template may: what a program gets hold of here is of no use to it. */
+static bool module_may_prepare(void) {
+        if (policy.is_locked)
+                PyErr_SetString(PyExc_RuntimeError, "the policy is locked");
+        return !policy.is_locked;
+}
+
 static PyObject *module_settle(PyObject *module, PyObject *unused) {
-        if (policy.is_active && policy_settle() < 0)
+        if (!module_may_prepare() || (policy.is_active && policy_settle() < 0))
                 return NULL;
         Py_RETURN_NONE;
+}
+
+static PyObject *module_new_stub(PyObject *module, PyObject *name) {
+        return policy_name(name) && module_may_prepare() ? host_env_new_stub(name) : NULL;
+}
+
+static PyObject *module_new_stdio(PyObject *module, PyObject *args) {
+        _cleanup_python_ PyObject *type = NULL;
+        PyObject *mode, *name, *errors;
+        int fd;
+
+        if (!module_may_prepare() || !PyArg_ParseTuple(args, "iUUU", &fd, &mode, &name, &errors))
+                return NULL;
+        type = PyObject_GetAttrString(module, "Stdio");
+        return type ? stdio_new(type, fd, mode, name, errors) : NULL;
 }
 
 static PyObject *module_violation(PyObject *module, PyObject *args) {
@@ -70,6 +94,10 @@ static PyMethodDef module_methods[] = {
           PyDoc_STR("lock($module, /)\n--\n\nFrom here on it is the program that runs.") },
         { "settle", module_settle, METH_NOARGS,
           PyDoc_STR("settle($module, /)\n--\n\nWhat is loaded is the library.") },
+        { "new_stub", module_new_stub, METH_O,
+          PyDoc_STR("new_stub($module, name, /)\n--\n\nA function that is not available.") },
+        { "new_stdio", module_new_stdio, METH_VARARGS,
+          PyDoc_STR("new_stdio($module, fd, mode, name, errors, /)\n--\n\nA stream.") },
         { "violation", module_violation, METH_VARARGS,
           PyDoc_STR("violation($module, layer, subject, reason=None, /)\n--\n\n"
                     "Tell the broker that something was refused.") },
@@ -85,12 +113,14 @@ static int module_exec(PyObject *module) {
                 { "whitelist", policy.is_whitelist },
                 { "host_env", policy.has_host_env },
         };
+        _cleanup_python_ PyObject *type = NULL;
 
         for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
                 if (PyModule_AddObjectRef(module, flags[i].name,
                                           flags[i].value ? Py_True : Py_False) < 0)
                         return -1;
-        return 0;
+        type = stdio_new_type();
+        return type ? PyModule_AddObjectRef(module, "Stdio", type) : -1;
 }
 
 static PyModuleDef_Slot module_slots[] = {
@@ -116,6 +146,9 @@ int policy_prepare(const PlanImage *plan) {
         policy.has_host_env = !policy.is_active || !(plan->flags & PLAN_FLAG_NO_HOST_ENV);
         policy.has_files = !(plan->flags & PLAN_FLAG_NO_FILES);
         if (PyImport_AppendInittab("_policy", module_init) < 0)
+                return -ENOMEM;
+        /* It makes each event that CPython raises cost a little; raw has none. */
+        if (policy.is_active && PySys_AddAuditHook(policy_audit, NULL) < 0)
                 return -ENOMEM;
         return 0;
 }

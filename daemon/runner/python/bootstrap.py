@@ -116,7 +116,14 @@ def settle(no_files):
         # Last, so that a file of the job cannot stand in for a module of the library.
         sys.path.append('/app')
         sys.path_importer_cache.pop('/app', None)
-    open_streams()
+    if _policy.host_env:
+        open_streams()
+    else:
+        import _scrub
+        _scrub.open_streams()
+        _scrub.scrub()
+        _scrub.forget_files()
+        del sys.modules['_scrub']
     _policy.settle()
     gc.collect()
     # A collection in a job would otherwise write to, and so copy, every page of the template.
