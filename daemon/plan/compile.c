@@ -17,6 +17,7 @@
 #define WHEN_FILES 1u
 #define WHEN_PROC 2u
 #define WHEN_LOOPBACK 4u
+#define WHEN_PACKAGES 8u
 
 #define NAMESPACES                                                                             \
         ((uint32_t) CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | \
@@ -49,6 +50,7 @@ static const Row rows[] = {
         { OP_BIND_READ_ONLY, WHEN_FILES, PLAN_LIBRARY_DIRECTORY, PLAN_LIBRARY_DIRECTORY },
         { OP_BIND_READ_ONLY, WHEN_FILES, "/usr/share/zoneinfo", "/usr/share/zoneinfo",
           PLAN_OPTIONAL },
+        { OP_BIND_READ_ONLY, WHEN_FILES | WHEN_PACKAGES, PYTHON_PACKAGES, PYTHON_PACKAGES },
         { OP_SYMLINK, WHEN_FILES, "usr/lib", "/lib" },
 
         /* Who one is, without a word about the host. */
@@ -191,8 +193,16 @@ static void write_row(Writer *w, const Row *row) {
         write_step(w, row->op, phase, row->source, target, row->arg);
 }
 
-static void write_steps(Writer *w, unsigned have) {
+/* What the profile itself adds to the root. */
+static void write_read_only(Writer *w, const Profile *profile) {
+        for (char *const *path = profile->read_only; *path; path++)
+                write_row(w, &(Row){ OP_BIND_READ_ONLY, WHEN_FILES, *path, *path, PLAN_OPTIONAL });
+}
+
+static void write_steps(Writer *w, const Profile *profile, unsigned have) {
         FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
+                if (row->op == OP_PIVOT_ROOT)
+                        write_read_only(w, profile);
                 /* A job starts in /app, also where it can write nothing there. */
                 if (row->op == OP_PIVOT_ROOT && !has_directory(w->plan, "app"))
                         write_directories(w, "app", true);
@@ -251,11 +261,11 @@ int plan_compile(const Profile *profile, PlanImage **ret_plan) {
         plan->preload = write_list(&w, profile->preload);
         plan->environment = write_list(&w, profile->environment);
         plan->packages = write_list(&w, profile->packages);
-        if (profile->policy) {
+        plan->modules = write_list(&w, profile->modules);
+        plan->internal = write_list(&w, profile->internal);
+        plan->withheld = write_list(&w, profile->withheld);
+        if (profile->policy)
                 plan->deny_modules = write_list(&w, profile->deny_modules);
-                plan->modules = write_list(&w, profile->modules);
-                plan->internal = write_list(&w, profile->internal);
-        }
 
         if (profile->files != PROFILE_FILES_NONE)
                 have |= WHEN_FILES;
@@ -263,7 +273,9 @@ int plan_compile(const Profile *profile, PlanImage **ret_plan) {
                 have |= WHEN_PROC;
         if (profile->network == PROFILE_NETWORK_LOOPBACK)
                 have |= WHEN_LOOPBACK;
-        write_steps(&w, have);
+        if (profile->packages[0])
+                have |= WHEN_PACKAGES;
+        write_steps(&w, profile, have);
         if (w.error < 0)
                 return w.error;
         r = write_filter(plan);

@@ -153,6 +153,11 @@ static void print_filter(const PlanImage *plan, FILE *f) {
 void plan_dump(const PlanImage *plan, FILE *f) {
         fprintf(f, "plan %s\n", plan_string(plan, plan->name));
         print_list("preload", plan_string(plan, plan->preload), f);
+        print_list("package", plan_string(plan, plan->packages), f);
+        if (plan->flags & PLAN_FLAG_WHITELIST) {
+                print_list("module", plan_string(plan, plan->modules), f);
+                print_list("internal", plan_string(plan, plan->internal), f);
+        }
         print_list("deny", plan_string(plan, plan->deny_modules), f);
         print_list("environment", plan_string(plan, plan->environment), f);
         FOREACH_ARRAY(step, plan->steps, plan->n_steps)

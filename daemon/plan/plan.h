@@ -81,8 +81,10 @@ typedef struct PlanImage {
         uint32_t name; /* arena offsets: profile name; the lists are separated by '\n' */
         uint32_t preload;
         uint32_t deny_modules; /* empty if the policy is off */
-        uint32_t modules;      /* Profile.modules; empty if the policy is off */
+        uint32_t modules;      /* Profile.modules: in force by PLAN_FLAG_POLICY, loaded before any
+                                          job by PLAN_FLAG_NO_FILES, and so are the internal ones */
         uint32_t internal;     /* Profile.internal */
+        uint32_t withheld;     /* Profile.withheld */
         uint32_t packages;
         uint32_t environment;
         uint32_t flags;     /* PLAN_FLAG_* */

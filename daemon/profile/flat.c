@@ -227,6 +227,19 @@ const char *key_sources_find(const KeySources *sources, const char *key) {
         return NULL;
 }
 
+/* Whether a line of this key and of the same file was there before: a list may have elements from
+ * several files. */
+static bool key_sources_has_file(const KeySources *sources, const FlatLine *line) {
+        const char *colon = strrchr(line->where, ':');
+        size_t n = colon ? (size_t) (colon - line->where) + 1 : strlen(line->where) + 1;
+
+        FOREACH_ARRAY(source, sources->items, sources->n_items)
+                if (strcmp(source->key, line->key) == 0 &&
+                    strncmp(source->where, line->where, n) == 0)
+                        return true;
+        return false;
+}
+
 /* Takes key and where out of the line. */
 static int key_sources_add(KeySources *sources, FlatLine *line) {
         ProfileSource *items =
@@ -280,7 +293,8 @@ int keys_parse(const Key *keys,
                 r = key->parse(key, &line, (char *) object + key->offset, ret_error);
                 if (r < 0)
                         return r;
-                if (!first && (r = key_sources_add(sources, &line)) < 0)
+                if (!key_sources_has_file(sources, &line) &&
+                    (r = key_sources_add(sources, &line)) < 0)
                         return r;
         }
         return r;

@@ -57,7 +57,7 @@ int key_parse_count(const Key *key, const FlatLine *line, void *field, char **re
 int key_parse_duration(const Key *key, const FlatLine *line, void *field, char **ret_error);
 int key_parse_enumeration(const Key *key, const FlatLine *line, void *field, char **ret_error);
 
-/* Which keys were set, and where. */
+/* Which keys were set, and where: for a list, where the first element from each file was. */
 typedef struct KeySources {
         ProfileSource *items;
         size_t n_items;

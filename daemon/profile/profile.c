@@ -138,16 +138,30 @@ static int parse_package(const Key *key, const FlatLine *line, void *field, char
         return list_append(field, line->text, line, ret_error);
 }
 
+/* What a box has of its own, and what ends in a component that is no name. */
+static bool path_is_own(const char *path) {
+        static const char *const own[] = { "/app", "/dev", "/proc", "/tmp" };
+        const char *last = strrchr(path, '/');
+
+        FOREACH_ARRAY(p, own, ELEMENTSOF(own)) {
+                size_t n = strlen(*p);
+
+                if (strncmp(path, *p, n) == 0 && (path[n] == '\0' || path[n] == '/'))
+                        return true;
+        }
+        return last && (strcmp(last, "/.") == 0 || strcmp(last, "/..") == 0);
+}
+
 /* It becomes a mount point and its source: one way to write each. */
 static int parse_path(const Key *key, const FlatLine *line, void *field, char **ret_error) {
         const char *text = line->text;
 
         if (line->type != FLAT_STRING || text[0] != '/' || text[1] == '\0' ||
             text[strlen(text) - 1] == '/' || strstr(text, "//") || strstr(text, "/./") ||
-            strstr(text, "/../") || strlen(text) > 240)
+            strstr(text, "/../") || path_is_own(text) || strlen(text) > 240)
                 return flat_error(ret_error,
-                                  "%s: %s: '%s' is no absolute path without \"..\", such as "
-                                  "\"/usr/share/fonts\"",
+                                  "%s: %s: '%s' must be an absolute path without \"..\", such as "
+                                  "\"/usr/share/fonts\", and none of /app, /dev, /proc and /tmp",
                                   line->where, line->key, text);
         return list_append(field, text, line, ret_error);
 }
@@ -283,35 +297,49 @@ static const Key keys[] = {
                     .values = analysis_values,
                     .documentation = "How strictly a source is examined before it runs: \"off\", "
                                      "\"imports\" or \"strict\". A request may ask for more"),
-        PROFILE_KEY("python.modules",
-                    parse_module,
-                    modules,
-                    .is_list = true,
-                    .documentation =
-                            "Of a whitelist: modules that a program may import, by name or "
-                            "by \"@GROUP\" (a file GROUP.modules)"),
+        PROFILE_KEY(
+                "python.modules",
+                parse_module,
+                modules,
+                .is_list = true,
+                .documentation =
+                        "Of a whitelist: what a program may import. A name, or \"@GROUP\" for "
+                        "the names in the file groups/GROUP.modules. Of a blacklist it is "
+                        "computed and cannot be set: the standard library without deny_modules"),
         PROFILE_KEY("python.internal",
                     parse_module,
                     internal,
                     .is_list = true,
-                    .documentation = "Is computed from modules and cannot be set"),
+                    .documentation =
+                            "Is computed from the modules of a whitelist and cannot be set: what "
+                            "they import in turn"),
+        PROFILE_KEY("python.withheld",
+                    parse_module,
+                    withheld,
+                    .is_list = true,
+                    .documentation =
+                            "Is computed and cannot be set: what the library may not import "
+                            "later, because no module of the whitelist had it at once"),
         PROFILE_KEY("python.packages",
                     parse_module,
                     packages,
                     .is_list = true,
-                    .documentation = "Packages that do not come with Python, from Debian's "
-                                     "python3-NAME, by their import names"),
+                    .documentation =
+                            "Packages that do not come with Python, from Debian's python3-NAME, "
+                            "by their import names. They can be imported. Needs files"),
         PROFILE_KEY("python.package_debs",
                     parse_package,
                     package_debs,
                     .is_list = true,
-                    .documentation = "Is looked up at start and cannot be set"),
+                    .documentation = "Is looked up at start and cannot be set: the Debian packages "
+                                     "that are missing. No job runs while there are any"),
         PROFILE_KEY("profile.read_only",
                     parse_path,
                     read_only,
                     .is_list = true,
-                    .documentation = "Absolute paths that are in the box under the same name, "
-                                     "read-only; what does not exist is left out. Needs files"),
+                    .documentation =
+                            "Directories that are in the box under the same absolute name, "
+                            "read-only; what does not exist is empty there. Needs files"),
         PROFILE_KEY("python.preload",
                     parse_module,
                     preload,
@@ -322,7 +350,8 @@ static const Key keys[] = {
                     parse_module,
                     deny_modules,
                     .is_list = true,
-                    .documentation = "Modules that a program cannot import"),
+                    .documentation = "Modules that a program cannot import. With a whitelist they "
+                                     "are taken out of modules"),
         PROFILE_KEY("python.environment",
                     parse_variable,
                     environment,
@@ -363,7 +392,35 @@ static int check_missing(const KeySources *sources, const char *file, char **ret
         return 0;
 }
 
-static int check_values(const Profile *p, const KeySources *sources, char **ret_error) {
+/* Keys that only make sense together. */
+static int check_combinations(const Profile *p, const KeySources *sources, char **ret_error) {
+        const struct {
+                bool is_wrong;
+                const char *key, *sentence;
+        } rows[] = {
+                { p->files == PROFILE_FILES_NONE && p->proc != PROFILE_PROC_NONE, "profile.proc",
+                  "must be \"none\" where files is \"none\", nothing could open it" },
+                { p->files == PROFILE_FILES_NONE && p->imports != PROFILE_IMPORTS_WHITELIST,
+                  "python.imports",
+                  "must be \"whitelist\" where files is \"none\": a module that is not loaded "
+                  "before the job can never be" },
+                { p->files == PROFILE_FILES_NONE && p->read_only[0], "profile.read_only",
+                  "needs files = \"private\", else nothing could open it" },
+                { p->files == PROFILE_FILES_NONE && p->packages[0], "python.packages",
+                  "needs files = \"private\": packages load parts of themselves later" },
+                { !p->policy && !p->host_env, "python.host_env",
+                  "must be true where policy is false: it is the policy that hides the host" },
+        };
+
+        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows))
+                if (row->is_wrong)
+                        return flat_error(ret_error, "%s: %s: %s",
+                                          key_sources_find(sources, row->key), row->key,
+                                          row->sentence);
+        return 0;
+}
+
+static int check_limits(const Profile *p, const KeySources *sources, char **ret_error) {
         for (LimitId id = 0; id < _LIMIT_MAX; id++) {
                 char limit_key[64], maximum_key[64], limit[32], maximum[32];
 
@@ -379,19 +436,15 @@ static int check_values(const Profile *p, const KeySources *sources, char **ret_
                                   limit_format(id, p->maximum.value[id], maximum, sizeof(maximum)),
                                   key_sources_find(sources, maximum_key));
         }
-        if (p->files == PROFILE_FILES_NONE && p->proc != PROFILE_PROC_NONE)
-                return flat_error(ret_error,
-                                  "%s: profile.proc: must be \"none\" where files is \"none\", "
-                                  "nothing could open it",
-                                  key_sources_find(sources, "profile.proc"));
         return 0;
 }
 
 static const size_t list_offsets[] = {
-        offsetof(Profile, modules),   offsetof(Profile, internal),
-        offsetof(Profile, preload),   offsetof(Profile, deny_modules),
-        offsetof(Profile, packages),  offsetof(Profile, package_debs),
-        offsetof(Profile, read_only), offsetof(Profile, environment),
+        offsetof(Profile, modules),      offsetof(Profile, internal),
+        offsetof(Profile, withheld),     offsetof(Profile, preload),
+        offsetof(Profile, deny_modules), offsetof(Profile, packages),
+        offsetof(Profile, package_debs), offsetof(Profile, read_only),
+        offsetof(Profile, environment),
 };
 
 static char ***profile_list(Profile *p, size_t offset) {
@@ -464,7 +517,10 @@ int profile_parse(const char *lines, size_t size, Profile **ret_profile, char **
         r = check_missing(&sources, file, ret_error);
         if (r < 0)
                 return r;
-        r = check_values(p, &sources, ret_error);
+        r = check_limits(p, &sources, ret_error);
+        if (r < 0)
+                return r;
+        r = check_combinations(p, &sources, ret_error);
         if (r < 0)
                 return r;
         p->n_sources = sources.n_items;

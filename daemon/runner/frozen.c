@@ -7,6 +7,7 @@
 #include "runner/analysis_scopes.inc"
 #include "runner/analysis_strict.inc"
 #include "runner/bootstrap.inc"
+#include "runner/closure.inc"
 #include "runner/compile_profile.inc"
 #include "runner/display.inc"
 #include "runner/encode.inc"
@@ -22,6 +23,7 @@ const struct _frozen frozen_modules[] = {
         { .name = "_analysis_scopes", .code = analysis_scopes, .size = sizeof(analysis_scopes) },
         { .name = "_analysis_strict", .code = analysis_strict, .size = sizeof(analysis_strict) },
         { .name = "_bootstrap", .code = bootstrap, .size = sizeof(bootstrap) },
+        { .name = "_closure", .code = closure, .size = sizeof(closure) },
         { .name = "_compile_profile", .code = compile_profile, .size = sizeof(compile_profile) },
         { .name = "_display", .code = display, .size = sizeof(display) },
         { .name = "_encode", .code = encode, .size = sizeof(encode) },

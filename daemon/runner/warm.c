@@ -38,22 +38,30 @@ static int warm_set_environment(const char *environment) {
         return 0;
 }
 
+/* The lines of a list; none of an empty text. */
 static PyObject *warm_split(const char *lines) {
         _cleanup_python_ PyObject *text = PyUnicode_FromString(lines);
 
-        return text ? PyObject_CallMethod(text, "split", "s", "\n") : NULL;
+        return text ? PyObject_CallMethod(text, "split", NULL) : NULL;
 }
 
-static int warm_preload(const PlanImage *plan, bool no_files) {
-        const char *list = plan_string(plan, plan->preload);
-        _cleanup_python_ PyObject *names = list[0] == '\0' ? PyList_New(0) : warm_split(list);
+static int warm_preload(const PlanImage *plan, uint32_t list) {
+        _cleanup_python_ PyObject *names = warm_split(plan_string(plan, list));
         _cleanup_python_ PyObject *r = NULL;
 
-        if (!names)
-                return -1;
-        r = PyObject_CallMethod(warm.bootstrap, "preload", "OO", names,
-                                no_files ? Py_True : Py_False);
+        r = names ? PyObject_CallMethod(warm.bootstrap, "preload", "O", names) : NULL;
         return r ? 0 : -1;
+}
+
+/* Where nothing can be opened later, all that may be imported is loaded now. */
+static int warm_preload_all(const PlanImage *plan) {
+        if (warm_preload(plan, plan->preload) < 0)
+                return -1;
+        if (!(plan->flags & PLAN_FLAG_NO_FILES))
+                return 0;
+        if (warm_preload(plan, plan->modules) < 0)
+                return -1;
+        return warm_preload(plan, plan->internal);
 }
 
 static int warm_load(const PlanImage *plan) {
@@ -66,7 +74,7 @@ static int warm_load(const PlanImage *plan) {
         warm.program = PyImport_ImportModule("_program");
         if (!warm.atexit || !warm.sandbox || !warm.bootstrap || !warm.program)
                 return -1;
-        if (warm_preload(plan, no_files) < 0)
+        if (warm_preload_all(plan) < 0)
                 return -1;
         if (policy_install(plan) < 0)
                 return -1;

@@ -21,6 +21,12 @@
 #include "config.h"
 #include "plans.h"
 
+/* What a list of modules imports in turn differs from one Python to the next; tests/modules looks at
+ * it. */
+static bool line_is_skipped(const char *line) {
+        return strncmp(line, "internal ", strlen("internal ")) == 0;
+}
+
 /* What depends on the machine of the build has the same name everywhere. */
 static const struct {
         const char *text, *name;
@@ -33,9 +39,15 @@ static char *normalise(const char *text) {
         char *result = NULL;
         size_t size;
         FILE *f = open_memstream(&result, &size);
+        const char *start = text;
 
         while (*text != '\0') {
                 size_t i = 0;
+
+                if ((text == start || text[-1] == '\n') && line_is_skipped(text)) {
+                        text += strcspn(text, "\n") + 1;
+                        continue;
+                }
 
                 while (i < ELEMENTSOF(normalised) &&
                        strncmp(text, normalised[i].text, strlen(normalised[i].text)) != 0)

@@ -36,35 +36,8 @@ GET_CAUSE = BaseException.__dict__['__cause__'].__get__
 GET_CONTEXT = BaseException.__dict__['__context__'].__get__
 GET_MEMBERS = BaseExceptionGroup.__dict__['exceptions'].__get__
 
-# What the interpreter and the library import by name at unexpected moments. Only where no file can
-# be opened: elsewhere the import system finds it when it is needed.
-LAZY_MODULES = (
-    '_strptime',
-    'copyreg',
-    'encodings.ascii',
-    'encodings.base64_codec',
-    'encodings.hex_codec',
-    'encodings.idna',
-    'encodings.latin_1',
-    'encodings.punycode',
-    'encodings.raw_unicode_escape',
-    'encodings.rot_13',
-    'encodings.unicode_escape',
-    'encodings.utf_16',
-    'encodings.utf_16_be',
-    'encodings.utf_16_le',
-    'encodings.utf_32',
-    'encodings.utf_32_be',
-    'encodings.utf_32_le',
-    'encodings.utf_8_sig',
-    'locale',
-    'unicodedata',
-    'warnings',
-)
-
-
-def preload(names, no_files):
-    for name in (*names, *LAZY_MODULES) if no_files else names:
+def preload(names):
+    for name in names:
         try:
             __import__(name)
         except BaseException as error:

@@ -6,29 +6,42 @@
     compile_profile.py --config FILE          pysbd.toml
 
 A flat line is `FILE:LINE: section.key = VALUE`: where the value was written, and what it is. Only
-the syntax, `extends` and whether modules to preload exist are dealt with here. Which keys there are
-and what they may say is known to one key table, in C (daemon/profile), and checked there.
+the syntax, `extends` and the lists of modules are dealt with here (their closure in closure.py). Which
+keys there are and what they may say is known to one key table, in C (daemon/profile), and checked there.
 
 Errors are one line on stderr, `FILE:LINE: KEY: sentence`; the exit status is then 1.
 """
 
+import sys
+
+# Of the bare interpreter, before anything is imported for this program.
+START = frozenset(sys.modules)
+
 import hashlib
-import importlib.machinery
 import json
 import os
 import re
-import sys
 import tomllib
+
+try:
+    import _closure as closure  # frozen into pysb-runner
+except ImportError:
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import closure
+    del sys.path[0]
 
 # What says which profile this is; a profile that extends another one must say it for itself.
 IDENTITY_KEYS = ('profile.description', 'profile.granted')
 # What the compiler itself writes.
-RESERVED_KEYS = ('profile.name', 'profile.digest')
+RESERVED_KEYS = (
+    'profile.name', 'profile.digest', 'python.internal', 'python.withheld', 'python.package_debs',
+)
 # With all of it escaped, a value this long fits in a line that daemon/profile reads.
 VALUE_MAX_BYTES = 1536
 # How TOML writes the name of a key: bare, or in quotes; with points in between.
 PART = r'(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|\'[^\']*\')'
 PATH = r'(%s(?:\s*\.\s*%s)*)' % (PART, PART)
+MODULE = r'[^\W\d]\w*(?:\.[^\W\d]\w*)*'
 
 
 class ProfileError(Exception):
@@ -39,7 +52,7 @@ class ProfileError(Exception):
 
 
 class Value:
-    """A value and the place where it was written."""
+    """A value and the place where it was written; a list may hold values with places of their own."""
 
     def __init__(self, value, where):
         self.value = value
@@ -219,7 +232,7 @@ def resolve(path, directories, chain=()):
         if key in values:
             raise ProfileError(values[key].where, '%s: cannot be set' % key)
     if extends is None:
-        return values
+        return with_added(values)
     if not isinstance(extends.value, str) or not re.fullmatch('[a-z][a-z0-9_-]*', extends.value):
         raise ProfileError(extends.where, 'profile.extends: must be the name of a profile')
     chain += (os.path.realpath(path),)
@@ -239,42 +252,136 @@ def resolve(path, directories, chain=()):
     inherited = resolve(base, directories, chain)
     for key in IDENTITY_KEYS:
         inherited.pop(key, None)
-    return inherited | values
+    return with_added(inherited | values)
 
 
-def module_exists(name):
-    """Whether the module can be found; importing it, or its package, would run its code."""
-    if name in sys.modules:  # os.path is nowhere else
-        return True
-    search, found = None, ''
-    for part in name.split('.'):
-        found += '.' + part if found else part
-        spec = None
-        for finder in sys.meta_path if search is None else [importlib.machinery.PathFinder]:
-            spec = spec or finder.find_spec(found, search)
-        if not spec:
-            return False
-        # Empty where it is no package: there is nothing below it.
-        search = spec.submodule_search_locations or []
-    return True
+def list_items(values, key):
+    """The elements of a list of modules, each with its place; [] if there is none."""
+    value = values.get(key)
+    if value is None:
+        return []
+    if not isinstance(value.value, list):
+        raise ProfileError(value.where, '%s: must be a list of names in brackets' % key)
+    return [item if isinstance(item, Value) else Value(item, value.where) for item in value.value]
 
 
-def check_preload(values):
+def with_added(values):
+    """A profile's add_modules goes behind the list that it has or inherits."""
+    if 'python.add_modules' in values:
+        added = list_items(values, 'python.add_modules')
+        where = values.pop('python.add_modules').where
+        values['python.modules'] = Value(list_items(values, 'python.modules') + added, where)
+    return values
+
+
+def is_module(name):
+    """Whether a value could be the name of a module. All else is for the key table to refuse."""
+    return isinstance(name, str) and re.fullmatch(MODULE, name) is not None
+
+
+def read_group(item, directories):
+    """The modules of "@GROUP", as values with places in the file of the group."""
+    group = item.value[1:]
+    if not re.fullmatch('[a-z][a-z0-9_-]*', group):
+        raise ProfileError(item.where, 'python.modules: "@%s" is no name of a group' % group)
+    paths = [os.path.join(d, 'groups', group + '.modules') for d in directories]
+    path = next((p for p in paths if os.path.exists(p)), None)
+    if not path:
+        raise ProfileError(
+            item.where,
+            'python.modules: there is no group "@%s"; it would be a file groups/%s.modules beside the '
+            'profile or beside the shipped ones' % (group, group),
+        )
+    with open(path, encoding='utf-8') as file:
+        lines = file.read().split('\n')
+    for number, line in enumerate(lines, 1):
+        where = '%s:%d' % (os.path.basename(path), number)
+        text = line.split('#')[0].strip()
+        name = text.removesuffix('?')
+        if text and not is_module(name):
+            raise ProfileError(where, '%s is no name of a module; a line has one' % ascii(text))
+        # "NAME?" is of some versions of Python only.
+        if text and (name == text or closure.module_exists(name)):
+            yield Value(name, where)
+
+
+def listed_modules(values, directories):
+    """{name: Value} of what the profile lists, groups resolved; the first place of a name counts."""
+    found = {}
+    for item in list_items(values, 'python.modules'):
+        is_group = isinstance(item.value, str) and item.value.startswith('@')
+        for module in read_group(item, directories) if is_group else [item]:
+            found.setdefault(module.value, module)
+    return found
+
+
+def check_modules(key, items, packages):
     """Refuse modules that are not there: no job of the profile would start."""
-    preload = values.get('python.preload')
-    for name in preload.value if preload and isinstance(preload.value, list) else []:
-        # All else is no name of a module, as the key table will say.
-        if isinstance(name, str) and re.fullmatch(r'\w+(\.\w+)*', name):
-            if not module_exists(name):
-                raise ProfileError(preload.where, 'python.preload: there is no module %s' % name)
+    for item in items:
+        if is_module(item.value) and item.value.split('.')[0] not in packages:
+            if not closure.module_exists(item.value):
+                raise ProfileError(item.where, '%s: there is no module %s' % (key, item.value))
+
+
+def whitelist(values, directories, packages, denied):
+    """The public modules of a whitelist, and with them what they need."""
+    found = listed_modules(values, directories)
+    check_modules('python.modules', found.values(), packages)
+    found = {name: item for name, item in found.items() if name not in denied}
+    place = values.get('python.modules') or values['python.imports']
+    if not found:
+        raise ProfileError(
+            place.where, 'python.modules: a whitelist needs at least one module or "@GROUP"'
+        )
+    if not all(is_module(name) for name in found):
+        return found.values(), []
+    public = sorted(name for name in found if name.split('.')[0] not in packages)
+    internal, withheld, failure = closure.find_closure(public, START)
+    if failure:
+        raise ProfileError(place.where, 'python.modules: %s' % failure)
+    values['python.internal'] = Value(internal, place.where)
+    values['python.withheld'] = Value(withheld, place.where)
+    # It has been subtracted: what is left can be imported.
+    values.pop('python.deny_modules', None)
+    return [found[name] for name in sorted(found)]
+
+
+def blacklist(values, denied):
+    """What a blacklist leaves is computed, so that there is one list to show."""
+    if modules := list_items(values, 'python.modules'):
+        raise ProfileError(
+            modules[0].where,
+            'python.modules: is computed where python.imports is "blacklist" and cannot be set; '
+            'write modules = [] if it is inherited',
+        )
+    where = values['python.imports'].where
+    return [Value(name, where) for name in closure.public_library(denied)]
+
+
+def resolve_modules(values, directories):
+    """Computes the lists of modules from what the profile names."""
+    packages = {item.value: item for item in list_items(values, 'python.packages')}
+    denied = {item.value for item in list_items(values, 'python.deny_modules')}
+    check_modules('python.preload', list_items(values, 'python.preload'), packages)
+    imports = values['python.imports'].value if 'python.imports' in values else None
+    if imports == 'whitelist':
+        modules = whitelist(values, directories, packages, denied)
+    elif imports == 'blacklist':
+        modules = blacklist(values, denied)
+    else:
+        return  # for the key table to refuse
+    found = {item.value: item for item in modules} | packages
+    if all(isinstance(name, str) for name in found):
+        values['python.modules'] = Value([found[n] for n in sorted(found)], '')
 
 
 def flat_lines(values):
     """(where, "key = value") of every value, in an order that does not depend on the files."""
     for key in sorted(values):
-        value, where = values[key].value, values[key].where
-        for item in value if isinstance(value, list) else [value]:
-            yield where, '%s = %s' % (key, flat_text(item, where, key))
+        value = values[key]
+        for item in value.value if isinstance(value.value, list) else [value]:
+            item = item if isinstance(item, Value) else Value(item, value.where)
+            yield item.where, '%s = %s' % (key, flat_text(item.value, item.where, key))
 
 
 def compile_profile(path, directories=()):
@@ -282,8 +389,9 @@ def compile_profile(path, directories=()):
     name = os.path.basename(path)
     if not name.endswith('.toml'):
         raise ProfileError(name, 'the name of a profile must end in .toml')
-    values = resolve(path, [os.path.dirname(path) or '.', *directories])
-    check_preload(values)
+    directories = [os.path.dirname(path) or '.', *directories]
+    values = resolve(path, directories)
+    resolve_modules(values, directories)
     values['profile.name'] = Value(name[:-len('.toml')], name + ':1')
     lines = list(flat_lines(values))
     digest = hashlib.sha256(''.join(line + '\n' for _, line in lines).encode()).hexdigest()

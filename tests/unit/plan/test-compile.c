@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "basic/macro.h"
+#include "config.h"
 #include "plan/filter.h"
 #include "plans.h"
 #include "proto/syscall-names.h"
@@ -40,7 +41,7 @@ static void test_header(void **state) {
         assert_string_equal(plan_string(plan, plan->name), "default");
         assert_string_equal(plan_string(plan, plan->deny_modules), "ctypes\n_ctypes");
         assert_non_null(strstr(plan_string(plan, plan->environment), "HOME=/app\nLANG="));
-        assert_int_equal(plan->flags, PLAN_FLAG_THREADS);
+        assert_int_equal(plan->flags, PLAN_FLAG_THREADS | PLAN_FLAG_POLICY);
         namespaces = find(plan, OP_NAMESPACES, NULL);
         if (!namespaces)
                 fail();
@@ -62,13 +63,19 @@ static void test_policy_off(void **state) {
         profile->policy = false;
         plan = compile(profile);
         assert_string_equal(plan_string(plan, plan->deny_modules), "");
+        assert_false(plan->flags & PLAN_FLAG_POLICY);
 }
 
 static void test_files_none(void **state) {
         _cleanup_(profile_freep) Profile *profile = profile_load("eval");
         _cleanup_free_ PlanImage *plan = compile(profile);
 
-        assert_true(plan->flags & PLAN_FLAG_NO_FILES);
+        assert_int_equal(plan->flags, PLAN_FLAG_NO_FILES | PLAN_FLAG_POLICY | PLAN_FLAG_WHITELIST |
+                                              PLAN_FLAG_NO_HOST_ENV);
+        assert_non_null(strstr(plan_string(plan, plan->modules), "\njson\n"));
+        assert_null(strstr(plan_string(plan, plan->modules), "\nos\n"));
+        assert_non_null(strstr(plan_string(plan, plan->internal), "\n_strptime\n"));
+        assert_non_null(strstr(plan_string(plan, plan->withheld), "\nsubprocess\n"));
         assert_null(find(plan, OP_BIND_READ_ONLY, NULL));
         assert_null(find(plan, OP_BIND_DEVICE, NULL));
         assert_null(find(plan, OP_MOUNT_TMPFS, NULL));
@@ -92,6 +99,23 @@ static void test_keys(void **state) {
         assert_non_null(find(plan, OP_LOOPBACK_UP, NULL));
         assert_non_null(find(plan, OP_WRITE_FILE, "etc/hosts"));
         assert_true(plan->flags & PLAN_FLAG_LOOPBACK);
+        assert_null(find(plan, OP_BIND_READ_ONLY, &PYTHON_PACKAGES[1]));
+        free(plan);
+
+        profile->packages[0] = strdup("numpy"); /* in the place of the end, which calloc() made */
+        profile->packages = reallocarray(profile->packages, 2, sizeof(*profile->packages));
+        profile->packages[1] = NULL;
+        plan = compile(profile);
+        assert_non_null(find(plan, OP_BIND_READ_ONLY, &PYTHON_PACKAGES[1]));
+        free(plan);
+
+        free(profile->read_only);
+        profile->read_only = calloc(2, sizeof(*profile->read_only));
+        profile->read_only[0] = strdup("/usr/share/fonts");
+        plan = compile(profile);
+        assert_true(find(plan, OP_BIND_READ_ONLY, "usr/share/fonts")->arg == PLAN_OPTIONAL);
+        assert_true(find(plan, OP_BIND_READ_ONLY, "usr/share/fonts") <
+                    find(plan, OP_PIVOT_ROOT, NULL));
         free(plan);
 
         /* The maximum decides: a request may raise the limit, but not change the filter. */

@@ -42,6 +42,9 @@ static void test_good(void **state) {
         assert_int_equal(p->files, PROFILE_FILES_PRIVATE);
         assert_int_equal(p->proc, PROFILE_PROC_PIDS);
         assert_true(p->policy);
+        assert_true(p->host_env);
+        assert_int_equal(p->imports, PROFILE_IMPORTS_BLACKLIST);
+        assert_int_equal(p->analysis, PROFILE_ANALYSIS_IMPORTS);
         assert_string_equal(p->preload[0], "json");
         assert_string_equal(p->preload[1], "os.path");
         assert_null(p->preload[2]);
@@ -69,6 +72,12 @@ static void test_enumerations(void **state) {
                 { "profile.proc", "p.toml:4: profile.proc = \"none\"\n" },
                 { "python.policy", "p.toml:4: python.policy = false\n" },
                 { "profile.granted", "p.toml:4: profile.granted = false\n" },
+                { "python.host_env", "p.toml:4: python.host_env = false\n" },
+                { "python.imports", "p.toml:4: python.imports = \"whitelist\"\n" },
+                { "python.analysis", "p.toml:4: python.analysis = \"strict\"\n" },
+                { "no such", "p.toml:4: profile.read_only = \"/usr/share/fonts\"\n" },
+                { "no such", "p.toml:4: python.packages = \"numpy\"\n" },
+                { "no such", "p.toml:4: python.package_debs = \"python3-numpy\"\n" },
         };
 
         FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
@@ -81,6 +90,10 @@ static void test_enumerations(void **state) {
         assert_string_equal(profile_network_to_string(PROFILE_NETWORK_LOOPBACK), "loopback");
         assert_string_equal(profile_files_to_string(PROFILE_FILES_PRIVATE), "private");
         assert_string_equal(profile_proc_to_string(PROFILE_PROC_PIDS), "pids");
+        assert_string_equal(profile_imports_to_string(PROFILE_IMPORTS_WHITELIST), "whitelist");
+        assert_string_equal(profile_analysis_to_string(PROFILE_ANALYSIS_OFF), "off");
+        assert_null(profile_imports_to_string(_PROFILE_IMPORTS_MAX));
+        assert_null(profile_analysis_to_string(_PROFILE_ANALYSIS_MAX));
         assert_null(profile_network_to_string(_PROFILE_NETWORK_MAX));
         assert_null(profile_files_to_string(_PROFILE_FILES_MAX));
         assert_null(profile_proc_to_string(_PROFILE_PROC_MAX));
@@ -147,6 +160,20 @@ static const struct {
         { "profile.network", "p.toml:4: profile.network = true\n", "not one of its values" },
         { "profile.files", "p.toml:4: profile.files = \"none\"\n",
           "profile.proc: must be \"none\"" },
+        { "python.host_env", "p.toml:9: python.host_env = 1\n", "must be true or false" },
+        { "python.imports", "p.toml:9: python.imports = \"all\"\n",
+          "'all' is not one of its values; it must be \"whitelist\" or \"blacklist\"" },
+        { "python.analysis", "p.toml:9: python.analysis = \"hard\"\n",
+          "it must be \"off\", \"imports\" or \"strict\"" },
+        { "no such", "p.toml:9: python.modules = \"@pure\"\n", "is no module name" },
+        { "no such", "p.toml:9: python.package_debs = \"Numpy\"\n", "no name of a Debian package" },
+        { "no such", "p.toml:9: profile.read_only = \"usr\"\n", "must be an absolute path" },
+        { "no such", "p.toml:9: profile.read_only = \"/\"\n", "must be an absolute path" },
+        { "no such", "p.toml:9: profile.read_only = \"/a/../b\"\n", "must be an absolute path" },
+        { "no such", "p.toml:9: profile.read_only = \"/a/..\"\n", "must be an absolute path" },
+        { "no such", "p.toml:9: profile.read_only = \"/a/\"\n", "must be an absolute path" },
+        { "no such", "p.toml:9: profile.read_only = \"/app\"\n", "none of /app" },
+        { "no such", "p.toml:9: profile.read_only = \"/proc/1\"\n", "none of /app" },
         { "python.policy", "p.toml:7: python.policy = \"true\"\n", "must be true or false" },
         { "python.policy", "p.toml:7: python.policy = 1\n", "must be true or false" },
         { "python.preload", "p.toml:8: python.preload = \"os;x\"\n", "is no module name" },
@@ -175,6 +202,71 @@ static const struct {
         { "python.policy", "p.toml:7: python.policy = 99999999999999999999\n",
           "must be true or false" },
 };
+
+/* Keys that are right alone and wrong together: the lines stand in for those of the same keys. */
+static void test_combinations(void **state) {
+        static const struct {
+                const char *keys[3];
+                const char *lines, *error;
+        } rows[] = {
+                { { "python.policy", "python.host_env" },
+                  "p.toml:1: python.policy = false\np.toml:2: python.host_env = false\n",
+                  "p.toml:2: python.host_env: must be true where policy is false" },
+                { { "profile.files", "profile.proc" },
+                  "p.toml:1: profile.files = \"none\"\np.toml:2: profile.proc = \"none\"\n",
+                  "p.toml:7: python.imports: must be \"whitelist\" where files is \"none\"" },
+                { { "profile.files", "profile.proc", "python.imports" },
+                  "p.toml:1: profile.files = \"none\"\np.toml:2: profile.proc = \"none\"\n"
+                  "p.toml:3: python.imports = \"whitelist\"\np.toml:4: python.packages = \"x\"\n",
+                  "p.toml:4: python.packages: needs files" },
+                { { "profile.files", "profile.proc", "python.imports" },
+                  "p.toml:1: profile.files = \"none\"\np.toml:2: profile.proc = \"none\"\n"
+                  "p.toml:3: python.imports = \"whitelist\"\np.toml:4: profile.read_only = \"/x\"\n",
+                  "p.toml:4: profile.read_only: needs files" },
+        };
+
+        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
+                _cleanup_free_ char *text = NULL, *error = NULL;
+                size_t size;
+                FILE *f = open_memstream(&text, &size);
+                Profile *p;
+
+                FOREACH_ARRAY(line, good_profile, ELEMENTSOF(good_profile)) {
+                        bool is_replaced = false;
+
+                        FOREACH_ARRAY(key, row->keys, ELEMENTSOF(row->keys))
+                                is_replaced = is_replaced || (*key && strstr(*line, *key));
+                        if (!is_replaced)
+                                fprintf(f, "%s\n", *line);
+                }
+                fputs(row->lines, f);
+                fclose(f);
+                assert_int_equal(profile_parse(text, size, &p, &error), -EINVAL);
+                if (!strstr(error, row->error))
+                        fail_msg("'%s' is not in '%s'", row->error, error);
+        }
+}
+
+/* A list has a source for each file that elements of it come from. */
+static void test_sources_of_list(void **state) {
+        _cleanup_free_ char *text =
+                profile_text("python.preload", "a.modules:3: python.preload = \"a\"\n"
+                                               "b.modules:4: python.preload = \"b\"\n"
+                                               "a.modules:5: python.preload = \"c\"\n");
+        _cleanup_free_ char *error = NULL;
+        _cleanup_(profile_freep) Profile *p = NULL;
+        unsigned n = 0;
+
+        assert_int_equal(profile_parse(text, strlen(text), &p, &error), 0);
+        FOREACH_ARRAY(source, p->sources, p->n_sources)
+                if (strcmp(source->key, "python.preload") == 0) {
+                        static const char *const expected[] = { "a.modules:3", "b.modules:4",
+                                                                "p.toml:8" };
+
+                        assert_string_equal(source->where, expected[n++]);
+                }
+        assert_int_equal(n, 3);
+}
 
 static void test_bad(void **state) {
         FOREACH_ARRAY(row, bad_rows, ELEMENTSOF(bad_rows)) {
@@ -231,11 +323,11 @@ static void test_too_many_elements(void **state) {
         FILE *f = open_memstream(&text, &size);
         Profile *p;
 
-        for (unsigned i = 0; i < 600; i++)
+        for (unsigned i = 0; i < 2100; i++)
                 fprintf(f, "p.toml:8: python.preload = \"m%u\"\n", i);
         fclose(f);
         assert_int_equal(profile_parse(text, size, &p, &error), -EINVAL);
-        assert_non_null(strstr(error, "p.toml:8: python.preload: has more than 512"));
+        assert_non_null(strstr(error, "p.toml:8: python.preload: has more than 2048"));
 }
 
 /* The message names what the operator wrote, however long it is. */
@@ -280,11 +372,12 @@ static void test_print_keys(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_good),       cmocka_unit_test(test_enumerations),
-                cmocka_unit_test(test_bad),        cmocka_unit_test(test_any_bytes),
-                cmocka_unit_test(test_long),       cmocka_unit_test(test_too_many_elements),
-                cmocka_unit_test(test_long_value), cmocka_unit_test(test_missing_in_extending),
-                cmocka_unit_test(test_free_null),  cmocka_unit_test(test_print_keys),
+                cmocka_unit_test(test_good),         cmocka_unit_test(test_enumerations),
+                cmocka_unit_test(test_bad),          cmocka_unit_test(test_any_bytes),
+                cmocka_unit_test(test_long),         cmocka_unit_test(test_too_many_elements),
+                cmocka_unit_test(test_long_value),   cmocka_unit_test(test_missing_in_extending),
+                cmocka_unit_test(test_free_null),    cmocka_unit_test(test_print_keys),
+                cmocka_unit_test(test_combinations), cmocka_unit_test(test_sources_of_list),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -182,6 +182,116 @@ class Compile(unittest.TestCase):
         # What is no name of a module is for daemon/profile to say.
         self.compile(self.write("p.toml", '[python]\npreload = ["../x", 1, "", "."]\n'))
 
+    def modules(self, lines, key="modules"):
+        prefix = "python.%s = " % key
+        return [line.split(": ", 1)[1].removeprefix(prefix).strip('"')
+                for line in lines if prefix in line]
+
+    def test_groups(self):
+        """groups become sorted names, once each, with the line of the group; own groups come first"""
+        self.write("groups/one.modules", "# comment\n\njson # x\nre\nno_such_module_x?\nabc?\n")
+        self.write("shipped/groups/one.modules", "csv\n")
+        self.write("shipped/groups/two.modules", "math\nre\n")
+        path = self.write("p.toml", '[python]\nimports = "whitelist"\nmodules = ["math", "@one", "@two"]\n')
+        lines = self.compile(path, os.path.join(self.directory, "shipped"))
+        self.assertEqual([line for line in lines if "python.modules" in line], [
+            'one.modules:6: python.modules = "abc"',
+            'one.modules:3: python.modules = "json"',
+            'p.toml:3: python.modules = "math"',
+            'one.modules:4: python.modules = "re"',
+        ])
+
+    def test_groups_refused(self):
+        """an unknown group or module is named with the place where it stands"""
+        head = '[python]\nimports = "whitelist"\nmodules = '
+        self.write("groups/bad.modules", "\nno_such_module_x\n")
+        self.write("groups/worse.modules", "json, re\n")
+        for modules, sentence in (
+                ('["@none"]', 'p.toml:3: python.modules: there is no group "@none"; it would be a file'),
+                ('["@../x"]', 'p.toml:3: python.modules: "@../x" is no name of a group'),
+                ('["@bad"]', "bad.modules:2: python.modules: there is no module no_such_module_x"),
+                ('["@worse"]', "worse.modules:1: 'json, re' is no name of a module"),
+                ('["nix"]', "p.toml:3: python.modules: there is no module nix"),
+                ('"json"', "p.toml:3: python.modules: must be a list"),
+                ('[]', "p.toml:3: python.modules: a whitelist needs at least one module")):
+            self.refused(head + modules + "\n", sentence)
+        self.refused('[python]\nimports = "whitelist"\n', "p.toml:2: python.modules: a whitelist needs")
+
+    def test_computed(self):
+        """what is computed cannot be set"""
+        for key in ("internal", "withheld", "package_debs"):
+            self.refused("[python]\n%s = []\n" % key, "p.toml:2: python.%s: cannot be set" % key)
+        self.refused('[python]\nimports = "blacklist"\nmodules = ["json"]\n',
+                     'p.toml:3: python.modules: is computed where python.imports is "blacklist"')
+        self.compile(self.write("p.toml", '[python]\nimports = "blacklist"\nmodules = []\n'))
+
+    def test_add_modules(self):
+        """what is added goes behind what is inherited, over several profiles"""
+        self.write("groups/g.modules", "re\n")
+        self.write("a.toml", '[python]\nimports = "whitelist"\nmodules = ["json"]\n')
+        self.write("b.toml", 'extends = "a"\n[python]\nadd_modules = ["@g"]\n')
+        path = self.write("p.toml", 'extends = "b"\n[python]\nadd_modules = ["csv", "json"]\n')
+        lines = self.compile(path)
+        self.assertEqual([line for line in lines if "modules" in line], [
+            'p.toml:3: python.modules = "csv"',
+            'a.toml:3: python.modules = "json"',
+            'g.modules:1: python.modules = "re"',
+        ])
+        self.refused('extends = "b"\n[python]\nadd_modules = "csv"\n',
+                     "p.toml:3: python.add_modules: must be a list")
+
+    def test_whitelist_without(self):
+        """deny_modules takes names out of a whitelist"""
+        path = self.write("p.toml", '[python]\nimports = "whitelist"\nmodules = ["json", "re"]\n'
+                                    'deny_modules = ["re", "os"]\n')
+        lines = self.compile(path)
+        self.assertEqual(self.modules(lines), ["json"])
+        self.assertNotIn("deny_modules", "".join(lines))
+
+    def test_closure(self):
+        """what the modules import at once and later, and not what nobody may drag in"""
+        def closure(*names):
+            path = self.write("p.toml", '[python]\nimports = "whitelist"\nmodules = [%s]\n'
+                              % ", ".join('"%s"' % name for name in names))
+            lines = self.compile(path)
+            return self.modules(lines, "internal"), self.modules(lines, "withheld")
+
+        internal, withheld = closure("json")
+        self.assertLessEqual({"json.decoder", "re", "encodings.idna", "__future__"}, set(internal))
+        self.assertFalse({"json", "hashlib", "tomllib", "__main__", "_compile_profile", "_closure",
+                          "closure", "uuid"} & set(internal))
+        self.assertEqual(internal, sorted(set(internal)))
+        self.assertIn("subprocess", withheld)
+        internal, withheld = closure("uuid", "tempfile")
+        self.assertIn("shutil", internal)  # at once, by tempfile
+        self.assertNotIn("shutil", withheld)
+        self.assertFalse({"subprocess", "socket", "ctypes"} & set(internal))  # uuid.getnode() and others
+        internal, withheld = closure("datetime")
+        self.assertIn("_strptime", internal)
+        internal, withheld = closure("subprocess")
+        self.assertNotIn("subprocess", withheld)
+        self.assertIn("socket", withheld)
+
+    def test_closure_failure(self):
+        """a module that cannot be imported is named, with the reason"""
+        self.refused('[python]\nimports = "whitelist"\nmodules = ["json.tool", "encodings.mbcs"]\n',
+                     "p.toml:3: python.modules: encodings.mbcs cannot be imported: ")
+
+    def test_blacklist(self):
+        """the standard library without what is denied, underscores and what is not for programs"""
+        path = self.write("p.toml", '[python]\nimports = "blacklist"\ndeny_modules = ["json"]\n'
+                                    'packages = ["numpy"]\n')
+        modules = self.modules(self.compile(path))
+        self.assertLessEqual({"csv", "os", "numpy"}, set(modules))
+        self.assertFalse({"json", "test", "idlelib", "antigravity", "msvcrt"} & set(modules))
+        self.assertFalse([name for name in modules if name.startswith("_")])
+
+    def test_packages(self):
+        """packages are not looked for: they may be installed later"""
+        path = self.write("p.toml", '[python]\nimports = "whitelist"\nmodules = ["json"]\n'
+                                    'packages = ["no_such_package_x"]\npreload = ["no_such_package_x.y"]\n')
+        self.assertEqual(self.modules(self.compile(path)), ["json", "no_such_package_x"])
+
     def test_hidden_keys(self):
         """what looks like a key inside of a string or a list is none"""
         path = self.write("p.toml", 'a = """x \\\nb = 1 \\\n"""\nlist = [\n  "c = 1",\n  "[d]",\n]\n'
@@ -220,7 +330,7 @@ class Compile(unittest.TestCase):
                     if "profile.digest" not in line and "profile.name" not in line}
 
         self.assertEqual({line.split(" ")[0] for line in values("default") ^ values("raw")},
-                         {"python.policy", "limits.processes", "maximum.processes",
+                         {"python.policy", "python.analysis", "limits.processes", "maximum.processes",
                           "profile.description", "profile.granted"})
         self.assertEqual({line.split(" ")[0] for line in values("default") ^ values("loopback")},
                          {"profile.network", "profile.description"})
