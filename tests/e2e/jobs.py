@@ -218,8 +218,11 @@ for number in itertools.count():
                  "stderr.text": contains("ZeroDivisionError: division by zero")}),
     Case("syntax_error", "R-P4", "x = (", "exception", 1, profile="default",
          result={"exception.type": "SyntaxError"}),
-    Case("import_denied", "R-P1", "import ctypes", "exception", 1, profile="default",
-         result={"exception.type": "ModuleNotFoundError"}),
+    Case("import_denied", "R-P1", "name = 'ctypes'\n__import__(name)", "exception", 1,
+         profile="default", result={"exception.type": "ModuleNotFoundError"}),
+    Case("import_rejected", "R-P1", "print(1)\nimport ctypes", "rejected", 126, profile="default",
+         result={"stdout.totalBytes": 0, "findings": lambda found: [
+             finding["rule"] for finding in found] == ["import-not-allowed"]}),
     Case("result_value", "R-P10", "import _sandbox; _sandbox.result({'a': [1, 2.5, None]})",
          "success", 0, profile="default", result={"resultJson": contains('{"a": [1, 2.5, null]}',
                                                                         '{"a":[1,2.5,null]}')}),

@@ -36,6 +36,7 @@ GET_CAUSE = BaseException.__dict__['__cause__'].__get__
 GET_CONTEXT = BaseException.__dict__['__context__'].__get__
 GET_MEMBERS = BaseExceptionGroup.__dict__['exceptions'].__get__
 
+
 def preload(names):
     for name in names:
         try:
