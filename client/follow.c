@@ -10,14 +10,14 @@
 #include "client/report.h"
 #include "client/text.h"
 
-static int print_output(const PysbEvent *event) {
+static int print_output(const Follow *follow, const PysbEvent *event) {
         PysbStream stream;
         const char *data;
         size_t size;
 
         if (pysb_event_get_output(event, &stream, &data, &size) < 0)
                 return 0;
-        return interrupt_write((int) stream, data, size);
+        return interrupt_write(follow->to_stderr ? STDERR_FILENO : (int) stream, data, size);
 }
 
 static int print_event(const PysbEvent *event) {
@@ -33,9 +33,14 @@ void follow_callback(
         Follow *follow = userdata;
 
         if (event && follow->write_error == 0)
-                follow->write_error = follow->events ? print_event(event) : print_output(event);
-        if (event)
+                follow->write_error =
+                        follow->events ? print_event(event) : print_output(follow, event);
+        if (event) {
+                displays_add_event(&follow->displays, event);
                 return;
+        }
+        if (result)
+                displays_add_result(&follow->displays, result);
         follow->done = true;
         follow->error = error;
         follow->result = result;

@@ -3,12 +3,14 @@
 
 /* Follows one job to its end: output and events as they come, then the result. */
 
+#include "client/displays.h"
 #include "client/verb.h"
 
 typedef struct Follow {
         PysbClient *client;
-        bool events; /* print events as JSON lines instead of the output */
-        bool quiet;  /* the call was pysb_start_quiet(): there are no events */
+        bool events;    /* print events as JSON lines instead of the output */
+        bool to_stderr; /* standard output is for something else */
+        Displays displays;
 
         bool done;
         int error;          /* the call failed: a negative errno, the client knows the words */

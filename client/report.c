@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "client/exit-status.h"
+#include "client/findings.h"
 #include "client/interrupt.h"
 #include "client/text.h"
 
@@ -83,9 +84,23 @@ static bool message_is_news(const PysbResult *result) {
         return true;
 }
 
-static void report_message(const PysbResult *result) {
+/* Says why the analysis refused it, or what else it remarked. */
+static bool report_findings(const Common *common, const PysbResult *result) {
+        _cleanup_(pysb_document_freep) PysbDocument *document = NULL;
+
+        return pysb_result_get_document(result, &document) >= 0 &&
+               findings_print(stderr, common->source ?: "<job>", document) > 0;
+}
+
+static void report_message(const Common *common, const PysbResult *result) {
         const char *message = pysb_result_get_message(result);
 
+        if (report_findings(common, result) &&
+            pysb_result_get_outcome(result) == PYSB_OUTCOME_REJECTED)
+                return;
+        if (pysb_result_get_problem_type(result))
+                text_error("The program's value is not returned: %s",
+                           pysb_result_get_problem_message(result));
         if (message_is_news(result))
                 text_error("%s", message ? message : pysb_result_get_outcome_name(result));
 }
@@ -165,6 +180,10 @@ int report_result(const Common *common, PysbClient *client, const PysbResult *re
                 r = pysb_result_to_json(result, &json);
                 if (r >= 0)
                         r = report_line(json);
+        } else if (common->value) {
+                const char *value = pysb_result_get_result_json(result);
+
+                r = value ? report_line(value) : 0;
         } else {
                 r = report_captured(result);
         }
@@ -172,7 +191,7 @@ int report_result(const Common *common, PysbClient *client, const PysbResult *re
                 return report_write_failed(r);
         if (!common->json && !common->events) {
                 report_cut(result);
-                report_message(result);
+                report_message(common, result);
         }
         if (common->summary)
                 report_summary(client, result);

@@ -7,13 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "basic/io.h"
 #include "basic/parse.h"
 #include "client/exit-status.h"
 #include "client/text.h"
-
-/* More than fits into one message (4 MiB) need not be read to the end. */
-#define INPUT_MAX_BYTES (4 * MIB)
 
 /* "1.5" CPUs are 150 %. The decimal number is read as seconds in microseconds. */
 static int parse_cpus(const char *s, uint64_t *ret_percent) {
@@ -52,6 +48,8 @@ enum {
         OPTION_STDIN = _OPTION_OWN,
         OPTION_ENV,
         OPTION_DETACH,
+        OPTION_RESULT,
+        OPTION_DISPLAY_DIR,
         OPTION_LIMITS, /* + index in limit_options */
 };
 
@@ -60,8 +58,10 @@ static const struct option options[] = {
         { "json", no_argument, NULL, OPTION_JSON },
         { "events", no_argument, NULL, OPTION_EVENTS },
         { "summary", no_argument, NULL, OPTION_SUMMARY },
+        { "result", no_argument, NULL, OPTION_RESULT },
+        { "display-dir", required_argument, NULL, OPTION_DISPLAY_DIR },
         { "detach", no_argument, NULL, OPTION_DETACH },
-        { "code", required_argument, NULL, 'c' },
+        OPTIONS_PROGRAM,
         { "profile", required_argument, NULL, 'p' },
         { "stdin", required_argument, NULL, OPTION_STDIN },
         { "env", required_argument, NULL, OPTION_ENV },
@@ -108,13 +108,13 @@ static int take_env(PysbRequest *request, const char *pair) {
 }
 
 static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
+        if (program_has_option(option))
+                return program_take(&o->program, request, option);
         if (option >= OPTION_LIMITS)
                 return take_limit(request, &limit_options[option - OPTION_LIMITS], optarg);
         switch (option) {
-        case 'c':
-                o->code = optarg;
-                return 0;
         case 'p':
+                o->has_profile = true;
                 return pysb_request_set_profile(request, optarg);
         case OPTION_STDIN:
                 o->stdin_ = optarg;
@@ -124,50 +124,15 @@ static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
         case OPTION_DETACH:
                 o->detach = true;
                 return 0;
+        case OPTION_RESULT:
+                o->common.value = true;
+                return 0;
+        case OPTION_DISPLAY_DIR:
+                o->common.display_dir = optarg;
+                return 0;
         default:
                 return common_take(&o->common, option);
         }
-}
-
-static int set_code(PysbRequest *request, const char *name, const char *code, size_t size) {
-        int r;
-
-        r = pysb_request_set_code(request, code, size);
-        if (r < 0)
-                text_error("%s: %s.", name,
-                           r == -EILSEQ ? "the program must be UTF-8 text without NUL"
-                                        : strerror(-r));
-        return r;
-}
-
-/* Reads a file of any kind, a pipe included. */
-static int read_input(const char *path, char **ret_data, size_t *ret_size) {
-        int r;
-
-        if (strcmp(path, "-") == 0)
-                r = io_read_fd(STDIN_FILENO, INPUT_MAX_BYTES, ret_data, ret_size);
-        else
-                r = io_read_file(AT_FDCWD, path, INPUT_MAX_BYTES, ret_data, ret_size);
-        if (r == -EFBIG)
-                text_error("%s: larger than a request may be (4 MiB).", path);
-        else if (r < 0)
-                text_error("%s: %s.", path, strerror(-r));
-        return r;
-}
-
-static int load_code(const SubmitOptions *o, PysbRequest *request) {
-        _cleanup_free_ char *code = NULL;
-        size_t size;
-        int r;
-
-        if (o->code)
-                return set_code(request, "-c", o->code, strlen(o->code));
-        if (strcmp(o->file, "-") == 0 && isatty(STDIN_FILENO)) {
-                text_error("submit: give a file, -c CODE, or the program on standard input.");
-                return -EINVAL;
-        }
-        r = read_input(o->file, &code, &size);
-        return r < 0 ? r : set_code(request, o->file, code, size);
 }
 
 static int load_stdin(const SubmitOptions *o, PysbRequest *request) {
@@ -185,18 +150,33 @@ static int load_stdin(const SubmitOptions *o, PysbRequest *request) {
 }
 
 /* Which options go together. */
-static int check(const SubmitOptions *o) {
-        if (o->common.json && o->common.events)
-                text_error("--json and --events exclude each other.");
-        else if (o->detach && o->common.events)
-                text_error("--detach and --events exclude each other; use attach.");
+static int check(const SubmitOptions *o, const char *verb) {
+        const ProgramOptions *p = &o->program;
+        bool is_submit = strcmp(verb, "submit") == 0;
+
+        if (!is_submit &&
+            (o->detach || o->common.events || o->common.value || o->common.display_dir))
+                text_error("%s takes none of --detach, --events, --result and --display-dir.",
+                           verb);
+        else if (!!p->code + !!p->expression + !!p->module > 1)
+                text_error("-c, -e and --module exclude each other.");
+        else if (o->common.json && (o->common.events || o->common.value))
+                text_error("--json excludes --events and --result.");
+        else if (o->common.events && o->common.value)
+                text_error("--events and --result exclude each other.");
+        else if (o->detach && (o->common.events || o->common.value || o->common.display_dir))
+                text_error("--detach excludes --events, --result and --display-dir; use attach.");
         else if (o->detach && o->common.embedded)
                 text_error("--detach needs a daemon that stays; --embedded ends with this call.");
-        else if (!o->code && strcmp(o->file, "-") == 0 && o->stdin_ && strcmp(o->stdin_, "-") == 0)
+        else if (p->file && strcmp(p->file, "-") == 0 && o->stdin_ && strcmp(o->stdin_, "-") == 0)
                 text_error("Standard input cannot be both the program and its input.");
         else
                 return 0;
         return -EINVAL;
+}
+
+static bool program_is_a_file(const ProgramOptions *p) {
+        return !p->code && !p->expression && !p->module;
 }
 
 int submit_options_parse(int argc,
@@ -209,19 +189,20 @@ int submit_options_parse(int argc,
 
         if (pysb_request_new(&request) < 0)
                 return EXIT_NOT_ACCEPTED;
-        while ((option = getopt_long(argc, argv, "c:p:", options, NULL)) >= 0)
+        while ((option = getopt_long(argc, argv, "c:e:p:", options, NULL)) >= 0)
                 if (take_option(option, &o, request) < 0)
                         return common_usage(argv[0]);
-        if (!o.code)
-                o.file = optind < argc ? argv[optind++] : "-";
-        if (check(&o) < 0)
+        if (program_is_a_file(&o.program))
+                o.program.file = optind < argc ? argv[optind++] : "-";
+        o.common.source = program_name(&o.program);
+        if (check(&o, argv[0]) < 0)
                 return common_usage(argv[0]);
         for (int i = optind; i < argc; i++)
                 if (pysb_request_add_argument(request, argv[i]) < 0) {
                         text_error("%s: arguments must be UTF-8.", argv[i]);
                         return EXIT_NOT_ACCEPTED;
                 }
-        r = load_code(&o, request);
+        r = program_load(&o.program, request);
         if (r < 0)
                 return r == -EFBIG ? EXIT_REJECTED : EXIT_NOT_ACCEPTED;
         if (load_stdin(&o, request) < 0)

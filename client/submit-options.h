@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The command line of `pysbctl submit`, as a request. */
+/* The command line of `pysbctl submit`, as a request; check and eval take what of it makes sense there. */
 
-#include "client/verb.h"
+#include "client/program-options.h"
 
 typedef struct SubmitOptions {
         Common common;
         bool detach;
-        const char *code;   /* -c */
-        const char *file;   /* the program; NULL with -c; "-" is standard input */
+        bool has_profile;
+        ProgramOptions program;
         const char *stdin_; /* a file for the program's standard input */
 } SubmitOptions;
 

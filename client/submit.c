@@ -25,7 +25,12 @@ static int submit_detached(const Common *common, PysbClient *client, const PysbR
 
 /* The method Run: events as they come, or with --json everything in the result. */
 static int submit_and_follow(const Common *common, PysbClient *client, const PysbRequest *request) {
-        _cleanup_(follow_done) Follow follow = { .client = client, .events = common->events };
+        _cleanup_(follow_done) Follow follow = {
+                .client = client,
+                .events = common->events,
+                .to_stderr = common->value,
+                .displays.dir = common->display_dir,
+        };
         int r;
 
         if (common->json)
@@ -35,7 +40,11 @@ static int submit_and_follow(const Common *common, PysbClient *client, const Pys
         if (r < 0)
                 return common_call_failed(client, r);
         r = follow_run(&follow);
-        return r != 0 ? r : report_result(common, client, follow.result);
+        if (r != 0)
+                return r;
+        if (!common->json && !common->events)
+                displays_report(&follow.displays);
+        return report_result(common, client, follow.result);
 }
 
 int verb_submit(int argc, char *argv[]) {
@@ -48,7 +57,8 @@ int verb_submit(int argc, char *argv[]) {
         if (r != 0)
                 return r;
         interrupt_setup();
-        if (common_connect(&options.common, &client) < 0)
+        if (displays_prepare(options.common.display_dir) < 0 ||
+            common_connect(&options.common, &client) < 0)
                 return EXIT_NOT_ACCEPTED;
         if (options.detach)
                 return submit_detached(&options.common, client, request);

@@ -23,6 +23,8 @@ typedef struct Verb {
 } Verb;
 
 int verb_submit(int argc, char *argv[]);
+int verb_check(int argc, char *argv[]);
+int verb_eval(int argc, char *argv[]);
 int verb_wait(int argc, char *argv[]);
 int verb_attach(int argc, char *argv[]);
 int verb_cancel(int argc, char *argv[]);
@@ -57,6 +59,9 @@ typedef struct Common {
         bool json;
         bool events;
         bool summary;
+        bool value; /* --result: the value of the job is all that goes to standard output */
+        const char *display_dir; /* NULL: displays are only counted */
+        const char *source;      /* what the program is called; NULL is not known */
 } Common;
 
 /* Takes one of the options above as getopt_long() returned it. 0, or -EINVAL for any other, among

@@ -7,8 +7,12 @@
 #include "client/verb.h"
 
 static const Verb verbs[] = {
-        { "submit", "[OPTION…] [FILE|-|-c CODE] [--] [ARGUMENT…]", "Run a program in a sandbox",
-          verb_submit },
+        { "submit", "[OPTION…] [FILE|-|-c CODE|-e EXPRESSION|--module NAME] [--] [ARGUMENT…]",
+          "Run a program in a sandbox", verb_submit },
+        { "check", "[OPTION…] [FILE|-|-c CODE]", "Examine a program without running it",
+          verb_check },
+        { "eval", "[OPTION…] [FILE|-|-c CODE] [--callable NAME] [--inputs JSON]",
+          "Evaluate a function, one line of JSON is the answer", verb_eval },
         { "wait", "[--json] [--summary] JOB", "Wait for a job and print its output", verb_wait },
         { "attach", "[--events] [--summary] JOB", "Follow a job from its beginning", verb_attach },
         { "cancel", "JOB…", "Kill jobs", verb_cancel },
@@ -22,8 +26,15 @@ static const Verb verbs[] = {
 
 static const char options_text[] =
         "\n"
-        "Options of submit:\n"
+        "Options of submit, check and eval:\n"
         "  -c, --code CODE         the program itself instead of a file\n"
+        "  -e, --expression TEXT   one expression; its value is the result\n"
+        "      --module NAME       a module, as python -m runs it\n"
+        "      --callable NAME     the function that is called with the inputs\n"
+        "      --inputs JSON|@FILE its keyword arguments, else the variable inputs\n"
+        "      --file HOST[:APP]   put a file below /app; may be repeated\n"
+        "      --modules A,B,C     what it may import, of what the profile allows\n"
+        "      --analysis LEVEL    imports or strict: examine it first\n"
         "  -p, --profile NAME      what it may do, see `pysbctl profile list`\n"
         "      --memory SIZE       memory, such as 50M\n"
         "      --timeout TIME      wall clock time, such as 5s\n"
@@ -35,6 +46,10 @@ static const char options_text[] =
         "      --source-limit SIZE the program's text\n"
         "      --stdin FILE        its standard input; - is ours\n"
         "      --env NAME=VALUE    an environment variable; may be repeated\n"
+        "\n"
+        "Options of submit:\n"
+        "      --result            print only the value, as JSON; its output goes to stderr\n"
+        "      --display-dir DIR   write plots and tables to files\n"
         "      --detach            print the job's identifier and leave it running\n"
         "      --events            print events as JSON lines, then the result\n"
         "      --json              print the result with the output as one JSON document\n"

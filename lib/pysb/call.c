@@ -53,8 +53,8 @@ int client_call_request(PysbClient *client,
                         void *userdata) {
         _cleanup_(varlink_fds_done) VarlinkFds fds = {};
 
-        if (!json_object_get(request->json, "code"))
-                return client_set_error(client, -EINVAL, "The request has no code.");
+        if (!request_has_program(request))
+                return client_set_error(client, -EINVAL, "The request does not say what to run.");
         if (request->stdin_fd >= 0) {
                 fds.fds[0] = request_open_stdin(request);
                 if (fds.fds[0] < 0)
@@ -108,6 +108,18 @@ _public_ int pysb_submit(PysbClient *client, const PysbRequest *request, char **
                 return -ENOMEM;
         *ret_job = copy;
         return 0;
+}
+
+_public_ int
+pysb_check(PysbClient *client, const PysbRequest *request, PysbDocument **ret_document) {
+        _cleanup_(json_decrefp) json_t *reply = NULL;
+        Waiting waiting = {};
+        int r;
+
+        r = client_call_request(client, SANDBOX_METHOD("Check"), request, false, waiting_on_reply,
+                                &waiting);
+        r = client_wait(client, r, &waiting, &reply);
+        return r < 0 ? r : document_new(reply, ret_document);
 }
 
 _public_ int

@@ -10,19 +10,21 @@ struct PysbDocument {
         json_t *root;
 };
 
-_public_ int pysb_document_new(PysbDocument **ret_document, const char *json) {
-        _cleanup_(json_decrefp) json_t *root = NULL;
-        PysbDocument *document;
+int document_new(json_t *root, PysbDocument **ret_document) {
+        PysbDocument *document = calloc(1, sizeof(*document));
 
-        root = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
-        if (!json_is_object(root))
-                return -EBADMSG;
-        document = calloc(1, sizeof(*document));
         if (!document)
                 return -ENOMEM;
-        document->root = TAKE_PTR(root);
+        document->root = json_incref(root);
         *ret_document = document;
         return 0;
+}
+
+_public_ int pysb_document_new(PysbDocument **ret_document, const char *json) {
+        _cleanup_(json_decrefp) json_t *root = NULL;
+
+        root = json_loads(json, JSON_REJECT_DUPLICATES, NULL);
+        return json_is_object(root) ? document_new(root, ret_document) : -EBADMSG;
 }
 
 _public_ PysbDocument *pysb_document_free(PysbDocument *document) {
@@ -96,6 +98,13 @@ pysb_document_get_name(const PysbDocument *document, const char *path, size_t in
         while (i && index-- > 0)
                 i = json_object_iter_next(object, i);
         return i ? json_object_iter_key(i) : NULL;
+}
+
+_public_ int
+pysb_document_to_json(const PysbDocument *document, const char *path, char **ret_json) {
+        const json_t *value = path ? document_find(document, path) : document->root;
+
+        return value ? json_to_text(value, ret_json) : -ENODATA;
 }
 
 _public_ int pysb_quote(const char *text, char **ret_json) {

@@ -46,12 +46,21 @@ int object_set(json_t *object, const char *name, json_t *value);
 /* Sets a member to a string. -EILSEQ if it is not UTF-8 without NUL. */
 int object_set_string(json_t *object, const char *name, const char *text, size_t size);
 
+/* The member that is an object or array; made with make() on first use. NULL for lack of memory. */
+json_t *object_get_container(json_t *object, const char *name, json_t *(*make)(void) );
+
+/* Whether it says what to run. */
+bool request_has_program(const PysbRequest *request);
+
 /* The descriptor that goes with one call, a new one each time; -EBADF if the request has none.
  * Otherwise a negative errno. */
 int request_open_stdin(const PysbRequest *request);
 
 /* Takes a reference to the object. -EBADMSG if what every result has is missing. */
 int result_new(json_t *json, PysbResult **ret_result);
+
+/* Takes a reference to the value. */
+int document_new(json_t *root, PysbDocument **ret_document);
 
 /* An event borrows its memory from the caller. -EBADMSG if what every event has is missing. */
 int event_init(PysbEvent *event, json_t *json);

@@ -25,7 +25,7 @@ int bytes_from_json(const json_t *object, Bytes *ret_bytes) {
 int json_to_text(const json_t *json, char **ret_text) {
         char *text;
 
-        text = json_dumps(json, JSON_COMPACT);
+        text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
         if (!text)
                 return -ENOMEM;
         *ret_text = text;

@@ -71,7 +71,7 @@ typedef enum PysbEventKind {
         PYSB_EVENT_QUEUED,   /* its place in the queue changed */
         PYSB_EVENT_STARTED,  /* the program starts */
         PYSB_EVENT_OUTPUT,   /* bytes from the program: pysb_event_get_output() */
-        PYSB_EVENT_DISPLAY,  /* a rich value: pysb_event_to_json() */
+        PYSB_EVENT_DISPLAY,  /* a rich value: pysb_event_get_display() */
         PYSB_EVENT_TOOL_CALL /* the program called a tool: pysb_event_get_tool_call() */
 } PysbEventKind;
 
@@ -133,6 +133,10 @@ int pysb_run(PysbClient *client, const PysbRequest *request, PysbResult **ret_re
 
 /* Hands a job over and returns its identifier (free() it); it goes on without this connection. */
 int pysb_submit(PysbClient *client, const PysbRequest *request, char **ret_job);
+
+/* Examines a request without running it. The document is the reply of the interface's Check, with
+ * "accepted", "findings", "limits" and "modules". */
+int pysb_check(PysbClient *client, const PysbRequest *request, PysbDocument **ret_document);
 
 /* Waits for the end of a job, at most timeout_usec; UINT64_MAX waits forever, 0 only looks.
  * Errors: -ETIMEDOUT. */
@@ -200,8 +204,38 @@ int pysb_client_process(PysbClient *client);
 int pysb_request_new(PysbRequest **ret_request);
 PysbRequest *pysb_request_free(PysbRequest *request);
 
-/* The program: Python source of size bytes. Errors: -EILSEQ if it is not UTF-8 or contains NUL. */
+/* The program. The last of these four calls counts. Errors: -EILSEQ if it is not UTF-8 or contains
+ * NUL; -EINVAL for NULL. */
+
+/* Python source of size bytes. */
 int pysb_request_set_code(PysbRequest *request, const char *code, size_t size);
+
+/* The path of one of the files of pysb_request_add_file(). */
+int pysb_request_set_script(PysbRequest *request, const char *path);
+
+/* A module, one of the files or another, as by python -m. */
+int pysb_request_set_module(PysbRequest *request, const char *module);
+
+/* One expression: its value is the value of the job. */
+int pysb_request_set_expression(PysbRequest *request, const char *expression);
+
+/* The function of the program that is called with the inputs as keyword arguments; NULL is none. */
+int pysb_request_set_callable(PysbRequest *request, const char *name);
+
+/* The inputs, JSON text of an object: the callable's arguments, else the variable 'inputs'. */
+int pysb_request_set_inputs_json(PysbRequest *request, const char *json);
+
+/* Adds a file of size bytes, at a path relative to /app. */
+int pysb_request_add_file(PysbRequest *request, const char *path, const void *data, size_t size);
+
+/* Narrows what may be imported to this module, and those of further calls. */
+int pysb_request_add_module(PysbRequest *request, const char *module);
+
+/* The level of the analysis before execution: "off", "imports", "strict"; NULL is the profile's. */
+int pysb_request_set_analysis(PysbRequest *request, const char *level);
+
+/* Whether the value of the last expression is shown as a display. Unless told: if it is a rich one. */
+int pysb_request_set_display_last_expression(PysbRequest *request, bool display);
 
 /* The profile by name; NULL is the daemon's default. */
 int pysb_request_set_profile(PysbRequest *request, const char *profile);
@@ -284,6 +318,27 @@ const char *pysb_result_get_exception_traceback(const PysbResult *result);
 /* The value of the job as JSON text, made by the program; NULL if it gave none. */
 const char *pysb_result_get_result_json(const PysbResult *result);
 
+/* Why there is no such text although the program has a value: "ResultNotEncodable" or
+ * "ResultTooLarge", and a sentence; NULL if there is no problem. */
+const char *pysb_result_get_problem_type(const PysbResult *result);
+const char *pysb_result_get_problem_message(const PysbResult *result);
+
+/* The displays, such as plots, by index from 0, and their MIME types, by n from 0; NULL at the end.
+ * None if they came as events. */
+const char *pysb_result_get_display_type(const PysbResult *result, size_t index, size_t n);
+
+/* One representation of a display (free() the bytes; a NUL stands behind them). Made by the program.
+ * Errors: -ENODATA if there is none of this type. */
+int pysb_result_get_display(const PysbResult *result,
+                            size_t index,
+                            const char *mime_type,
+                            char **ret_data,
+                            size_t *ret_size);
+
+/* The result as a document, for what has no getter here, such as "findings.0.message" and
+ * "violations.0.subject". */
+int pysb_result_get_document(const PysbResult *result, PysbDocument **ret_document);
+
 /* The captured bytes of a stream, with a NUL behind them; NULL and 0 if it was not captured. */
 const char *pysb_result_get_output(const PysbResult *result, PysbStream stream, size_t *ret_size);
 
@@ -334,11 +389,20 @@ int pysb_event_get_tool_call(const PysbEvent *event,
                              const char **ret_name,
                              const char **ret_arguments_json);
 
+/* The MIME types of the display of a "display" event, by n from 0; NULL at the end. */
+const char *pysb_event_get_display_type(const PysbEvent *event, size_t n);
+
+/* One representation of it, as pysb_result_get_display(). */
+int pysb_event_get_display(const PysbEvent *event,
+                           const char *mime_type,
+                           char **ret_data,
+                           size_t *ret_size);
+
 /* The whole event as the interface's Event (free() it). */
 int pysb_event_to_json(const PysbEvent *event, char **ret_json);
 
 /*
- * Document: reads the JSON text of pysb_call(). A path is names and array indices with dots between
+ * Document: reads JSON text, such as that of pysb_call(). A path is names and array indices with dots between
  * them, such as "jobs.0.state".
  */
 
@@ -363,6 +427,9 @@ size_t pysb_document_get_size(const PysbDocument *document, const char *path);
 
 /* The name of the member at that index of the object there; NULL at the end. */
 const char *pysb_document_get_name(const PysbDocument *document, const char *path, size_t index);
+
+/* The value there as JSON text (free() it); path NULL is all of it. -ENODATA if there is none. */
+int pysb_document_to_json(const PysbDocument *document, const char *path, char **ret_json);
 
 /* The text as a JSON string with its quotes, for the parameters of pysb_call() (free() it). Errors:
  * -EILSEQ if it is not UTF-8. */

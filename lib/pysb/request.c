@@ -64,8 +64,7 @@ static int object_set_u64(json_t *object, const char *name, uint64_t number) {
         return object_set(object, name, json_integer((json_int_t) number));
 }
 
-/* The member that is an object or array; made with make() on first use. */
-static json_t *object_get_container(json_t *object, const char *name, json_t *(*make)(void) ) {
+json_t *object_get_container(json_t *object, const char *name, json_t *(*make)(void) ) {
         if (!json_object_get(object, name))
                 json_object_set_new(object, name, make());
         return json_object_get(object, name);
@@ -83,10 +82,6 @@ request_set_pair(PysbRequest *request, const char *field, const char *name, cons
         if (!map)
                 return -ENOMEM;
         return object_set_string(map, name, value, strlen(value));
-}
-
-_public_ int pysb_request_set_code(PysbRequest *request, const char *code, size_t size) {
-        return object_set_string(request->json, "code", code, size);
 }
 
 _public_ int pysb_request_set_profile(PysbRequest *request, const char *profile) {

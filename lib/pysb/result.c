@@ -116,6 +116,14 @@ _public_ const char *pysb_result_get_result_json(const PysbResult *result) {
         return json_member_string(result->json, "resultJson");
 }
 
+_public_ const char *pysb_result_get_problem_type(const PysbResult *result) {
+        return json_member_string(json_object_get(result->json, "resultProblem"), "type");
+}
+
+_public_ const char *pysb_result_get_problem_message(const PysbResult *result) {
+        return json_member_string(json_object_get(result->json, "resultProblem"), "message");
+}
+
 _public_ const char *
 pysb_result_get_output(const PysbResult *result, PysbStream stream, size_t *ret_size) {
         const Bytes *bytes = stream == PYSB_STREAM_STDERR ? &result->err : &result->out;
@@ -151,6 +159,10 @@ _public_ const char *pysb_result_get_layer(const PysbResult *result, size_t inde
 
 _public_ bool pysb_result_is_degraded(const PysbResult *result) {
         return json_is_true(json_object_get(result->json, "degraded"));
+}
+
+_public_ int pysb_result_get_document(const PysbResult *result, PysbDocument **ret_document) {
+        return document_new(result->json, ret_document);
 }
 
 _public_ int pysb_result_to_json(const PysbResult *result, char **ret_json) {
