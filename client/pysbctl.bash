@@ -19,7 +19,7 @@ _pysbctl() {
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                words="submit wait attach cancel list show profile status help --version"
+                words="submit check eval wait attach cancel list show profile status help --version"
                 mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
                 return
         fi
@@ -28,18 +28,29 @@ _pysbctl() {
                 mapfile -t COMPREPLY < <(compgen -W "$(_pysbctl_profiles)" -- "$current")
                 return
                 ;;
-        --stdin)
+        --analysis)
+                mapfile -t COMPREPLY < <(compgen -W "imports strict" -- "$current")
+                return
+                ;;
+        --display-dir)
+                mapfile -t COMPREPLY < <(compgen -d -- "$current")
+                return
+                ;;
+        --stdin | --file)
                 mapfile -t COMPREPLY < <(compgen -f -- "$current")
                 return
                 ;;
-        -c | --code | --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
+        -c | --code | -e | --expression | --module | --callable | --inputs | --modules | \
+                --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
                 --output-limit | --source-limit | --env | --address)
                 return
                 ;;
         esac
         case $verb in
-        submit)
-                words+=" --code --profile --memory --timeout --cpu-time --cpus --processes --disk"
+        submit | check | eval)
+                words+=" --code --expression --module --callable --inputs --file --modules --analysis"
+                [[ $verb != submit ]] || words+=" --result --display-dir"
+                words+=" --profile --memory --timeout --cpu-time --cpus --processes --disk"
                 words+=" --output-limit --source-limit --stdin --env --detach --events --json --summary"
                 ;;
         wait) words+=" --json --summary $(_pysbctl_jobs)" ;;
@@ -55,7 +66,7 @@ _pysbctl() {
         esac
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         # A program or a profile is a file
-        if [[ $current != -* && ($verb == submit || $previous == check) ]]; then
+        if [[ $current != -* && ($verb =~ ^(submit|check|eval)$ || $previous == check) ]]; then
                 mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$current")
         fi
 }

@@ -229,8 +229,7 @@ static int spec_analysis(const JobRequest *q, JobSpec *s, FrameBuilder *frame, S
                 level = (uint32_t) q->analysis.value;
         }
         s->analysis = (AnalysisLevel) level;
-        if (level != ANALYSIS_OFF) /* a runner that does not know it yet has nothing to do either */
-                frame_add(frame, FIELD_ANALYSIS, &level, sizeof(level));
+        frame_add(frame, FIELD_ANALYSIS, &level, sizeof(level));
         return 0;
 }
 

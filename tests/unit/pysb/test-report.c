@@ -50,9 +50,31 @@ static void test_cut(void **state) {
         assert_string_equal(text, "");
 }
 
+/* Why nothing ran: each finding, and not the first one again as the message. */
+static void test_findings(void **state) {
+        char text[512];
+
+        report(*state,
+               "{\"job\":\"j1\",\"outcome\":\"success\",\"usage\":{},\"findings\":[{\"rule\":"
+               "\"r\",\"severity\":\"warning\",\"message\":\"a\\u001b\",\"line\":3,"
+               "\"column\":1},{\"rule\":\"s\",\"severity\":\"refuse\",\"message\":\"b\"}]}",
+               text, sizeof(text));
+        assert_string_equal(text, "<job>:3:1: warning: a\\x1b [r]\n<job>: b [s]\n");
+}
+
+static void test_problem(void **state) {
+        char text[512];
+
+        report(*state, RESULT("\"resultProblem\":{\"type\":\"T\",\"message\":\"no\"}"), text,
+               sizeof(text));
+        assert_string_equal(text, "pysbctl: The program's value is not returned: no\n");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_cut, peer_setup, peer_teardown),
+                cmocka_unit_test_setup_teardown(test_findings, peer_setup, peer_teardown),
+                cmocka_unit_test_setup_teardown(test_problem, peer_setup, peer_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,34 @@ static void test_everything(void **state) {
                     "\"queueTimeoutUSec\":5,\"detach\":true,\"retainUSec\":6,\"seed\":-7}");
 }
 
+static void test_program(void **state) {
+        PysbRequest *request = request_make();
+
+        assert_int_equal(pysb_request_set_code(request, "pass", 4), 0);
+        assert_int_equal(pysb_request_set_module(request, "a.b"), 0);
+        assert_int_equal(pysb_request_set_expression(request, "1"), 0);
+        assert_int_equal(pysb_request_set_script(request, "m.py"), 0);
+        /* What is refused leaves the program as it is. */
+        assert_int_equal(pysb_request_set_code(request, "\xff", 1), -EILSEQ);
+        assert_int_equal(pysb_request_set_script(request, NULL), -EINVAL);
+        assert_int_equal(pysb_request_set_callable(request, "f"), 0);
+        assert_int_equal(pysb_request_set_inputs_json(request, "{}"), 0);
+        assert_int_equal(pysb_request_set_analysis(request, "strict"), 0);
+        assert_int_equal(pysb_request_set_analysis(request, NULL), 0);
+        assert_int_equal(pysb_request_set_display_last_expression(request, false), 0);
+        assert_int_equal(pysb_request_add_module(request, "json"), 0);
+        assert_int_equal(pysb_request_add_module(request, "re"), 0);
+        assert_int_equal(pysb_request_add_module(request, "\xff"), -EILSEQ);
+        assert_int_equal(pysb_request_add_file(request, "m.py", "pass", 4), 0);
+        assert_int_equal(pysb_request_add_file(request, "b", "\0\xff", 2), 0);
+        assert_int_equal(pysb_request_add_file(request, "e", NULL, 0), 0);
+        assert_int_equal(pysb_request_add_file(request, "\xff", "", 0), -EILSEQ);
+        expect_json(request, "{\"scriptPath\":\"m.py\",\"callable\":\"f\",\"inputsJson\":\"{}\","
+                             "\"displayLastExpression\":false,\"modules\":[\"json\",\"re\"],"
+                             "\"files\":[{\"path\":\"m.py\",\"text\":\"pass\"},"
+                             "{\"path\":\"b\",\"data\":\"AP8=\"},{\"path\":\"e\",\"text\":\"\"}]}");
+}
+
 static void test_profile_is_taken_back(void **state) {
         PysbRequest *request = request_make();
 
@@ -130,8 +158,19 @@ static void test_document(void **state) {
                                    "\"m\":{\"k\":1,\"l\":2}}";
         PysbDocument *document;
         int64_t value;
+        char *text;
 
         assert_int_equal(pysb_document_new(&document, json), 0);
+        assert_int_equal(pysb_document_to_json(document, "a.b", &text), 0);
+        assert_string_equal(text, "[{\"c\":\"x\"},5,true,null]");
+        free(text);
+        assert_int_equal(pysb_document_to_json(document, "a.b.1", &text), 0);
+        assert_string_equal(text, "5");
+        free(text);
+        assert_int_equal(pysb_document_to_json(document, NULL, &text), 0);
+        assert_string_equal(text, json);
+        free(text);
+        assert_int_equal(pysb_document_to_json(document, "x", &text), -ENODATA);
         assert_string_equal(pysb_document_get_string(document, "a.b.0.c"), "x");
         assert_int_equal(pysb_document_get_integer(document, "a.b.1", &value), 0);
         assert_int_equal(value, 5);
@@ -169,10 +208,15 @@ static void test_quote(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_empty),     cmocka_unit_test(test_everything),
-                cmocka_unit_test(test_bad_text),  cmocka_unit_test(test_profile_is_taken_back),
-                cmocka_unit_test(test_stdin),     cmocka_unit_test(test_stdin_fifo),
-                cmocka_unit_test(test_free_null), cmocka_unit_test(test_document),
+                cmocka_unit_test(test_empty),
+                cmocka_unit_test(test_program),
+                cmocka_unit_test(test_everything),
+                cmocka_unit_test(test_bad_text),
+                cmocka_unit_test(test_profile_is_taken_back),
+                cmocka_unit_test(test_stdin),
+                cmocka_unit_test(test_stdin_fifo),
+                cmocka_unit_test(test_free_null),
+                cmocka_unit_test(test_document),
                 cmocka_unit_test(test_quote),
         };
 

@@ -104,6 +104,56 @@ static void test_outcomes(void **state) {
         }
 }
 
+static void test_displays(void **state) {
+        PysbResult *result = result_get(
+                *state,
+                "{\"job\":\"j\",\"outcome\":\"success\",\"usage\":{},\"displays\":[{"
+                "\"isResult\":true,\"text\":{\"text/html\":\"<b>\"},\"data\":{\"image/png\":"
+                "\"AP8=\",\"a/b\":\"AP8\"}},{\"text\":5,\"data\":[]}],\"findings\":[{\"rule\":"
+                "\"r\"}],\"resultProblem\":{\"type\":\"T\",\"message\":\"M\"}}");
+        PysbDocument *document;
+        char *data;
+        size_t size;
+
+        assert_string_equal(pysb_result_get_display_type(result, 0, 0), "text/html");
+        assert_string_equal(pysb_result_get_display_type(result, 0, 1), "image/png");
+        assert_null(pysb_result_get_display_type(result, 0, 3));
+        assert_null(pysb_result_get_display_type(result, 1, 0));
+        assert_null(pysb_result_get_display_type(result, 2, 0));
+        assert_int_equal(pysb_result_get_display(result, 0, "text/html", &data, &size), 0);
+        assert_string_equal(data, "<b>");
+        free(data);
+        assert_int_equal(pysb_result_get_display(result, 0, "image/png", &data, &size), 0);
+        assert_int_equal(size, 2);
+        assert_memory_equal(data, "\0\xff", 2);
+        free(data);
+        assert_int_equal(pysb_result_get_display(result, 0, "a/b", &data, &size), -EBADMSG);
+        assert_int_equal(pysb_result_get_display(result, 0, "b/a", &data, &size), -ENODATA);
+        assert_int_equal(pysb_result_get_display(result, 9, "b/a", &data, &size), -ENODATA);
+        assert_string_equal(pysb_result_get_problem_type(result), "T");
+        assert_string_equal(pysb_result_get_problem_message(result), "M");
+        assert_int_equal(pysb_result_get_document(result, &document), 0);
+        pysb_result_free(result);
+        /* The document stands by itself. */
+        assert_string_equal(pysb_document_get_string(document, "findings.0.rule"), "r");
+        pysb_document_free(document);
+}
+
+static void test_check(void **state) {
+        Peer *peer = *state;
+        PysbDocument *document;
+        PysbRequest *request;
+
+        assert_int_equal(pysb_request_new(&request), 0);
+        assert_int_equal(pysb_check(peer->client, request, &document), -EINVAL);
+        assert_int_equal(pysb_request_set_expression(request, "1"), 0);
+        peer_send(peer, "{\"parameters\":{\"accepted\":true,\"findings\":[]}}");
+        assert_int_equal(pysb_check(peer->client, request, &document), 0);
+        assert_true(pysb_document_is_true(document, "accepted"));
+        pysb_document_free(document);
+        pysb_request_free(request);
+}
+
 /* Wrong types are as good as absent; they crash nobody. */
 static void test_wrong_types(void **state) {
         PysbResult *result = result_get(
@@ -130,6 +180,8 @@ static void test_wrong_types(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_minimal, peer_setup, peer_teardown),
+                cmocka_unit_test_setup_teardown(test_displays, peer_setup, peer_teardown),
+                cmocka_unit_test_setup_teardown(test_check, peer_setup, peer_teardown),
                 cmocka_unit_test_setup_teardown(test_full, peer_setup, peer_teardown),
                 cmocka_unit_test_setup_teardown(test_outcomes, peer_setup, peer_teardown),
                 cmocka_unit_test_setup_teardown(test_wrong_types, peer_setup, peer_teardown),
