@@ -173,7 +173,9 @@ void json_text_print_string(FILE *out, const char *data, size_t size) {
                 unsigned char c = (unsigned char) *data;
                 size_t n = c == '\0' ? 1 : character_size(data, size);
 
-                if (c < 0x20 || c == 0x7f)
+                if (c == '\n' || c == '\t')
+                        fputs(c == '\n' ? "\\n" : "\\t", out);
+                else if (c < 0x20 || c == 0x7f)
                         fprintf(out, "\\u%04x", c);
                 else if (c == '"' || c == '\\')
                         fprintf(out, "\\%c", c);

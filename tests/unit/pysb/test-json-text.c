@@ -81,7 +81,7 @@ static void test_string(void **state) {
         assert_non_null(out);
         json_text_print_string(out, bytes, sizeof(bytes) - 1);
         (void) fclose(out);
-        assert_string_equal(got, "\"a\\\"\\\\\\u000a\\u0000\xc3\xa4\\ufffd"
+        assert_string_equal(got, "\"a\\\"\\\\\\n\\u0000\xc3\xa4\\ufffd"
                                  "\xf0\x9f\x98\x80\\ufffd\"");
         free(got);
 }
