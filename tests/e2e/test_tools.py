@@ -1,0 +1,358 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Tool calls from a program to its client and back."""
+
+import json
+import os
+import sys
+
+sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+import tap
+from tools import SPIN, TOOLS, Case
+from varlink import Refused
+
+WAYS = {
+    "tool_call, keywords": "print(_sandbox.tool_call('add', a=1, b=2))",
+    "tool_call, dict": "print(_sandbox.tool_call('add', {'a': 1, 'b': 2}))",
+    "tool_call, an argument called name": "print(3 * (_sandbox.tool_call('echo', name=1)['name']))",
+    "start and get": "print(_sandbox.get_tool_result(_sandbox.tool_call_start('add', a=1, b=2)))",
+    "in another order": "i, j = [_sandbox.tool_call_start('add', a=n, b=2) for n in (1, 2)]\n"
+                        "r = _sandbox.get_tool_result(j)\n"
+                        "print(_sandbox.get_tool_result(i, timeout=60)) if r == 4 else 0",
+    "await": "print(await _sandbox.tool_call_async('add', a=1, b=2))",
+    "gather": "print(sum(await _sandbox.gather(*[_sandbox.tool_call_async('add', a=0, b=n) "
+              "for n in (1, 2)])))",
+    "gather of coroutines": """
+async def two(n):
+    return await tools.add_async(n, 0) + await tools.add_async(0, 0)
+import tools
+one, two, none = await _sandbox.gather(two(1), two(2), _sandbox.gather())
+print(one + two + len(none))""",
+    "gather returns exceptions": """
+r = await _sandbox.gather(_sandbox.tool_call_async('fail'), _sandbox.tool_call_async('add', a=1, b=2),
+                          return_exceptions=True)
+print(r[1] if r[0].type == 'no-luck' else r)""",
+    "tools": "import tools\nprint(tools.add(1, b=2))",
+    "from tools import *": "from tools import *\nprint(add(b=2, a=1))",
+    "tools, the default": "import tools\nprint(tools.add(-4))",
+    "tools, await": "import tools\nprint(await tools.add_async(1, 2))",
+    "await in a function": "async def main():\n    return await _sandbox.tool_call_async('add', a=1, b=2)\n"
+                           "print(await main())",
+    "asyncio": """
+import asyncio, tools
+async def one(n):
+    await asyncio.sleep(0)
+    return await tools.add_async(n, 0)
+async def main():
+    a, b = await asyncio.gather(one(1), one(2))
+    c, = await _sandbox.gather(tools.add_async(0, 0))
+    return a + b + c
+print(asyncio.run(main()))""",
+    "asyncio and threads": """
+import asyncio
+async def main():
+    loop = asyncio.get_running_loop()
+    jobs = [loop.run_in_executor(None, lambda n=n: _sandbox.tool_call('add', a=n, b=0)) for n in (0, 1)]
+    return sum(await asyncio.gather(*jobs, _sandbox.tool_call_async('add', a=1, b=1)))
+print(asyncio.run(main()))""",
+    "a thread": """
+import threading
+t = threading.Thread(target=lambda: print(_sandbox.tool_call('add', a=1, b=2)))
+t.start()
+t.join()""",
+}
+
+
+class Ways(Case):
+    """How a program calls a tool."""
+
+    def test_ways(self):
+        """every way to call a tool gives its value"""
+        for name, code in WAYS.items():
+            with self.subTest(name):
+                self.assert_success(self.run_job("import _sandbox\n" + code), "3\n")
+
+    def test_eval(self):
+        """the same in a profile without files, with await"""
+        code = "import _sandbox, tools\nprint(tools.add(1, 2), await tools.add_async(3, 4))"
+        self.assert_success(self.run_job(code, profile="eval"), "3 7\n")
+
+    def test_values(self):
+        """values and arguments of all kinds and sizes come through as they are"""
+        code = """
+import _sandbox, sys
+for value in ([], {"ä": "😀\\0\\n\\""}, 2**70, -0.5, None, "x" * 60000, "ä" * 30000, "\\ud800"):
+    assert _sandbox.tool_call("echo", v=value) == {"v": value}, value
+print(len(_sandbox.tool_call("add", a=0, b=0)))"""
+        big = "é" * ((1 << 19) - 1)
+
+        def tool(name, arguments):
+            return big if name == "add" else arguments
+        connection = self.start(code)
+        while True:
+            call = self.next_call()
+            value = tool(call["name"], json.loads(call["argumentsJson"]))
+            self.complete(connection, call, resultJson=json.dumps(value, ensure_ascii=call["name"] == "echo"))
+            if call["name"] == "add":
+                break
+        self.assertEqual(self.main.next("output")["output"]["text"], f"{(1 << 19) - 1}\n")
+        self.assertEqual(self.main.result()["outcome"], "success")
+
+    def test_module(self):
+        """the module tools: signatures, documentation, names, errors of Python's own"""
+        schema = {"type": "object", "required": ["z"], "additionalProperties": True, "properties": {
+            "a": {}, "z": {"type": "string"}, "def": {}, "extra": {"default": [1]}}}
+        tools = TOOLS + [{"name": "odd", "parametersSchemaJson": json.dumps(schema)},
+                         {"name": "broken", "parametersSchemaJson": "{["}]
+        code = """
+import inspect, tools
+for name in ("add", "add_async", "echo", "odd", "broken"):
+    print(name, inspect.signature(getattr(tools, name)))
+print(tools.__all__, "add_async" in dir(tools), tools.add is tools.add)
+print(tools.add.__doc__)
+for call in ("tools.add()", "tools.add(1, 2, 3)", "tools.nothing"):
+    try:
+        eval(call)
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+        self.assert_success(self.run_job(code, tools=tools), """\
+add (a, b=7)
+add_async (a, b=7)
+echo (**extra)
+odd (z, a=Ellipsis, extra=[1], **extra_)
+broken (**extra)
+['add', 'echo', 'fail', 'odd', 'broken'] True True
+Adds two numbers.
+
+Arguments:
+    a (integer): the first number
+    b (integer)
+TypeError add() missing 1 required positional argument: 'a'
+TypeError add() takes from 1 to 2 positional arguments but 3 were given
+AttributeError module 'tools' has no attribute 'nothing'; there is no tool 'nothing'; there are: add, \
+echo, fail, odd, broken
+""")
+
+    def test_no_tools(self):
+        """without tools there is no module tools, and a call says so"""
+        code = """
+import _sandbox
+try:
+    import tools
+except ModuleNotFoundError as error:
+    print(error.name)
+try:
+    _sandbox.tool_call("add")
+except _sandbox.ToolError as error:
+    print(error.type)"""
+        self.assert_success(self.run_job(code, tools=[]), "tools\nunknown-tool\n")
+
+
+ERRORS = {
+    "fail()": "no-luck not for {}",
+    "nothing()": "unknown-tool there is no tool 'nothing'; there are: add, echo, fail",
+    "echo(x=object())": "not-encodable the arguments cannot be JSON: "
+                        "Object of type object is not JSON serializable",
+    "echo(x=float('nan'))": "not-encodable",
+    "echo(x='x' * 65536)": "arguments-too-large the arguments have 65545 bytes of JSON, the limit is "
+                           "65536",
+}
+
+
+class Errors(Case):
+    def test_errors(self):
+        """each failure is a ToolError with a type"""
+        code = """
+import _sandbox
+class Any:
+    def __getattr__(self, name):
+        return lambda **arguments: _sandbox.tool_call(name, arguments)
+try:
+    Any().{}
+except _sandbox.ToolError as error:
+    print(error.type, error.message)"""
+        for call, words in ERRORS.items():
+            with self.subTest(call):
+                result = self.run_job(code.format(call))
+                self.assertTrue(result["stdout"].startswith(words), result["stdout"])
+
+    def test_uncaught(self):
+        """a ToolError that nobody catches ends the job, and its traceback shows the program only"""
+        for call in ("_sandbox.tool_call('fail')", "tools.fail()", "await tools.fail_async()"):
+            with self.subTest(call):
+                result = self.run_job(f"import _sandbox, tools\n{call}")
+                self.assertEqual(result["outcome"], "exception")
+                self.assertEqual(result["exception"]["type"], "_sandbox.ToolError")
+                self.assertEqual(result["exception"]["message"], "no-luck: not for {}")
+                self.assertEqual(result["exception"]["line"], 2)
+                self.assertNotIn("frozen", result["exception"]["traceback"])
+
+    def test_no_json(self):
+        """an answer that is no JSON is an error of the call"""
+        job = self.start("import _sandbox\ntry:\n    _sandbox.tool_call('echo')\n"
+                         "except _sandbox.ToolError as error:\n    print(error.type)")
+        self.complete(job, self.next_call(), resultJson="{no json")
+        self.assert_success(self.serve(job), "invalid-answer\n")
+
+    def test_foreign(self):
+        """awaiting something foreign says what to do instead"""
+        code = "class F:\n    def __await__(self):\n        yield 1\nawait F()"
+        result = self.run_job(code)
+        self.assertEqual(result["exception"]["type"], "RuntimeError")
+        self.assertIn("asyncio.run()", result["exception"]["message"])
+
+    def test_taken(self):
+        """a result can be taken once, and a wait can be cut short and resumed"""
+        code = """
+import _sandbox
+call = _sandbox.tool_call_start("add", a=1, b=2)
+try:
+    _sandbox.get_tool_result(call, timeout=0)
+except _sandbox.ToolError as error:
+    print(error.type, flush=True)
+print(_sandbox.get_tool_result(call))
+try:
+    _sandbox.get_tool_result(call)
+except ValueError as error:
+    print(error)"""
+        job = self.start(code)
+        (call,), output = self.calls_and_output(1)
+        self.assertEqual(output, "timeout\n")
+        self.reply(job, call)
+        self.assert_success(self.serve(job), "3\nthere is no call 1, or its result was taken already\n")
+
+    def test_unknown_by_limit(self):
+        """with a limit of 0 the daemon answers, and names the limit"""
+        result = self.run_job("import _sandbox\ntry:\n    _sandbox.tool_call('echo')\n"
+                              "except _sandbox.ToolError as error:\n    print(error)",
+                              limits={"toolCalls": 0})
+        self.assert_success(result, "unknown-tool: this job may call no tools, raise limits.tool_calls\n")
+
+
+class Concurrency(Case):
+    def collect(self, job, n):
+        return [self.next_call() for _ in range(n)]
+
+    def test_gather(self):
+        """calls of gather() are all on their way before the first answer"""
+        job = self.start("import tools, _sandbox\n"
+                         "print(await _sandbox.gather(*[tools.add_async(n, n) for n in range(16)]))")
+        calls = self.collect(job, 16)
+        self.assertEqual([call["callId"] for call in calls], [str(n) for n in range(1, 17)])
+        for call in reversed(calls):
+            self.reply(job, call)
+        self.assert_success(self.serve(job), f"{list(range(0, 32, 2))}\n")
+
+    def test_threads(self):
+        """threads wait side by side, whatever the order of the answers"""
+        job = self.start("""
+import _sandbox, threading
+results = {}
+def work(n):
+    results[n] = _sandbox.tool_call("add", a=n, b=100)
+threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(sorted(results.items()) == [(n, n + 100) for n in range(8)])""", profile="default")
+        for call in reversed(self.collect(job, 8)):
+            self.reply(job, call)
+        self.assert_success(self.serve(job), "True\n")
+
+    def test_in_flight(self):
+        """16 calls may wait for their answers, one more is an error; afterwards there is room again"""
+        job = self.start("""
+import _sandbox
+calls = [_sandbox.tool_call_start("add", a=n, b=0) for n in range(16)]
+try:
+    _sandbox.tool_call("echo")
+except _sandbox.ToolError as error:
+    print(error.type, flush=True)
+print(sum(map(_sandbox.get_tool_result, calls)), _sandbox.tool_call("add", a=1, b=1))""")
+        calls, output = self.calls_and_output(16)
+        self.assertEqual(output, "too-many-calls\n")
+        for call in calls:
+            self.reply(job, call)
+        self.assert_success(self.serve(job), "120 2\n")
+
+
+class Limits(Case):
+    def test_calls(self):
+        """one call more than toolCalls ends the job"""
+        result = self.run_job("import tools\nwhile True:\n    tools.add(1, 1)", limits={"toolCalls": 3})
+        self.assertEqual(result["outcome"], "tool_call_limit")
+        self.assertEqual(result["message"], "tool call limit of 3 reached, raise limits.tool_calls")
+        self.assertEqual(result["usage"]["toolCalls"], 3)
+
+    def test_exactly(self):
+        """as many as toolCalls are fine"""
+        self.assert_success(self.run_job("import tools\nprint(sum(tools.add(n, 0) for n in range(3)))",
+                                         limits={"toolCalls": 3}), "3\n")
+
+    def test_timeout(self):
+        """nobody answers: the call fails after its timeout, and the late answer finds nothing"""
+        tools = [{"name": "slow", "timeoutUSec": 50_000}, {"name": "echo"}]
+        job = self.start("""
+import _sandbox, tools
+try:
+    tools.slow()
+except _sandbox.ToolError as error:
+    print(error, flush=True)
+print(tools.echo(x=1))""", tools=tools)
+        call = self.next_call()
+        self.assertIn("deadlineUSec", call)
+        self.assertIn("timeout", self.main.next("output")["output"]["text"])
+        with self.assertRaises(Refused) as caught:
+            self.complete(job, call, resultJson="1")
+        self.assertEqual(caught.exception.name, "ToolCallNotFound")
+        self.assertEqual(caught.exception.parameters, {"job": job, "callId": call["callId"]})
+        result = self.serve(job)
+        self.assert_success(result, "{'x': 1}\n")
+        self.assertGreaterEqual(result["usage"]["toolWaitUSec"], 50_000)
+
+    def test_wait_used_up(self):
+        """when toolWait is used up, calls fail at once and name the limit"""
+        result = self.run_job("""
+import _sandbox
+for n in range(2):
+    try:
+        _sandbox.get_tool_result(_sandbox.tool_call_start("echo"))
+    except _sandbox.ToolError as error:
+        print(error.type, "limits.tool_wait" in error.message)""", tool=self.ignore,
+                              limits={"toolWaitUSec": 50_000})
+        self.assert_success(result, "timeout True\ntimeout True\n")
+
+    def test_wall_clock(self):
+        """waiting is no wall clock time: an answer that takes longer than the limit is in time"""
+        job = self.start("import tools\nprint(tools.add(1, 2))", limits={"wallTimeUSec": 1_000_000})
+        call = self.next_call()
+        self.pass_time(1_300_000)
+        self.reply(job, call)
+        result = self.serve(job)
+        self.assert_success(result, "3\n")
+        self.assertGreater(result["usage"]["toolWaitUSec"], 1_200_000)
+        self.assertLess(result["usage"]["wallTimeUSec"], 1_000_000)
+
+    def test_wall_clock_runs(self):
+        """what the program does itself still counts, before a wait and after it"""
+        job = self.start(f"import tools\nprint(tools.add(1, 2), flush=True)\n{SPIN}",
+                         limits={"wallTimeUSec": 700_000})
+        call = self.next_call()
+        self.pass_time(900_000)
+        self.reply(job, call)
+        result = self.serve(job)
+        self.assertEqual(result["outcome"], "wall_time_limit")
+        self.assertGreaterEqual(result["usage"]["wallTimeUSec"], 650_000)
+        self.assertLess(result["usage"]["wallTimeUSec"], 1_500_000)
+
+    def test_wall_clock_bound(self):
+        """a job that waits for ever gets no more than toolWait and the wall clock limit together"""
+        job = self.start("import _sandbox, signal\n_sandbox.tool_call_start('echo')\n"
+                         "while True: signal.pause()",
+                         limits={"wallTimeUSec": 300_000, "toolWaitUSec": 300_000})
+        self.next_call()
+        self.assertEqual(self.serve(job)["outcome"], "wall_time_limit")
+
+
+if __name__ == "__main__":
+    tap.run(Ways, Errors, Concurrency, Limits)
