@@ -98,7 +98,8 @@ static void report_message(const Common *common, const PysbResult *result) {
         if (report_findings(common, result) &&
             pysb_result_get_outcome(result) == PYSB_OUTCOME_REJECTED)
                 return;
-        if (pysb_result_get_problem_type(result))
+        /* Only who asked for the value misses it: many programs end with an expression by chance. */
+        if (common->value && pysb_result_get_problem_type(result))
                 text_error("The program's value is not returned: %s",
                            pysb_result_get_problem_message(result));
         if (message_is_news(result))

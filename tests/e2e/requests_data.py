@@ -27,7 +27,7 @@ def has(*words):
 
 
 def files(**texts):
-    return [{"path": name.replace("__", "/") + ".py", "text": text} for name, text in texts.items()]
+    return [{"path": f"{name}.py", "text": text} for name, text in texts.items()]
 
 
 ADD = "def add(a, b=1):\n    print('adding')\n    return a + b\n"
@@ -41,12 +41,13 @@ REQUESTS = [
     Request("expression_none", {"expression": "None"}, result={"resultJson": "null"}),
     Request("script", {"scriptPath": "main.py", "arguments": ["x"],
                        "files": files(main="import sys\nprint(sys.argv)")},
-            result={"stdout.text": "['main.py', 'x']\n"}),
+            result={"stdout.text": "['/app/main.py', 'x']\n"}),
     Request("script_imports_its_neighbour",
             {"scriptPath": "main.py", "files": files(main="import lib\nlib.x", lib="x = [1]")},
             result={"resultJson": "[1]"}),
     Request("module", {"module": "pkg.tool",
-                       "files": files(pkg____init__="", pkg__tool="print(__name__)")},
+                       "files": [{"path": "pkg/__init__.py"},
+                                 {"path": "pkg/tool.py", "text": "print(__name__)"}]},
             result={"stdout.text": "__main__\n"}),
     Request("script_without_files", {"profile": "eval", "scriptPath": "m.py",
                                      "files": files(m="6 * 7")}, result={"resultJson": "42"}),

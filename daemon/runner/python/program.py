@@ -247,8 +247,9 @@ def set_up(fields):
         seed_random(seed)
     if tools := fields.get(_pysb.FIELD_TOOL):
         _sandbox._begin([text.decode() for text in tools])
-    if (modules := text_of(fields, _pysb.FIELD_MODULES)) and _policy.active:
-        _policy.narrow(modules.split('\n'))
+    # An empty list is one, too: nothing may be imported
+    if (modules := text_of(fields, _pysb.FIELD_MODULES)) is not None and _policy.active:
+        _policy.narrow(modules.split())
     inputs = take_inputs(fields)
     if program.callable:
         program.keywords = inputs or {}

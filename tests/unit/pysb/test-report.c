@@ -7,9 +7,9 @@
 #include "client/report.h"
 
 /* What report_result() prints on standard error about this result; its output goes nowhere. */
-static void report(Peer *peer, const char *json, char *ret_text, size_t size) {
+static void
+report_with(Peer *peer, const Common *common, const char *json, char *ret_text, size_t size) {
         int saved[2] = { dup(STDOUT_FILENO), dup(STDERR_FILENO) }, fds[2];
-        const Common common = {};
         char message[1024];
         PysbResult *result;
         ssize_t n;
@@ -22,7 +22,7 @@ static void report(Peer *peer, const char *json, char *ret_text, size_t size) {
         dup2(fds[1], STDERR_FILENO);
         dup2(fds[0], STDOUT_FILENO); /* not writable, and not written to */
         close(fds[1]);
-        assert_int_equal(report_result(&common, peer->client, result), 0);
+        assert_int_equal(report_result(common, peer->client, result), 0);
         dup2(saved[0], STDOUT_FILENO);
         dup2(saved[1], STDERR_FILENO);
         close(saved[0]);
@@ -32,6 +32,10 @@ static void report(Peer *peer, const char *json, char *ret_text, size_t size) {
         ret_text[n] = '\0';
         close(fds[0]);
         pysb_result_free(result);
+}
+
+static void report(Peer *peer, const char *json, char *ret_text, size_t size) {
+        report_with(peer, &(Common){}, json, ret_text, size);
 }
 
 #define RESULT(stream) \
@@ -65,8 +69,9 @@ static void test_findings(void **state) {
 static void test_problem(void **state) {
         char text[512];
 
-        report(*state, RESULT("\"resultProblem\":{\"type\":\"T\",\"message\":\"no\"}"), text,
-               sizeof(text));
+        report_with(*state, &(Common){ .value = true },
+                    RESULT("\"resultProblem\":{\"type\":\"T\",\"message\":\"no\"}"), text,
+                    sizeof(text));
         assert_string_equal(text, "pysbctl: The program's value is not returned: no\n");
 }
 
