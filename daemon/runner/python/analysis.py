@@ -8,10 +8,12 @@ is the kernel. Nothing here recurses: the source decides how deep its tree is.
 
 import _ast
 import io
+import itertools
+import sys
 
 import _policy
 import _pysb
-from _analysis_rules import DENIED_MEMBERS, NOTE, REFUSE, Finding
+from _analysis_rules import NOTE, REFUSE, Finding
 from _analysis_strict import CHILDREN, examine_strictly, walk
 from _bootstrap import clip
 
@@ -19,6 +21,9 @@ OFF, IMPORTS, STRICT = range(3)
 
 # Enough to choose the first of them from; a bound for hostile sources.
 COLLECTED_MAX = 1000
+
+# Of the 512 bytes of a message, with room for the path of a file. The list of modules may be longer.
+MESSAGE_MAX = 400
 
 # Statement class -> its fields that hold statements.
 BODIES = {
@@ -29,11 +34,14 @@ BODIES = {
                                                       'cases'}))
 }
 
-# CPython 3.13.5 writes beyond an array if blocks and inlined comprehensions nest deeper than this
-# within one function. Blocks alone it counts, and so do we only where comprehensions nest.
-BLOCKS_MAX = 20
+# CPython 3.13.5 writes beyond an array of 22 if blocks, awaits and comprehensions nest deeper within
+# one function. It counts the blocks, but not the comprehensions, which it puts into the function.
+NESTING_MAX = 16
 BLOCKS = (_ast.For, _ast.AsyncFor, _ast.While, _ast.With, _ast.AsyncWith, _ast.Try, _ast.TryStar,
-          _ast.ListComp, _ast.SetComp, _ast.DictComp)
+          _ast.ExceptHandler)
+COMPREHENSIONS = (_ast.ListComp, _ast.SetComp, _ast.DictComp)
+FUNCTIONS = (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.Lambda)
+NESTING_WORDS = ('for', 'while', 'with', 'try', 'except')
 
 # Handlers for these catch what a refused import raises.
 IMPORT_ERRORS = {'ImportError', 'ModuleNotFoundError', 'Exception', 'BaseException'}
@@ -82,7 +90,8 @@ class Imports:
     """The imports of one program, against the list that the importer has."""
 
     def __init__(self, own):
-        self.own = own
+        # As the importer: no file of a job stands in for a module of the library.
+        self.own = set(own).difference(sys.stdlib_module_names)
         self.found = []  # (node, name)
         self.guarded = {}  # line -> severity
 
@@ -113,6 +122,8 @@ class Imports:
             if severity is None:
                 continue
             message, reason = _policy.explain(name)
+            if len(message) > MESSAGE_MAX:
+                message = message[:MESSAGE_MAX].rpartition(', ')[0] + ', …'
             if severity == NOTE:
                 message = f"the module {name!r} is not available; the program handles that"
             yield Finding(f'import-{reason}', severity, message, node.lineno, node.col_offset, name)
@@ -128,6 +139,11 @@ def examine_imports(source, tree, own):
     return imports.judge()
 
 
+def can_nest(source):
+    """Whether there are words enough; most short programs have too few."""
+    return 'for' in source and 2 * sum(map(source.count, NESTING_WORDS)) > NESTING_MAX
+
+
 def examine_nesting(tree):
     stack = [(tree, 0)]
     while stack:
@@ -135,18 +151,21 @@ def examine_nesting(tree):
         kind = node.__class__
         if kind in BLOCKS:
             depth += 1
-            if depth > BLOCKS_MAX:
+        elif kind in COMPREHENSIONS:
+            depth += 2 if any(generator.is_async for generator in node.generators) else 1
+            if depth > NESTING_MAX:
                 yield Finding('code-too-complex', REFUSE,
-                              f'loops, try, with and comprehensions nest deeper than {BLOCKS_MAX}; '
-                              'use functions', node.lineno, node.col_offset, '')
+                              f'comprehensions nest deeper than {NESTING_MAX}, blocks around them '
+                              'included; use functions', node.lineno, node.col_offset, '')
                 return
-        elif kind in (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.Lambda, _ast.GeneratorExp):
-            depth = 0
         for field in CHILDREN[kind]:
             value = getattr(node, field)
-            for child in value if value.__class__ is list else (value,):
-                if child.__class__ in CHILDREN:
-                    stack.append((child, depth))
+            # Defaults and decorators of a function are outside of it.
+            inner = 0 if kind in FUNCTIONS and field == 'body' else depth
+            if value.__class__ is list:
+                stack += [(child, inner) for child in value if child.__class__ in CHILDREN]
+            elif value.__class__ in CHILDREN:
+                stack.append((value, inner))
 
 
 def describe_failure(error):
@@ -165,54 +184,62 @@ def describe_syntax_error(error):
                    error.offset or 0, '')
 
 
-def choose(findings, source):
-    """At most FINDINGS_MAX, in the order of the source. A refusal is never lost to a note."""
-    findings.sort(key=lambda f: (-f.severity, f.line, f.column))
-    chosen = findings[:_pysb.FINDINGS_MAX]
-    lines = list(io.StringIO(source, newline=None)) if chosen else ()
-    return sorted((place(f, lines) for f in chosen), key=lambda f: (f.line, f.column))
-
-
-def place(finding, lines):
+def place(findings, source):
     """The tree counts bytes from 0; people count characters from 1."""
-    if 0 < finding.line <= len(lines):
-        line = lines[finding.line - 1].encode('utf-8', 'surrogatepass')
-        column = len(line[:finding.column].decode('utf-8', 'ignore')) + 1
-        return finding._replace(column=column)
-    return finding
+    lines = list(io.StringIO(source, newline=None)) if findings else ()
+    for finding in findings:
+        if 0 < finding.line <= len(lines):
+            line = lines[finding.line - 1].encode('utf-8', 'surrogatepass')
+            column = len(line[:finding.column].decode('utf-8', 'ignore')) + 1
+            finding = finding._replace(column=column)
+        yield finding
+
+
+def choose(findings):
+    """At most FINDINGS_MAX, the first; a refusal is never lost to a note, and after notes there is room
+    for what the compiler may say."""
+    refusals = [f for f in findings if f.severity == REFUSE][:_pysb.FINDINGS_MAX]
+    room = _pysb.FINDINGS_MAX - max(len(refusals), 1)
+    notes = [f for f in findings if f.severity != REFUSE][:room]
+    return [f for f in findings if f in refusals or f in notes][:_pysb.FINDINGS_MAX]
 
 
 def collect(source, level, tree, own):
     findings = []
     passes = []
-    # Nesting needs brackets and loops: most programs have too few of both.
-    if source.count('for') > 1 and source.count('[') + source.count('{') > 1:
+    if can_nest(source):
         passes.append(examine_nesting(tree))
     passes.append(examine_imports(source, tree, own))
     if level == STRICT:
         passes.append(examine_strictly(tree))
     for examination in passes:
-        for finding in examination:
-            findings.append(finding)
-            if len(findings) >= COLLECTED_MAX:
-                break
-    return choose(findings, source)
+        findings += itertools.islice(examination, COLLECTED_MAX)
+    return list(place(sorted(findings, key=lambda f: (f.line, f.column)), source))
 
 
-def analyse(source, level, name, mode='exec', own=()):
-    """-> (findings, tree). The tree is None if there was no need to parse.
-
-    own: the names of the modules that the job brings along. A syntax error is left to who compiles,
-    so that it is an exception with a traceback.
-    """
-    if level == OFF or (level == IMPORTS and 'import' not in source and source.count('for') <= 20):
-        return (), None
+def examine(source, level, name, mode, own):
+    """-> (findings, tree). The tree is None if there was no need to parse."""
+    if level == OFF or (level == IMPORTS and 'import' not in source and not can_nest(source)):
+        return [], None
     try:
         tree = compile(source, name, mode, _ast.PyCF_ONLY_AST, True)
         return collect(source, level, tree, own), tree
     except (SyntaxError, ValueError, MemoryError, RecursionError, SystemError) as error:
         finding = describe_failure(error)
-        return (finding,) if finding else (), None
+        return [finding] if finding else [], None
+
+
+def analyse(source, level, name, mode='exec', own=(), files=()):
+    """-> (findings, tree of the program or None).
+
+    own: names of the modules that the job brings along. files: (path, source) of them. A syntax error
+    is left to who compiles, so that it is an exception with a traceback.
+    """
+    findings, tree = examine(source, level, name, mode, own)
+    for path, text in files:
+        findings += [finding._replace(message=f'{path}: {finding.message}')
+                     for finding in examine(text, level, path, 'exec', own)[0]]
+    return choose(findings) if findings else findings, tree
 
 
 def is_refused(findings):

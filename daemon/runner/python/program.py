@@ -15,6 +15,7 @@ import _pysb
 import _sandbox
 import _signal
 import builtins
+import contextlib
 import io
 import json
 import linecache
@@ -207,10 +208,19 @@ def own_modules(files):
     return {path.partition('/')[0].removesuffix('.py') for path in files}
 
 
-def examine(source, level, is_check, own):
+def decode_modules(files):
+    """(path, text) of the Python files; one that is not text cannot be imported anyway."""
+    for path, data in files.items():
+        if path.endswith('.py') and APP + path != program.name:
+            with contextlib.suppress(SyntaxError, UnicodeDecodeError, LookupError):
+                yield path, decode_source(data)
+
+
+def examine(source, level, is_check, files):
     """-> its code, or None: it has been refused, or was only to be examined."""
     mode = 'eval' if program.is_expression else 'exec'
-    findings, tree = _analysis.analyse(source, level, program.name, mode, own)
+    findings, tree = _analysis.analyse(source, level, program.name, mode, own_modules(files),
+                                       decode_modules(files))
     if _analysis.report(findings):
         return None
     try:
@@ -272,7 +282,7 @@ def begin(fields):
     if source is not None:
         show_source(source)
         level = number_of(fields, _pysb.FIELD_ANALYSIS, _pysb.ANALYSIS_OFF)
-        codes = examine(source, level, is_check, own_modules(files))
+        codes = examine(source, level, is_check, files)
         if codes is None:
             return _pysb.RUNNER_EXIT_REJECTED
     if is_check:

@@ -178,6 +178,7 @@ REFUSED = [
     ("'{0.\\x5f_class__}'.format(x)", f"{S} 1:1 __class__"),
     ("t = '''a\n{0.__class__}'''", f"{S} 1:5 __class__"),
     # Too deep for the compiler of 3.13
-    ("[" * 25 + "x" + " for x in y]" * 25, f"{X} 1:21 "),
-    ("[x for x in y if " * 25 + "x" + "]" * 25, f"{X} 1:341 "),
+    ("[" * 25 + "x" + " for x in y]" * 25, f"{X} 1:17 "),
+    ("[x for x in y if " * 25 + "x" + "]" * 25, f"{X} 1:273 "),
+    ("[lambda a=" * 25 + "x" + ": 1 for x in y]" * 25, f"{X} 1:161 "),
 ]

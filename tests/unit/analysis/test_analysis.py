@@ -6,6 +6,7 @@ import ast
 import os
 import sys
 import unittest
+from unittest import mock
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
@@ -77,7 +78,22 @@ class Imports(unittest.TestCase):
     def test_own(self):
         """what the job brings along is allowed"""
         source = "import helper.part\nfrom helper import x\nfrom . import y\nimport os"
-        self.assertEqual(self.severities(source, own={"helper"}), [rules.REFUSE])
+        self.assertEqual(self.severities(source, own={"helper", "os"}), [rules.REFUSE])
+
+    def test_files(self):
+        """the other modules of the job are examined, too"""
+        findings = examine("import helper", self.LEVEL, own={"helper"},
+                           files=[("helper.py", "'é'; import os"), ("other.py", "import json")])
+        self.assertEqual(show(findings), ["import-not-allowed 1:13 os"])
+        self.assertTrue(findings[0].message.startswith("helper.py: No module named 'os'"))
+
+    def test_long_list(self):
+        """a list of modules is cut between two names"""
+        modules = ", ".join(f"module{i}" for i in range(100))
+        with mock.patch.object(load.analysis._policy, "explain", lambda name: (modules, "not-allowed")):
+            message = examine("import os", self.LEVEL)[0].message
+        self.assertRegex(message, r"^(module\d+, )+…$")
+        self.assertLess(len(message.encode()), 512)
 
     def test_constant_calls(self):
         """a name in quotes is examined like a statement"""
@@ -92,8 +108,8 @@ class Imports(unittest.TestCase):
 
     def test_no_need_to_parse(self):
         """without an import nothing is parsed"""
-        self.assertEqual(analysis.analyse("print(1)", self.LEVEL, "x"), ((), None))
-        self.assertEqual(analysis.analyse("import os", analysis.OFF, "x"), ((), None))
+        self.assertEqual(analysis.analyse("print(1)", self.LEVEL, "x"), ([], None))
+        self.assertEqual(analysis.analyse("import os", analysis.OFF, "x"), ([], None))
         self.assertIsInstance(analysis.analyse("import json", self.LEVEL, "x")[1], ast.Module)
 
 
@@ -109,6 +125,11 @@ class Limits(unittest.TestCase):
         findings = examine(source, analysis.IMPORTS)
         self.assertEqual([f.severity for f in findings], [rules.NOTE] * 19 + [rules.REFUSE])
 
+    def test_room_for_the_compiler(self):
+        """after notes alone there is room for one more"""
+        source = "try:\n" + "  import os\n" * 30 + "except ImportError: pass"
+        self.assertEqual(len(examine(source, analysis.IMPORTS)), 19)
+
     def test_too_complex(self):
         """what is too much for the parser is a finding, at every level"""
         for source in ("import x\n" + "-" * 100000 + "1", "import x\n" + "a" + ".b" * 100000,
@@ -116,6 +137,16 @@ class Limits(unittest.TestCase):
             for level in (analysis.IMPORTS, analysis.STRICT):
                 with self.subTest(source[:20], level=level):
                     self.assertEqual([f.rule for f in examine(source, level)], ["code-too-complex"])
+
+    def test_nesting(self):
+        """blocks count where comprehensions nest: the compiler of 3.13 would crash"""
+        for block, count in (("with a:", 16), ("try: pass\n{0}except E:", 8), ("async for a in b:", 16)):
+            lines = [" " * i + block.format(" " * i) for i in range(count)]
+            source = "async def f():\n" + "\n".join(f" {line}" for line in "\n".join(lines).split("\n"))
+            with self.subTest(block):
+                for body, refused in (("pass", False), ("[x for x in y]", True)):
+                    program = f"{source}\n{' ' * (count + 1)}{body}"
+                    self.assertEqual(bool(examine(program, analysis.IMPORTS)), refused)
 
     def test_failure_of_the_compiler(self):
         """the errors of compile() that mean the same"""
@@ -130,8 +161,8 @@ class Limits(unittest.TestCase):
 
     def test_syntax_error_is_left_to_the_compiler(self):
         """a syntax error is no finding before a run"""
-        self.assertEqual(analysis.analyse("import (", analysis.STRICT, "x"), ((), None))
-        self.assertEqual(analysis.analyse("import x\0", analysis.STRICT, "x"), ((), None))
+        self.assertEqual(analysis.analyse("import (", analysis.STRICT, "x"), ([], None))
+        self.assertEqual(analysis.analyse("import x\0", analysis.STRICT, "x"), ([], None))
 
     def test_tree_compiles(self):
         """the tree is the program"""
