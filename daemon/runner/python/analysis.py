@@ -46,6 +46,9 @@ NESTING_WORDS = ('for', 'while', 'with', 'try', 'except')
 # Handlers for these catch what a refused import raises.
 IMPORT_ERRORS = {'ImportError', 'ModuleNotFoundError', 'Exception', 'BaseException'}
 
+# Parts of messages of SyntaxError, about brackets, indentation, loops and f-strings.
+NESTING_ERRORS = ('too many levels', 'too many nested', 'too many statically', 'nested too deeply')
+
 TOO_COMPLEX = ('the program cannot be compiled: it is nested too deeply, or needs more memory than the '
                'job has; use less nesting, or split it')
 
@@ -170,10 +173,8 @@ def examine_nesting(tree):
 
 def describe_failure(error):
     """What compile() raised: a finding if the program is too much for it, else None."""
-    text = str(error)
-    if isinstance(error, SyntaxError) and ('too many nested' in text or 'too many levels' in text or
-                                           'too many statically' in text or 'too deep' in text):
-        return Finding('code-too-complex', REFUSE, text, error.lineno or 0, error.offset or 0, '')
+    if isinstance(error, SyntaxError) and any(text in error.msg for text in NESTING_ERRORS):
+        return Finding('code-too-complex', REFUSE, error.msg, error.lineno or 0, error.offset or 0, '')
     if isinstance(error, (MemoryError, RecursionError, SystemError)):
         return Finding('code-too-complex', REFUSE, TOO_COMPLEX, 0, 0, '')
     return None
