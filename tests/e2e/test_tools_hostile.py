@@ -27,7 +27,7 @@ class Answers(Case):
 
     def test_rules(self):
         """exactly one of result and error, in its bounds; the first answer wins"""
-        job = self.start("import tools\nprint(tools.echo())")
+        job = self.start("import tools\nprint(tools.echo(), tools.echo())")
         call = self.next_call()["callId"]
         error = {"type": "t", "message": ""}
         self.refused("InvalidRequest", job=job, callId=call)
@@ -38,11 +38,12 @@ class Answers(Case):
         self.refused("TooLarge", job=job, callId=call, error={"type": "t" * 65, "message": ""})
         self.refused("TooLarge", job=job, callId=call, error={"type": "t", "message": "m" * 4097})
         self.refused("JobNotFound", job="0" * 32, callId=call, resultJson="1")
-        for unknown in ("", "0", "2", "-1", "x", "18446744073709551616"):
+        for unknown in ("", "0", "3", "-1", "x", "18446744073709551616"):
             self.refused("ToolCallNotFound", job=job, callId=unknown, resultJson="1")
         self.other.call("CompleteToolCall", job=job, callId=call, resultJson="[1]")
         self.refused("ToolCallNotFound", job=job, callId=call, resultJson="2")
-        self.assert_success(self.serve(job), "[1]\n")
+        self.reply(job, self.next_call())
+        self.assert_success(self.serve(job), "[1] {}\n")
 
     def test_other_user(self):
         """a job of somebody else does not exist"""

@@ -29,8 +29,10 @@ def bind(tool_call, tool_call_async):
 
 
 def begin(texts):
-    """The job has these tools."""
+    """The job has these tools. Somebody may have looked at the module in the template already."""
+    global _tools
     _texts[:] = texts
+    _tools = None
     sys.modules['tools'] = module
 
 
