@@ -75,7 +75,7 @@ class Ways(Case):
     def test_eval(self):
         """the same in a profile without files, with await"""
         code = "import _sandbox, tools\nprint(tools.add(1, 2), await tools.add_async(3, 4))"
-        self.assert_success(self.run_job(code, profile="eval"), "3 7\n")
+        self.assert_success(self.run_job(code, profile="eval", limits={"toolCalls": 2}), "3 7\n")
 
     def test_values(self):
         """values and arguments of all kinds and sizes come through as they are"""
