@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import tap
-from tools import SPIN, TOOLS, Case
+from tools import SPIN, TOOLS, Case, add_rows
 from varlink import Refused
 
 WAYS = {
@@ -66,11 +66,8 @@ t.join()""",
 class Ways(Case):
     """How a program calls a tool."""
 
-    def test_ways(self):
-        """every way to call a tool gives its value"""
-        for name, code in WAYS.items():
-            with self.subTest(name):
-                self.assert_success(self.run_job("import _sandbox\n" + code), "3\n")
+    def check_way(self, code):
+        self.assert_success(self.run_job("import _sandbox\n" + code), "3\n")
 
     def test_eval(self):
         """the same in a profile without files, with await"""
@@ -161,32 +158,28 @@ ERRORS = {
 
 
 class Errors(Case):
-    def test_errors(self):
-        """each failure is a ToolError with a type"""
-        code = """
+    def check_error(self, row):
+        call, words = row
+        result = self.run_job(f"""
 import _sandbox
 class Any:
     def __getattr__(self, name):
         return lambda **arguments: _sandbox.tool_call(name, arguments)
 try:
-    Any().{}
+    Any().{call}
 except _sandbox.ToolError as error:
-    print(error.type, error.message)"""
-        for call, words in ERRORS.items():
-            with self.subTest(call):
-                result = self.run_job(code.format(call))
-                self.assertTrue(result["stdout"].startswith(words), result["stdout"])
+    print(error.type, error.message)""")
+        self.assertTrue(result["stdout"].startswith(words), result["stdout"])
 
     def test_uncaught(self):
         """a ToolError that nobody catches ends the job, and its traceback shows the program only"""
         for call in ("_sandbox.tool_call('fail')", "tools.fail()", "await tools.fail_async()"):
-            with self.subTest(call):
-                result = self.run_job(f"import _sandbox, tools\n{call}")
-                self.assertEqual(result["outcome"], "exception")
-                self.assertEqual(result["exception"]["type"], "_sandbox.ToolError")
-                self.assertEqual(result["exception"]["message"], "no-luck: not for {}")
-                self.assertEqual(result["exception"]["line"], 2)
-                self.assertNotIn("frozen", result["exception"]["traceback"])
+            result = self.run_job(f"import _sandbox, tools\n{call}")
+            self.assertEqual(result["outcome"], "exception")
+            self.assertEqual(result["exception"]["type"], "_sandbox.ToolError")
+            self.assertEqual(result["exception"]["message"], "no-luck: not for {}")
+            self.assertEqual(result["exception"]["line"], 2)
+            self.assertNotIn("frozen", result["exception"]["traceback"])
 
     def test_no_json(self):
         """an answer that is no JSON is an error of the call"""
@@ -353,6 +346,9 @@ for n in range(2):
         self.next_call()
         self.assertEqual(self.serve(job)["outcome"], "wall_time_limit")
 
+
+add_rows(Ways, WAYS, Ways.check_way)
+add_rows(Errors, {row[0]: row for row in ERRORS.items()}, Errors.check_error)
 
 if __name__ == "__main__":
     tap.run(Ways, Errors, Concurrency, Limits)

@@ -110,3 +110,12 @@ class Case(unittest.TestCase):
 
     def assert_success(self, result, output):
         self.assertEqual((result["outcome"], result["stdout"]), ("success", output), result)
+
+
+def add_rows(case, table, check):
+    """One test for each row of a table: check(self, row)."""
+    for number, (name, row) in enumerate(table.items()):
+        def test(self, row=row):
+            check(self, row)
+        test.__doc__ = name
+        setattr(case, f"test_row_{number}_{name.split('(')[0].replace(' ', '_')}", test)

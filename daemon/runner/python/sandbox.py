@@ -153,28 +153,29 @@ def _take(call_id):
 
 
 def _read(timeout):
-    """Reads one reply and parks it."""
+    """Reads one reply and parks it. Returns whether there was one in time."""
     try:
         reply = _pysb.receive(timeout)
     except OSError as error:
         raise _closed(error) from None
-    if reply is not None:
-        _replies[reply[0]] = reply
-        if future := _futures.get(reply[0]):
-            future.get_loop().call_soon_threadsafe(_resolve, future)
+    if reply is None:
+        return False
+    _replies[reply[0]] = reply
+    if future := _futures.get(reply[0]):
+        future.get_loop().call_soon_threadsafe(_resolve, future)
+    return True
 
 
 def _read_as_one(timeout):
-    """Reads if no other thread does. Returns whether this one did."""
+    """As _read() if no other thread reads; else None."""
     if not _reader.acquire(False):
-        return False
+        return None
     try:
-        _read(timeout)
+        return _read(timeout)
     finally:
         _reader.release()
         while _sleepers:
             _sleepers.pop().release()
-    return True
 
 
 def _wait(ids, timeout):
@@ -182,17 +183,19 @@ def _wait(ids, timeout):
     deadline = None if timeout is None else time.monotonic() + timeout
     left = timeout
     while not ids & _replies.keys():
-        if not _read_as_one(left):
+        if _read_as_one(left) is None:
             sleeper = _thread.allocate_lock()
             sleeper.acquire()
             _sleepers.append(sleeper)
             # The reader may have left before it could see this sleeper
-            if not ids & _replies.keys() and not _read_as_one(left):
+            if not ids & _replies.keys() and _read_as_one(left) is None:
                 sleeper.acquire(True, -1 if left is None else left)
         if deadline is not None and not ids & _replies.keys():
             left = deadline - time.monotonic()
             if left <= 0:
                 raise ToolError('timeout', 'no answer in time; get_tool_result() can be asked again')
+    for future in list(_futures.values()):  # what this thread leaves in the buffer wakes no loop
+        future.get_loop().call_soon_threadsafe(_read_all)
 
 
 class _Wanted:
@@ -302,11 +305,9 @@ def _resolve(future, error=None):
 def _read_all():
     """The event loop says that there is something to read. It must not block here, and nothing may stay
     behind in a buffer, where no loop can see it."""
-    parked = -1
     try:
-        while parked != len(_replies):
-            parked = len(_replies)
-            _read_as_one(0)
+        while _read_as_one(0):
+            pass
     except ToolError as error:
         for future in list(_futures.values()):
             _resolve(future, error)
