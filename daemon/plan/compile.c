@@ -263,7 +263,6 @@ int plan_compile(const Profile *profile, PlanImage **ret_plan) {
         plan->packages = write_list(&w, profile->packages);
         plan->modules = write_list(&w, profile->modules);
         plan->internal = write_list(&w, profile->internal);
-        plan->withheld = write_list(&w, profile->withheld);
         if (profile->policy)
                 plan->deny_modules = write_list(&w, profile->deny_modules);
 

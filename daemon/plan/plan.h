@@ -84,7 +84,6 @@ typedef struct PlanImage {
         uint32_t modules;      /* Profile.modules: in force by PLAN_FLAG_POLICY, loaded before any
                                           job by PLAN_FLAG_NO_FILES, and so are the internal ones */
         uint32_t internal;     /* Profile.internal */
-        uint32_t withheld;     /* Profile.withheld */
         uint32_t packages;
         uint32_t environment;
         uint32_t flags;     /* PLAN_FLAG_* */

@@ -313,13 +313,6 @@ static const Key keys[] = {
                     .documentation =
                             "Is computed from the modules of a whitelist and cannot be set: what "
                             "they import in turn"),
-        PROFILE_KEY("python.withheld",
-                    parse_module,
-                    withheld,
-                    .is_list = true,
-                    .documentation =
-                            "Is computed and cannot be set: what the library may not import "
-                            "later, because no module of the whitelist had it at once"),
         PROFILE_KEY("python.packages",
                     parse_module,
                     packages,
@@ -440,11 +433,10 @@ static int check_limits(const Profile *p, const KeySources *sources, char **ret_
 }
 
 static const size_t list_offsets[] = {
-        offsetof(Profile, modules),      offsetof(Profile, internal),
-        offsetof(Profile, withheld),     offsetof(Profile, preload),
-        offsetof(Profile, deny_modules), offsetof(Profile, packages),
-        offsetof(Profile, package_debs), offsetof(Profile, read_only),
-        offsetof(Profile, environment),
+        offsetof(Profile, modules),   offsetof(Profile, internal),
+        offsetof(Profile, preload),   offsetof(Profile, deny_modules),
+        offsetof(Profile, packages),  offsetof(Profile, package_debs),
+        offsetof(Profile, read_only), offsetof(Profile, environment),
 };
 
 static char ***profile_list(Profile *p, size_t offset) {

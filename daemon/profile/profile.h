@@ -76,8 +76,6 @@ typedef struct Profile {
                                  Of a blacklist: the standard library without deny_modules */
         char **internal; /* what those import in turn, at once or later: loaded where nothing can be
                                  opened afterwards, never named to a program */
-        char **withheld; /* what the library itself may not import later for a program, nor what is
-                                below it; a library that is loaded by the template already may stay */
         char **preload;  /* modules that the template imports */
         char **deny_modules; /* modules that cannot be imported while policy is on */
         char **packages;     /* import names of what does not come with Python */

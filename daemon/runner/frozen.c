@@ -12,6 +12,7 @@
 #include "runner/display.inc"
 #include "runner/encode.inc"
 #include "runner/outbox.inc"
+#include "runner/packages.inc"
 #include "runner/program.inc"
 #include "runner/sandbox.inc"
 #include "runner/scrub.inc"
@@ -28,6 +29,7 @@ const struct _frozen frozen_modules[] = {
         { .name = "_display", .code = display, .size = sizeof(display) },
         { .name = "_encode", .code = encode, .size = sizeof(encode) },
         { .name = "_outbox", .code = outbox, .size = sizeof(outbox) },
+        { .name = "_packages", .code = packages, .size = sizeof(packages) },
         { .name = "_program", .code = program, .size = sizeof(program) },
         { .name = "_sandbox", .code = sandbox, .size = sizeof(sandbox) },
         { .name = "_scrub", .code = scrub, .size = sizeof(scrub) },

@@ -30,10 +30,10 @@ const char *__asan_default_options(void) {
 #endif
 
 /* Each path is given, so that getpath searches nothing: no PATH, no pyvenv.cfg, no PYTHONHOME. */
-static PyStatus interp_set_paths(PyConfig *config) {
+static PyStatus interp_set_paths(PyConfig *config, bool with_packages) {
         static const wchar_t *const search[] = {
-                L"" PYTHON_STDLIB,
-                L"" PYTHON_STDLIB "/lib-dynload",
+                L"" PYTHON_STDLIB, L"" PYTHON_STDLIB "/lib-dynload",
+                L"" PYTHON_PACKAGES, /* the last one: see below */
         };
         const struct {
                 wchar_t **field;
@@ -60,7 +60,7 @@ static PyStatus interp_set_paths(PyConfig *config) {
                         return status;
         }
         config->module_search_paths_set = 1;
-        FOREACH_ARRAY(path, search, ELEMENTSOF(search)) {
+        FOREACH_ARRAY(path, search, ELEMENTSOF(search) - !with_packages) {
                 status = PyWideStringList_Append(&config->module_search_paths, *path);
                 if (PyStatus_Exception(status))
                         return status;
@@ -68,7 +68,7 @@ static PyStatus interp_set_paths(PyConfig *config) {
         return PyStatus_Ok();
 }
 
-static PyStatus interp_init(void) {
+static PyStatus interp_init(bool with_packages) {
         PyPreConfig preconfig;
         PyConfig config;
         PyStatus status;
@@ -88,19 +88,19 @@ static PyStatus interp_init(void) {
         config.parse_argv = 0;
         config.pathconfig_warnings = 0;
         config.use_hash_seed = 0; /* a random secret for each template */
-        status = interp_set_paths(&config);
+        status = interp_set_paths(&config, with_packages);
         if (!PyStatus_Exception(status))
                 status = Py_InitializeFromConfig(&config);
         PyConfig_Clear(&config);
         return status;
 }
 
-int interp_start(const struct _frozen *modules) {
+int interp_start(const struct _frozen *modules, bool with_packages) {
         PyStatus status;
 
         if (modules)
                 PyImport_FrozenModules = modules;
-        status = interp_init();
+        status = interp_init(with_packages);
         if (!PyStatus_Exception(status))
                 return 0;
         fprintf(stderr, "pysb-runner: cannot start Python: %s\n",

@@ -53,9 +53,22 @@ static int warm_preload(const PlanImage *plan, uint32_t list) {
         return r ? 0 : -1;
 }
 
+static int warm_preload_packages(const PlanImage *plan) {
+        _cleanup_python_ PyObject *packages = PyImport_ImportModule("_packages");
+        _cleanup_python_ PyObject *names = warm_split(plan_string(plan, plan->preload));
+        _cleanup_python_ PyObject *r = NULL;
+
+        r = packages && names
+                    ? PyObject_CallMethod(packages, "preload", "OO", warm.bootstrap, names)
+                    : NULL;
+        return r ? 0 : -1;
+}
+
 /* Where nothing can be opened later, all that may be imported is loaded now. */
 static int warm_preload_all(const PlanImage *plan) {
-        if (warm_preload(plan, plan->preload) < 0)
+        bool has_packages = *plan_string(plan, plan->packages) != '\0';
+
+        if ((has_packages ? warm_preload_packages(plan) : warm_preload(plan, plan->preload)) < 0)
                 return -1;
         if (!(plan->flags & PLAN_FLAG_NO_FILES))
                 return 0;
@@ -95,7 +108,7 @@ int warm_up(const PlanImage *plan) {
         (void) mallopt(M_ARENA_MAX, 1);
         if (policy_prepare(plan) < 0 || PyImport_AppendInittab("_pysb", channel_module_init) < 0)
                 return -ENOMEM;
-        r = interp_start(frozen_modules);
+        r = interp_start(frozen_modules, *plan_string(plan, plan->packages) != '\0');
         if (r < 0)
                 return r;
         if (warm_load(plan) < 0) {

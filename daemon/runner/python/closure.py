@@ -174,7 +174,7 @@ def run_child(public, start, pipe):
 
 
 def find_closure(public, start):
-    """(internal modules, withheld modules, sentence or '') of a list of public ones.
+    """(internal modules, sentence or '') of a list of public ones.
 
     They are imported, in a child that begins with the modules of a bare interpreter: a scan of the
     sources would guess at what a condition decides. `start` are the names of these modules.
@@ -193,9 +193,9 @@ def find_closure(public, start):
         lines = file.read().split('\n')
     os.waitpid(child, 0)
     if len(lines) != 3:
-        return [], [], 'the process that imports the modules died'
+        return [], 'the process that imports the modules died'
     loaded, failure = lines[0].split(), lines[1]
     own = {'__main__', '_closure', '_compile_profile', *public}
-    internal = [name for name in loaded if name not in own]
-    withheld = [name for name in NEVER if name not in loaded]
-    return internal, withheld, failure
+    # A name with other characters (sysconfig has one) is of no import statement.
+    internal = [name for name in loaded if name not in own and name.replace('.', '_').isidentifier()]
+    return internal, failure

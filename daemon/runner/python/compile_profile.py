@@ -34,7 +34,7 @@ except ImportError:
 IDENTITY_KEYS = ('profile.description', 'profile.granted')
 # What the compiler itself writes.
 RESERVED_KEYS = (
-    'profile.name', 'profile.digest', 'python.internal', 'python.withheld', 'python.package_debs',
+    'profile.name', 'profile.digest', 'python.internal', 'python.package_debs',
 )
 # With all of it escaped, a value this long fits in a line that daemon/profile reads.
 VALUE_MAX_BYTES = 1536
@@ -336,11 +336,10 @@ def whitelist(values, directories, packages, denied):
     if not all(is_module(name) for name in found):
         return found.values(), []
     public = sorted(name for name in found if name.split('.')[0] not in packages)
-    internal, withheld, failure = closure.find_closure(public, START)
+    internal, failure = closure.find_closure(public, START)
     if failure:
         raise ProfileError(place.where, 'python.modules: %s' % failure)
     values['python.internal'] = Value(internal, place.where)
-    values['python.withheld'] = Value(withheld, place.where)
     # It has been subtracted: what is left can be imported.
     values.pop('python.deny_modules', None)
     return [found[name] for name in sorted(found)]

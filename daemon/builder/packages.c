@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "builder/packages.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "basic/macro.h"
+#include "profile/flat.h"
+
+/* Where the Debian package is not called after the module. */
+static const struct {
+        const char *module, *package;
+} other_names[] = {
+        { "PIL", "python3-pil" },
+        { "cv2", "python3-opencv" },
+        { "mpl_toolkits", "python3-matplotlib" },
+        { "pytz", "python3-tz" },
+};
+
+static bool package_is_there(const char *directory, const char *module) {
+        char path[PATH_MAX];
+
+        (void) snprintf(path, sizeof(path), "%s/%s", directory, module);
+        if (access(path, F_OK) == 0)
+                return true;
+        (void) snprintf(path, sizeof(path), "%s/%s.py", directory, module);
+        return access(path, F_OK) == 0;
+}
+
+/* By Debian's policy for Python: in lower case, with dashes. */
+static void package_name(const char *module, char *buf, size_t size) {
+        FOREACH_ARRAY(other, other_names, ELEMENTSOF(other_names))
+                if (strcmp(other->module, module) == 0) {
+                        (void) snprintf(buf, size, "%s", other->package);
+                        return;
+                }
+        (void) snprintf(buf, size, "python3-%s", module);
+        for (; *buf != '\0'; buf++)
+                *buf = *buf == '_' ? '-' : (char) tolower((unsigned char) *buf);
+}
+
+static int packages_append(Buf *text, const FlatLine *line, const char *package) {
+        _cleanup_free_ char *flat = NULL;
+
+        if (asprintf(&flat, "%s: python.package_debs = \"%s\"\n", line->where, package) < 0)
+                return -ENOMEM;
+        /* The same package may have several modules. */
+        if (memmem(buf_data(text), buf_size(text), flat, strlen(flat)))
+                return 0;
+        return buf_append(text, flat, strlen(flat));
+}
+
+int packages_append_missing(Buf *text, const char *lines, const char *directory) {
+        _cleanup_(flat_line_done) FlatLine line = {};
+        _cleanup_(buf_done) Buf missing = {};
+        size_t size = strlen(lines);
+        int r;
+
+        for (;;) {
+                _cleanup_free_ char *error = NULL;
+                char package[NAME_MAX];
+
+                r = flat_line_next(&lines, &size, &line, &error);
+                if (r == -ENOMEM)
+                        return r;
+                if (r <= 0)
+                        break;
+                if (strcmp(line.key, "python.packages") != 0 ||
+                    package_is_there(directory, line.text))
+                        continue;
+                package_name(line.text, package, sizeof(package));
+                r = packages_append(&missing, &line, package);
+                if (r < 0)
+                        return r;
+        }
+        return buf_size(&missing) > 0 ? buf_append(text, buf_data(&missing), buf_size(&missing))
+                                      : 0;
+}
