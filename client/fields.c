@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "basic/cleanup.h"
 #include "client/text.h"
 
 #define LABEL_WIDTH 16
@@ -48,9 +49,17 @@ static void print_value(const PysbDocument *document, const char *path) {
         fputc('\n', stdout);
 }
 
+/* Nothing to print, but neither a "no". */
+static bool is_empty_array(const PysbDocument *document, const char *path) {
+        _cleanup_free_ char *json = NULL;
+
+        return pysb_document_to_json(document, path, &json) >= 0 && strcmp(json, "[]") == 0;
+}
+
 void fields_print(const PysbDocument *document, const Field *fields, size_t n_fields) {
         FOREACH_ARRAY(field, fields, n_fields) {
-                if (!pysb_document_has(document, field->path))
+                if (!pysb_document_has(document, field->path) ||
+                    is_empty_array(document, field->path))
                         continue;
                 print_label(field->label);
                 print_value(document, field->path);

@@ -64,15 +64,32 @@ static int profile_list(const Common *common, PysbClient *client) {
                 row[4] = profile_string(profiles, i, "description");
         }
         text_table(stdout, cells, LIST_COLUMNS, n + 1);
+        for (size_t i = 0; i < n; i++)
+                if (profile_string(profiles, i, "problem"))
+                        text_error("Profile %s cannot be used: %s.",
+                                   profile_string(profiles, i, "name"),
+                                   profile_string(profiles, i, "problem"));
         return 0;
 }
 
 static const Field profile_fields[] = {
-        { "Profile", "info.name" },          { "Description", "info.description" },
-        { "Allowed", "info.allowed" },       { "Default", "info.isDefault" },
-        { "Python", "info.pythonVersion" },  { "Network", "info.network" },
-        { "Files", "info.fileSystem" },      { "Denied modules", "deniedModules" },
-        { "Preloaded", "preloadedModules" }, { "Digest", "digest" },
+        { "Profile", "info.name" },
+        { "Description", "info.description" },
+        { "Allowed", "info.allowed" },
+        { "Default", "info.isDefault" },
+        { "Python", "info.pythonVersion" },
+        { "Network", "info.network" },
+        { "Files", "info.fileSystem" },
+        { "Analysis", "info.analysis" },
+        { "Tools", "info.tools" },
+        { "Problem", "info.problem" },
+        { "Host", "hostEnvironment" },
+        { "Imports", "importMode" },
+        { "Packages", "packages" },
+        { "Modules", "modules" },
+        { "Denied modules", "deniedModules" },
+        { "Preloaded", "preloadedModules" },
+        { "Digest", "digest" },
 };
 
 static void print_sources(const PysbDocument *profile) {

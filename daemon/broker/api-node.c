@@ -20,6 +20,7 @@ static const JsonField no_fields[] = { {} };
 static json_t *profile_info(const Session *s, const Profile *p) {
         const Broker *broker = s->broker;
         JsonBuild b = JSON_BUILD_INIT;
+        char problem[256];
 
         json_build_string(&b, "name", p->name);
         json_build_string(&b, "description", p->description);
@@ -28,6 +29,9 @@ static json_t *profile_info(const Session *s, const Profile *p) {
         json_build_string(&b, "pythonVersion", broker->python_version);
         json_build_string(&b, "network", profile_network_to_string(p->network));
         json_build_string(&b, "fileSystem", profile_files_to_string(p->files));
+        json_build_string(&b, "analysis", profile_analysis_to_string(p->analysis));
+        json_build_bool(&b, "tools", p->maximum.value[LIMIT_TOOL_CALLS] > 0);
+        json_build_string(&b, "problem", profile_problem(p, problem, sizeof(problem)));
         return json_build_take(&b);
 }
 
@@ -77,6 +81,33 @@ static json_t *sources_array(const Profile *p) {
         return array;
 }
 
+/* Names as a user knows them: what begins with an underscore is nobody's business. */
+static json_t *modules_array(char *const *modules) {
+        json_t *array = json_array();
+
+        for (; *modules; modules++)
+                if (**modules != '_')
+                        (void) json_array_append_new(array, json_string(*modules));
+        return array;
+}
+
+static void build_modules(JsonBuild *b, const Profile *p) {
+        static char *const none[] = { NULL };
+        /* Without the policy nothing is refused, whatever the lists say. */
+        bool is_whitelist = p->policy && p->imports == PROFILE_IMPORTS_WHITELIST;
+
+        json_build_string(b, "importMode",
+                          profile_imports_to_string(is_whitelist ? PROFILE_IMPORTS_WHITELIST
+                                                                 : PROFILE_IMPORTS_BLACKLIST));
+        json_build_value(b, "modules", modules_array(p->modules));
+        json_build_value(b, "deniedModules", modules_array(p->policy ? p->deny_modules : none));
+        json_build_value(b, "packages", modules_array(p->packages));
+        json_build_bool(b, "hostEnvironment", p->host_env);
+        /* Where nothing can be opened, all of them are. */
+        json_build_value(b, "preloadedModules",
+                         modules_array(p->files == PROFILE_FILES_NONE ? p->modules : p->preload));
+}
+
 void api_get_profile(Session *s) {
         struct {
                 const char *profile;
@@ -104,12 +135,7 @@ void api_get_profile(Session *s) {
         json_build_value(&b, "defaults", reply_limits(&p->limits));
         json_build_value(&b, "maximum", reply_limits(&p->maximum));
         json_build_value(&b, "environment", environment_object(p->environment));
-        /* While the policy is off the list is not in force. */
-        if (p->policy)
-                json_build_strv(&b, "deniedModules", (const char *const *) p->deny_modules);
-        else
-                json_build_strings(&b, "deniedModules", NULL, 0);
-        json_build_strv(&b, "preloadedModules", (const char *const *) p->preload);
+        build_modules(&b, p);
         json_build_value(&b, "sources", sources_array(p));
         json_build_string(&b, "digest", p->digest);
         session_reply(s, varlink_reply_new(json_build_take(&b), false));

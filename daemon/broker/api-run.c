@@ -38,6 +38,11 @@ static void answer_spec_error(Session *s, SpecErrorKind kind, const SpecError *e
                 json_build_string(&b, "field", e->field);
                 json_build_string(&b, "reason", e->reason);
                 break;
+        case SPEC_NOT_SUPPORTED:
+                name = "NotSupported";
+                json_build_string(&b, "feature", e->field);
+                json_build_string(&b, "detail", e->reason);
+                break;
         case SPEC_TOO_LARGE:
                 name = "TooLarge";
                 json_build_string(&b, "field", e->field);

@@ -79,6 +79,10 @@ static int spec_profile(const SpecContext *c, const JobRequest *q, JobSpec *s, S
         s->profile = c->store->profiles[index];
         if (!s->profile->granted && !c->all_granted)
                 return SPEC_PROFILE_DENIED;
+        if (profile_problem(s->profile, e->reason, sizeof(e->reason))) {
+                error_field(e, "profile %s", name);
+                return SPEC_NOT_SUPPORTED;
+        }
         return 0;
 }
 

@@ -62,11 +62,12 @@ typedef enum SpecErrorKind {
         SPEC_LIMIT_EXCEEDED,
         SPEC_INVALID,
         SPEC_TOO_LARGE,
+        SPEC_NOT_SUPPORTED,
 } SpecErrorKind;
 
 typedef struct SpecError {
         char field[96];     /* "environment.LD_PRELOAD"; the limit's or the profile's name */
-        char reason[192];   /* INVALID */
+        char reason[192];   /* INVALID, NOT_SUPPORTED */
         uint64_t requested; /* LIMIT_EXCEEDED, TOO_LARGE */
         uint64_t maximum;
 } SpecError;

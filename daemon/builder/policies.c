@@ -13,6 +13,7 @@
 
 #include "basic/io.h"
 #include "basic/log.h"
+#include "builder/packages.h"
 #include "builder/spawn.h"
 #include "builder/sys.h"
 #include "config.h"
@@ -144,7 +145,7 @@ static int is_operators(const struct dirent *d) {
         return has_suffix(d, OPERATOR_SUFFIX);
 }
 
-/* "== NAME", then the flat lines. */
+/* "== NAME", the flat lines, and what this machine adds to them. */
 static int policies_append(Buf *text, const char *file, const char *lines) {
         const char *base = strrchr(file, '/');
         char header[NAME_MAX + 8];
@@ -153,7 +154,9 @@ static int policies_append(Buf *text, const char *file, const char *lines) {
         base = base ? base + 1 : file;
         n = snprintf(header, sizeof(header), "== %.*s\n", (int) strcspn(base, "."), base);
         r = buf_append(text, header, (size_t) n);
-        return r < 0 ? r : buf_append(text, lines, strlen(lines));
+        if (r >= 0)
+                r = buf_append(text, lines, strlen(lines));
+        return r < 0 ? r : packages_append_missing(text, lines, PYTHON_PACKAGES);
 }
 
 static bool policies_overrides(struct dirent **own, int n_own, const char *shipped) {

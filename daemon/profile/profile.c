@@ -522,6 +522,22 @@ int profile_parse(const char *lines, size_t size, Profile **ret_profile, char **
         return 0;
 }
 
+/* A long list is cut in the sentence; what apt-get then says is about the first ones. */
+const char *profile_problem(const Profile *profile, char *buf, size_t size) {
+        char names[96] = "";
+        size_t n = 0, used = 0;
+
+        for (char *const *deb = profile->package_debs; *deb; deb++, n++)
+                if (used + strlen(*deb) + 2 < sizeof(names))
+                        used += (size_t) snprintf(names + used, sizeof(names) - used, "%s%s",
+                                                  used > 0 ? " " : "", *deb);
+        if (n == 0)
+                return NULL;
+        (void) snprintf(buf, size, "%s %s missing: apt-get install %s", names,
+                        n == 1 ? "is" : "are", names);
+        return buf;
+}
+
 uint64_t profile_digest_short(const Profile *profile) {
         uint64_t v = 0;
 

@@ -99,6 +99,10 @@ int profile_parse(const char *lines, size_t size, Profile **ret_profile, char **
 Profile *profile_free(Profile *profile);
 DEFINE_CLEANUP(Profile *, profile_free);
 
+/* Why no job can run with the profile on this machine, and what to do, as one sentence; NULL if all is
+ * well. Returns buf. */
+const char *profile_problem(const Profile *profile, char *buf, size_t size);
+
 /* First 8 bytes of the digest as a number: what a BuilderRequest carries. */
 uint64_t profile_digest_short(const Profile *profile);
 

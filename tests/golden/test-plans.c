@@ -111,6 +111,7 @@ static void test_plan(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
+                { "data", test_plan, NULL, NULL, (void *) "data" },
                 { "default", test_plan, NULL, NULL, (void *) "default" },
                 { "eval", test_plan, NULL, NULL, (void *) "eval" },
                 { "loopback", test_plan, NULL, NULL, (void *) "loopback" },

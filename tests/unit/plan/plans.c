@@ -9,7 +9,7 @@
 #include "basic/cleanup.h"
 #include "basic/io.h"
 
-const char *const shipped_names[_SHIPPED_MAX] = { "default", "eval", "loopback", "raw" };
+const char *const shipped_names[_SHIPPED_MAX] = { "data", "default", "eval", "loopback", "raw" };
 
 static _noreturn_ void die(const char *name, const char *what) {
         printf("Bail out! profile %s: %s\n", name, what);

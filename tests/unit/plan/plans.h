@@ -6,6 +6,7 @@
 #include "plan/plan.h"
 
 enum {
+        DATA,
         DEFAULT,
         EVAL,
         LOOPBACK,
