@@ -57,6 +57,8 @@ static Profile *make_profile(const char *name, bool granted) {
         p->preload[0] = strdup("json");
         p->modules = calloc(2, sizeof(char *));
         p->modules[0] = strdup("json");
+        p->packages = calloc(1, sizeof(char *));
+        p->package_debs = calloc(1, sizeof(char *));
         p->deny_modules = calloc(2, sizeof(char *));
         p->deny_modules[0] = strdup("ctypes");
         p->environment = calloc(2, sizeof(char *));

@@ -12,7 +12,7 @@
 #include "broker/spec.h"
 #include "proto/runner-wire.h"
 
-static Profile profiles[2] = {
+static Profile profiles[3] = {
         {
                 .name = (char *) "default",
                 .granted = true,
@@ -22,10 +22,15 @@ static Profile profiles[2] = {
                 .modules = (char *[]){ (char *) "json", (char *) "xml", NULL },
                 .deny_modules = (char *[]){ (char *) "xml.sax", NULL },
                 .packages = (char *[]){ (char *) "numpy", NULL },
+                .package_debs = (char *[]){ NULL },
         },
-        { .name = (char *) "raw" },
+        { .name = (char *) "raw", .package_debs = (char *[]){ NULL } },
+        { .name = (char *) "data",
+          .granted = true,
+          .package_debs = (char *[]){ (char *) "python3-numpy", (char *) "python3-tz", NULL } },
 };
-static ProfileStore store = { .profiles = { &profiles[0], &profiles[1] }, .n_profiles = 2 };
+static ProfileStore store = { .profiles = { &profiles[0], &profiles[1], &profiles[2] },
+                              .n_profiles = 3 };
 
 static SpecContext context = {
         .store = &store,
@@ -90,6 +95,7 @@ static const Case cases[] = {
         { "", 0 },
         { ",\"profile\":\"default\"", 0 },
         { ",\"profile\":\"raw\"", SPEC_PROFILE_DENIED, "raw" },
+        { ",\"profile\":\"data\"", SPEC_NOT_SUPPORTED, "profile data" },
         { ",\"profile\":\"other\"", SPEC_PROFILE_NOT_FOUND, "other" },
         { ",\"profile\":\"../default\"", SPEC_PROFILE_NOT_FOUND, "../default" },
         { ",\"profile\":\"\"", SPEC_PROFILE_NOT_FOUND, "" },

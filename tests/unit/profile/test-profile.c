@@ -354,6 +354,32 @@ static void test_missing_in_extending(void **state) {
         assert_non_null(strstr(error, ": is missing"));
 }
 
+/* What to do about packages that are missing. */
+static void test_problem(void **state) {
+        static const struct {
+                const char *line, *problem;
+        } rows[] = {
+                { "", NULL },
+                { "p.toml:8: python.package_debs = \"python3-a\"\n",
+                  "python3-a is missing: apt-get install python3-a" },
+                { "p.toml:8: python.package_debs = \"python3-a\"\n"
+                  "p.toml:8: python.package_debs = \"python3-b.c\"\n",
+                  "python3-a python3-b.c are missing: apt-get install python3-a python3-b.c" },
+        };
+
+        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
+                _cleanup_free_ char *text = profile_text("no such", row->line), *error = NULL;
+                _cleanup_(profile_freep) Profile *p = NULL;
+                char buf[256];
+
+                assert_int_equal(profile_parse(text, strlen(text), &p, &error), 0);
+                if (row->problem)
+                        assert_string_equal(profile_problem(p, buf, sizeof(buf)), row->problem);
+                else
+                        assert_null(profile_problem(p, buf, sizeof(buf)));
+        }
+}
+
 static void test_free_null(void **state) {
         assert_null(profile_free(NULL));
         assert_null(profile_store_free(NULL));
@@ -372,12 +398,19 @@ static void test_print_keys(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_good),         cmocka_unit_test(test_enumerations),
-                cmocka_unit_test(test_bad),          cmocka_unit_test(test_any_bytes),
-                cmocka_unit_test(test_long),         cmocka_unit_test(test_too_many_elements),
-                cmocka_unit_test(test_long_value),   cmocka_unit_test(test_missing_in_extending),
-                cmocka_unit_test(test_free_null),    cmocka_unit_test(test_print_keys),
-                cmocka_unit_test(test_combinations), cmocka_unit_test(test_sources_of_list),
+                cmocka_unit_test(test_good),
+                cmocka_unit_test(test_enumerations),
+                cmocka_unit_test(test_bad),
+                cmocka_unit_test(test_any_bytes),
+                cmocka_unit_test(test_long),
+                cmocka_unit_test(test_too_many_elements),
+                cmocka_unit_test(test_long_value),
+                cmocka_unit_test(test_missing_in_extending),
+                cmocka_unit_test(test_free_null),
+                cmocka_unit_test(test_print_keys),
+                cmocka_unit_test(test_combinations),
+                cmocka_unit_test(test_problem),
+                cmocka_unit_test(test_sources_of_list),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
