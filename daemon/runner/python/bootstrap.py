@@ -16,6 +16,7 @@ import linecache
 import os
 import sys
 import traceback
+import warnings
 
 from _encode import name_class
 from _outbox import clip
@@ -36,6 +37,9 @@ GET_CAUSE = BaseException.__dict__['__cause__'].__get__
 GET_CONTEXT = BaseException.__dict__['__context__'].__get__
 GET_MEMBERS = BaseExceptionGroup.__dict__['exceptions'].__get__
 
+# CPython's compiler looks for the line of a syntax error in a file of the program's name. Of a name
+# with half a surrogate pair at its end it cannot even try, which is a denied call less.
+NO_FILE = '\ud800'
 
 def preload(names):
     for name in names:
@@ -61,7 +65,18 @@ def only_expressions(find_anchors):
     return find
 
 
+def show_warnings_without_mark():
+    """Those of the compiler know the program by the name that the compiler knows."""
+    show = warnings._showwarnmsg
+
+    def _showwarnmsg(message):
+        message.filename = message.filename.removesuffix(NO_FILE)
+        show(message)
+    warnings._showwarnmsg = _showwarnmsg
+
+
 def find_own_files():
+    yield from ('<frozen runpy>', '<frozen importlib.util>')
     for name, module in sys.modules.items():
         origin = getattr(getattr(module, '__spec__', None), 'origin', None)
         if origin == 'frozen' and name.partition('.')[0] not in sys.stdlib_module_names:
@@ -79,6 +94,7 @@ def settle(no_files):
     builtins.exit = _sitebuiltins.Quitter('exit', 'Ctrl-D (i.e. EOF)')
     builtins.quit = _sitebuiltins.Quitter('quit', 'Ctrl-D (i.e. EOF)')
     sys.executable = sys._base_executable = ''
+    sys.unraisablehook = show_unraisable
     if no_files:
         sys.path[:] = []
         sys.path_importer_cache.clear()
@@ -86,10 +102,13 @@ def settle(no_files):
         linecache.updatecache = lambda filename, module_globals=None: []
         traceback._extract_caret_anchors_from_line_segment = only_expressions(
             traceback._extract_caret_anchors_from_line_segment)
+        show_warnings_without_mark()
     else:
         # Last, so that a file of the job cannot stand in for a module of the library.
         sys.path.append('/app')
         sys.path_importer_cache.pop('/app', None)
+    sys.modules['_display'].settle()
+    sys.modules['_program'].settle()
     if _policy.host_env:
         open_streams()
     else:
@@ -209,14 +228,14 @@ def format_message(error):
 
 def format_traceback(error):
     limit = None if hasattr(sys, 'tracebacklimit') else -TRACEBACK_FRAMES
-    lines = traceback.format_exception(type(error), error, error.__traceback__, limit=limit)
+    lines = traceback.format_exception(type(error), error, GET_TRACEBACK(error), limit=limit)
     return hide_paths(''.join(lines))
 
 
 def find_line(error):
     """The line of the program that the error is about: the innermost one. 0 is unknown."""
     line = 0
-    tb = error.__traceback__
+    tb = GET_TRACEBACK(error)
     while tb is not None:
         if tb.tb_frame.f_code.co_filename == program_name:
             line = tb.tb_lineno or line
@@ -258,19 +277,31 @@ def write_error(text):
 
 def show(error, text):
     """What the interpreter does with an uncaught exception."""
-    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+    tb = GET_TRACEBACK(error)
+    sys.last_type, sys.last_value, sys.last_traceback = type(error), error, tb
     hook = getattr(sys, 'excepthook', None)
     if hook is None or hook is sys.__excepthook__:
         write_error(text)
         return
     try:
-        hook(type(error), error, error.__traceback__)
+        hook(type(error), error, tb)
     except SystemExit:
         raise
     except BaseException as failure:
         clean(failure)
         write_error('Error in sys.excepthook:\n' + format_traceback(failure) +
                     '\nOriginal exception was:\n' + text)
+
+
+def show_unraisable(args):
+    """As the interpreter does it, which would look for source lines in files."""
+    what = args.err_msg or 'Exception ignored in'
+    where = '' if args.object is None else f': {args.object!r}'
+    try:
+        clean(args.exc_value)
+        write_error(f'{hide_paths(what + where)}\n{format_traceback(args.exc_value)}')
+    finally:
+        del args  # it keeps alive what is dying
 
 
 def forget_main():

@@ -9,6 +9,7 @@ import _analysis
 import _ast
 import _bootstrap
 import _display
+import _imp
 import _outbox
 import _policy
 import _pysb
@@ -16,7 +17,6 @@ import _sandbox
 import _signal
 import builtins
 import contextlib
-import io
 import json
 import linecache
 import os
@@ -26,9 +26,13 @@ import time
 import tokenize  # for decode_source()
 from importlib.machinery import ModuleSpec
 from importlib.util import decode_source
+# Of their own names: a profile may take them away from the module
+from os import close, mkdir, open as open_fd, write
 
 TOP_LEVEL_AWAIT = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 APP = '/app/'
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 parse_json = json.JSONDecoder().decode
 
@@ -39,10 +43,15 @@ class InvalidInputs(ValueError):
     __module__ = '_sandbox'
 
 
+class NotRunnable(Exception):
+    """What runpy raises instead of its own error, unlike what a package raises that it imports."""
+
+
 class Program:
     """The job of this process."""
 
     name = '<job>'     # of the program in tracebacks
+    compile_name = ''  # the same for the compiler, see NO_FILE
     namespace = None
     module = None      # the name of one that load() has to find
     package = ''       # that load() has to import first
@@ -84,29 +93,31 @@ def seed_random(seed):
 def open_directory(path, parent):
     """Relative to the descriptor of its parent, and made if it is not there."""
     try:
-        os.mkdir(path, dir_fd=parent)
+        mkdir(path, dir_fd=parent)
     except FileExistsError:
         pass
-    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    return open_fd(path, DIRECTORY, dir_fd=parent)
 
 
 def write_file(path, data):
     """Below /app, whose only writer this process is: nothing there can be in the way."""
     *parents, name = path.split('/')
-    fd = os.open(APP, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    fd = open_fd(APP, DIRECTORY)
     try:
         for parent in parents:
             child = open_directory(parent, fd)
-            os.close(fd)
+            close(fd)
             fd = child
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with open(os.open(name, flags, 0o644, dir_fd=fd), 'wb', 0) as file:
+        file = open_fd(name, NEW_FILE, 0o644, dir_fd=fd)
+        try:
             while data:
-                data = data[file.write(data):]
+                data = data[write(file, data):]
+        finally:
+            close(file)
     except OSError as error:
         raise type(error)(error.errno, error.strerror, APP + path) from None
     finally:
-        os.close(fd)
+        close(fd)
 
 
 def take_files(fields):
@@ -177,12 +188,27 @@ def choose(fields, files):
 def show_source(source):
     """Tracebacks and inspect.getsource() read it. Universal newlines, as the tokenizer counts lines;
     no time stamp: linecache never asks for the file."""
-    lines = list(io.StringIO(f'{source}\n', newline=None))
+    if '\r' in source:
+        source = source.replace('\r\n', '\n').replace('\r', '\n')
+    lines = [f'{line}\n' for line in source.split('\n')]
     linecache.cache[program.name] = (len(source), None, lines, program.name)
 
 
 def compile_tree(tree, mode):
-    return compile(tree, program.name, mode, TOP_LEVEL_AWAIT, True, 0)
+    code = compile(tree, program.compile_name, mode, TOP_LEVEL_AWAIT, True, 0)
+    if program.compile_name != program.name:
+        _imp._fix_co_filename(code, program.name)
+    return code
+
+
+def compile_short(source):
+    """A line that is an expression needs no tree, which costs more than all else here. -> code or None"""
+    if '\n' in source.rstrip('\n'):
+        return None
+    try:
+        return compile_tree(source, 'eval')
+    except SyntaxError:
+        return None
 
 
 def compile_program(source, tree):
@@ -190,15 +216,15 @@ def compile_program(source, tree):
     if program.is_expression:
         return [compile_tree(tree or source, 'eval')]
     if tree is None:
-        tree = compile(source, program.name, 'exec', _ast.PyCF_ONLY_AST | TOP_LEVEL_AWAIT, True)
+        if code := compile_short(source):
+            return [code]
+        tree = compile(source, program.compile_name, 'exec', _ast.PyCF_ONLY_AST | TOP_LEVEL_AWAIT,
+                       True)
     body = tree.body
     if not body or type(body[-1]) is not _ast.Expr:
         return [compile_tree(tree, 'exec')]
-    last = _ast.Expression(body[-1].value)
-    # A string that stands alone is documentation, too.
-    if len(body) > 1 or type(last.body) is not _ast.Constant:
-        body.pop()
-    return [*([compile_tree(tree, 'exec')] if body else ()), compile_tree(last, 'eval')]
+    last = _ast.Expression(body.pop().value)
+    return [compile_tree(tree, 'exec'), compile_tree(last, 'eval')]
 
 
 def own_modules(files):
@@ -219,8 +245,8 @@ def decode_modules(files):
 def examine(source, level, is_check, files):
     """-> its code, or None: it has been refused, or was only to be examined."""
     mode = 'eval' if program.is_expression else 'exec'
-    findings, tree = _analysis.analyse(source, level, program.name, mode, own_modules(files),
-                                       decode_modules(files))
+    findings, tree = _analysis.analyse(source, level, program.compile_name, mode,
+                                       own_modules(files), decode_modules(files))
     if _analysis.report(findings):
         return None
     try:
@@ -230,6 +256,8 @@ def examine(source, level, is_check, files):
         if finding is None and is_check and isinstance(error, SyntaxError):
             finding = _analysis.describe_syntax_error(error)
         if finding is None:
+            if isinstance(error, SyntaxError):
+                error.filename = program.name
             raise
         _analysis.report([finding])
         return None
@@ -250,7 +278,7 @@ def set_up(fields):
     program.callable = text_of(fields, _pysb.FIELD_CALLABLE)
     program.display_last = number_of(fields, _pysb.FIELD_DISPLAY_LAST)
     _outbox.budget.limit = number_of(fields, _pysb.FIELD_RESULT_MAX, 0)
-    sys.argv = [program.name, *map(bytes.decode, fields.get(_pysb.FIELD_ARGUMENT, ()))]
+    sys.argv = [program.name, *[text.decode() for text in fields.get(_pysb.FIELD_ARGUMENT, ())]]
     set_signals()
     set_environment(fields.get(_pysb.FIELD_ENVIRONMENT, ()))
     if (seed := number_of(fields, _pysb.FIELD_SEED)) is not None:
@@ -277,6 +305,7 @@ def begin(fields):
     files = take_files(fields)
     source = choose(fields, files)
     _bootstrap.program_name = program.name
+    program.compile_name = program.name + (_bootstrap.NO_FILE if _bootstrap.has_no_files else '')
     is_check = _pysb.FIELD_CHECK_ONLY in fields
     codes = None
     if source is not None:
@@ -304,7 +333,10 @@ def load():
                                   name=program.module)
     if _policy.active and not _policy.is_allowed(program.module):
         raise ModuleNotFoundError(_policy.explain(program.module)[0], name=program.module)
-    name, spec, code = runpy._get_module_details(program.module, ImportError)
+    try:
+        name, spec, code = runpy._get_module_details(program.module, NotRunnable)
+    except NotRunnable as error:
+        raise ModuleNotFoundError(str(error), name=program.module) from None
     sys.argv[0] = _bootstrap.program_name = code.co_filename
     program.namespace.update(__file__=code.co_filename, __cached__=spec.cached, __spec__=spec,
                              __loader__=spec.loader, __package__=spec.parent)
@@ -356,3 +388,26 @@ def forget():
     """Nothing of ours keeps alive what the program leaves behind."""
     program.namespace, program.keywords = None, {}
     _bootstrap.forget_main()
+
+
+# What most jobs do: the interpreter makes types, keyword tables and specialised code at first use, and
+# what it makes in the template no job has to.
+TRIAL_CODES = (b'import sys\nx = [1]\nfor i in x:\n    x[0] = f"{i}"\nsys.argv', b'print(1)')
+TRIAL = {
+    _pysb.FIELD_SOURCE_NAME: [b'<job>'],
+    _pysb.FIELD_RESULT_MAX: [bytes(8)],
+    _pysb.FIELD_ANALYSIS: [bytes(4)],
+}
+
+
+def settle():
+    """In the template: begins a job many times over, and leaves nothing of it behind."""
+    argv = sys.argv
+    for _ in range(20):
+        for code in TRIAL_CODES:
+            begin(TRIAL | {_pysb.FIELD_CODE: [code]})
+    for number in (_signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGINT):
+        _signal.signal(number, _signal.SIG_DFL)
+    linecache.cache.clear()
+    sys.argv = argv
+    forget()

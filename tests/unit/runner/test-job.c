@@ -256,7 +256,7 @@ static const Case cases[] = {
         { "an expression of several lines", "x = 1\n(\n x,\n  2\n)", 0, "", "",
           .result = "[1, 2]" },
         { "an expression in a block is not the last one", "if True:\n    5", 0, "", "" },
-        { "a string alone is documentation, too", "'text'", 0, "", "", .result = "\"text\"" },
+        { "a string alone", "'text'", 0, "", "", .result = "\"text\"" },
         { "documentation in front stays", "'text'\n__doc__ + '!'", 0, "", "",
           .result = "\"text!\"" },
         { "a last expression that JSON has no form for", "import sys\nsys", 0, "", "",
