@@ -119,7 +119,7 @@ SYNTAX = [
     Case("unclosed_string", "x = '''abc\n", "exception",
          error("SyntaxError", starts("unterminated triple-quoted"), 1)),
     Case("evaluated_by_the_program", "\neval('1 +')", "exception",
-         error("SyntaxError", "invalid syntax (<string>, line 1)", 2)),
+         error("SyntaxError", "invalid syntax (<string>, line 1)", 2), in_eval=False),
     Case("raised_by_the_program", "raise SyntaxError('mine', ('f', 'no number', None, 5))",
          "exception", error("SyntaxError", contains("mine"))),
     Case("syntax_warning", "x = 5\nprint(x is 5)", result={
@@ -151,7 +151,7 @@ EXITS = [
 # What does not end the program is told on standard error only
 ASIDE = [
     Case("atexit_fails", "import atexit\n@atexit.register\ndef f(): 1/0", result=stderr(
-        'File "<job>", line 3, in f', "ZeroDivisionError: division by zero")),
+        'File "<job>", line 3, in f', "ZeroDivisionError: division by zero"), in_eval=False),
     Case("destructor_fails", "class A:\n def __del__(self): 1/0\na = A()\ndel a\nprint('on')",
          result=output("on\n") | stderr("Exception ignored in", 'File "<job>", line 2, in __del__',
                                         "ZeroDivisionError")),

@@ -65,8 +65,9 @@ def add(case, profile=None):
 def load():
     for case in (programs.PLACES + failures.UNCAUGHT + failures.SYNTAX + failures.EXITS +
                  failures.ASIDE):
-        add(case, "default")
-        add(case, "eval")
+        for profile in ("default", "eval", "raw"):
+            if case.in_eval or profile != "eval":
+                add(case, profile)
     for case in programs.FILES + programs.NO_FILES + programs.INPUTS + failures.THREADS:
         add(case)
 
