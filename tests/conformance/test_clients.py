@@ -94,7 +94,7 @@ class Varlinkctl(Served):
     def test_methods(self):
         """varlinkctl list-methods finds the methods of the interface"""
         listed = self.ctl("list-methods", self.address, INTERFACE).stdout.split()
-        for method in ("Run", "Submit", "Attach", "Wait", "Cancel", "GetJob", "ListJobs",
+        for method in ("Run", "Submit", "Check", "CompleteToolCall", "Attach", "Wait", "Cancel", "GetJob", "ListJobs",
                        "ListProfiles", "GetProfile", "WhoAmI", "GetNode"):
             self.assertIn(f"{INTERFACE}.{method}", listed)
 
@@ -103,6 +103,12 @@ class Varlinkctl(Served):
         (reply,) = self.call("Run", request("print(6*7)"))
         self.assertEqual(reply["result"]["outcome"], "success")
         self.assertEqual(reply["result"]["stdout"]["text"], "42\n")
+
+    def test_check(self):
+        """varlinkctl call Check examines a program and does not run it"""
+        (reply,) = self.call("Check", request("while True: eval('1')", analysis="strict"))
+        self.assertFalse(reply["accepted"])
+        self.assertEqual(reply["findings"][0]["rule"], "builtin-denied")
 
     def test_run_more(self):
         """varlinkctl --more call Run streams events and then the result"""

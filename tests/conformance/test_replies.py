@@ -1,0 +1,173 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The daemon against its interface text: every method is served, every field of a request is taken, and
+every reply, event and error is what the text says."""
+
+import os
+import sys
+import unittest
+
+sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+sys.path.insert(2, os.path.join(sys.path[1], "e2e"))
+import harness
+import schema
+import tap
+import varlink
+
+ROOT = os.path.dirname(sys.path[1])
+with open(f"{ROOT}/lib/wire/io.pysb.sandbox.varlink", encoding="utf-8") as file:
+    INTERFACE = schema.Interface(file.read())
+
+# All that one request can have; the ways to say what to run exclude each other
+EVERYTHING = {
+    "scriptPath": "m.py", "callable": "f", "inputsJson": '{"n": 1}', "arguments": ["a"],
+    "environment": {"K": "v"}, "stdinText": "in", "profile": "default",
+    "files": [{"path": "m.py", "text": "def f(n): return n"}, {"path": "b", "data": "AA=="}],
+    "modules": ["json"], "analysis": "strict", "displayLastExpression": True,
+    "tools": [{"name": "t", "description": "d", "parametersSchemaJson": "{}",
+               "timeoutUSec": 1000000}],
+    "queueTimeoutUSec": 60000000, "labels": {"l": "v"}, "detach": True, "retainUSec": 60000000,
+    "seed": 7,
+}
+OTHERS = [{"code": "1", "stdinData": "AA=="}, {"module": "this"}, {"expression": "1"}]
+
+# Programs whose results have, together, every field that a result can have here
+RESULTS = [
+    {"code": "1 / 0"},
+    {"code": "import os; os.abort()", "profile": "raw"},
+    {"code": "print(1); eval('1')", "analysis": "strict"},
+    {"code": "import sys; print(1, file=sys.stderr); result = sys"},
+    {"code": "try:\n    __import__('ctypes')\nexcept ImportError:\n    pass"},
+    {"code": "class A:\n    def _repr_html_(self):\n        return '<b>'\nA()"},
+    {"code": "class A:\n    def _repr_png_(self):\n        return b'png'\nA()"},
+    {"code": "while True: pass", "limits": {"wallTimeUSec": 100000}},
+    {"code": "12", "limits": {"sourceBytes": 1}},
+    {"code": "import os\nos.write(1, b'\\xff')\n[1]", "profile": "raw"},
+    {"expression": "{'a': 1}"},
+]
+
+
+class Replies(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = harness.Daemon(harness.build_tree())
+
+    @classmethod
+    def tearDownClass(cls):
+        status = cls.daemon.stop()
+        assert status == 0, f"pysbd exited with {status} at the end"
+
+    def setUp(self):
+        self.connection = varlink.Connection(self.daemon.address)
+
+    def tearDown(self):
+        self.connection.close()
+
+    def judge(self, method, reply):
+        self.assertEqual(INTERFACE.problems(INTERFACE.methods[method][1], reply, method), [], reply)
+        return reply
+
+    def ask(self, method, **parameters):
+        return self.judge(method, self.connection.call(method, **parameters))
+
+    def stream(self, method, **parameters):
+        self.connection.send(method, parameters, more=True)
+        replies = []
+        while not replies or "result" not in replies[-1]:
+            replies.append(self.judge(method, self.connection.receive()))
+        return replies
+
+    def test_methods(self):
+        """every method of the interface text is served"""
+        for method in INTERFACE.methods:
+            with varlink.Connection(self.daemon.address) as connection:
+                connection.send(method, {"nonsense": True}, more=method == "Attach")
+                with self.assertRaises(varlink.Refused) as refused:
+                    connection.receive()
+            self.assertEqual(refused.exception.name, "org.varlink.service.InvalidParameter", method)
+
+    def test_request_fields(self):
+        """every field of JobRequest, FileInput and Tool is taken"""
+        limits = self.ask("GetProfile", profile="default")["defaults"]
+        requests = [EVERYTHING | {"limits": limits}] + OTHERS
+        given = {name for request in requests for name in request}
+        # A descriptor is not sent by this client
+        self.assertEqual(given, set(INTERFACE.types["JobRequest"]) - {"stdinFileDescriptor"})
+        self.assertEqual(set(limits), set(INTERFACE.types["Limits"]))
+        for request in requests:
+            self.assertEqual(INTERFACE.problems("JobRequest", request, "request"), [])
+            self.ask("Check", request=request)
+            self.ask("Run", request=request)
+
+    def test_results(self):
+        """every field of Result occurs, and is what the text says"""
+        seen = set()
+        for request in RESULTS:
+            seen |= set(self.ask("Run", request=request)["result"])
+            self.stream("Run", request=request)
+        # Seen where a job has run, all of them
+        self.assertEqual(seen, set(INTERFACE.types["Result"]))
+
+    def test_events(self):
+        """every event of a streamed job is what the text says"""
+        request = {"code": "import _sandbox\nprint(1)\n_sandbox.display('text/html', '<b>')"}
+        kinds = [r["event"]["kind"] for r in self.stream("Run", request=request)[:-1]]
+        for kind in ("accepted", "started", "output", "display"):
+            self.assertIn(kind, kinds)
+
+    def test_jobs(self):
+        """Submit, Wait, GetJob, ListJobs, Attach and Cancel answer as the text says"""
+        job = self.ask("Submit", request={"code": "print(1)", "labels": {"a": "b"}})["job"]
+        self.ask("Wait", job=job)
+        self.ask("GetJob", job=job)
+        self.assertEqual(len(self.ask("ListJobs", labels={"a": "b"})["jobs"]), 1)
+        self.stream("Attach", job=job)
+        self.ask("Cancel", job=job, reason="r")
+
+    def test_node(self):
+        """GetNode, WhoAmI, ListProfiles and GetProfile answer as the text says"""
+        self.ask("GetNode")
+        self.ask("WhoAmI")
+        for profile in self.ask("ListProfiles")["profiles"]:
+            self.ask("GetProfile", profile=profile["name"])
+
+    def test_check(self):
+        """Check answers as the text says, whatever comes of it"""
+        for request in RESULTS:
+            self.ask("Check", request=request)
+
+    def test_errors(self):
+        """errors have the parameters that the text names"""
+        code = {"code": "1"}
+        wrong = [
+            ("GetJob", {"job": "x"}), ("GetProfile", {"profile": "x"}), ("Run", {"request": {}}),
+            ("Run", {"request": {**code, "limits": {"memoryBytes": 1 << 50}}}),
+            ("Run", {"request": {**code, "arguments": ["x" * 200000]}}),
+            ("CompleteToolCall", {"job": "x", "callId": "1", "resultJson": "1"}),
+        ]
+        seen = set()
+        for method, parameters in wrong:
+            with self.assertRaises(varlink.Refused) as refused:
+                self.connection.call(method, **parameters)
+            error = refused.exception
+            seen.add(error.name)
+            self.assertEqual(INTERFACE.problems(INTERFACE.errors[error.name], error.parameters,
+                                                error.name), [])
+        self.assertEqual(seen, {"JobNotFound", "ProfileNotFound", "InvalidRequest", "LimitExceeded",
+                                "TooLarge"})
+
+
+class Schema(unittest.TestCase):
+    def test_it_bites(self):
+        """the schema finds what is missing, unknown, and of another type"""
+        text = "interface a.b\ntype T (a: int, b: ?[]string, c: (x, y))\nmethod M() -> ()"
+        interface = schema.Interface(text)
+        self.assertEqual(interface.problems("T", {"a": 1, "b": ["s"], "c": "x"}, "t"), [])
+        for document, word in (({"c": "x"}, "missing"), ({"a": 1, "c": "x", "d": 1}, "not in"),
+                               ({"a": True, "c": "x"}, "no int"), ({"a": 1, "c": "z"}, "none of"),
+                               ({"a": 1, "b": [1], "c": "x"}, "no string"), ([], "no object")):
+            self.assertIn(word, interface.problems("T", document, "t")[0], document)
+
+
+if __name__ == "__main__":
+    tap.run(Schema, Replies)
