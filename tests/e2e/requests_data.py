@@ -33,6 +33,29 @@ def files(**texts):
 ADD = "def add(a, b=1):\n    print('adding')\n    return a + b\n"
 HUGE_NEST = "(" * 150 + ")" * 150
 
+# What a program can do to its own channel: it has the descriptor, and the raw profile does not ask
+FORGE = """import os, struct
+def field(type, data):
+    return struct.pack("<II", len(data), type) + data
+def frame(type, *fields):
+    payload = b"".join(fields)
+    try:
+        os.write(3, struct.pack("<II", len(payload), type) + payload)
+    except BrokenPipeError:
+        pass  # nobody listens any more, which is the point
+RESULT, FINDING, RUNNING, VIOLATION, DISPLAY, PROBLEM = 3, 4, 5, 6, 7, 8
+finding = field(40, b"forged"), field(41, b"\\2\\0\\0\\0"), field(42, b"forged")
+def violation(subject):
+    return field(48, b"import_policy"), field(49, subject)
+def display(mime, data):
+    return field(57, mime), field(59, data)
+"""
+
+
+def forged(name, code, outcome="success", **result):
+    return Request(f"forged_{name}", {"profile": "raw", "code": FORGE + code}, outcome, result)
+
+
 REQUESTS = [
     # What runs
     Request("code", {"code": "print(__name__)"}, result={"stdout.text": "__main__\n"}),
@@ -118,6 +141,25 @@ REQUESTS = [
              "findings.0.line": 2, "stdout.text": "", "message": has("line 2: ")}),
     Request("strict_allows", {"code": "print('ran')", "analysis": "strict"},
             result={"findings": None, "stdout.text": "ran\n"}),
+    # The job's word about itself is worth what the kernel leaves of it
+    forged("rejection", "frame(FINDING, *finding)\nos._exit(126)", "exit_nonzero", findings=None),
+    forged("second_running", "frame(RUNNING)\nframe(RESULT, b'1')", resultJson=None),
+    forged("violations", "for n in range(100):\n    frame(VIOLATION, *violation(b'm%d' % n))",
+           **{"violations.63.subject": "m63", "violations.64": None}),
+    forged("violation_of_the_kernel", "frame(VIOLATION, field(48, b'seccomp'), field(49, b'x'))",
+           violations=None),
+    forged("flood_of_one", "for n in range(10000):\n    frame(VIOLATION, *violation(b'm'))",
+           **{"violations.0.count": 10000, "violations.1": None}),
+    forged("display_no_mime", "frame(DISPLAY, *display(b'x', b'1'))", displays=None),
+    forged("displays", "for n in range(40):\n    frame(DISPLAY, *display(b'a/b', b'%d' % n))",
+           **{"displays.31.data.a/b": "MzE=", "displays.32": None}),
+    forged("display_larger_than_the_result",
+           "frame(DISPLAY, *display(b'a/b', b'x' * 300000))", displays=None),
+    forged("text_that_is_none", "frame(DISPLAY, *display(b'text/plain', b'\\xff'))",
+           **{"displays.0.data.text/plain": "/w==", "displays.0.text": None}),
+    forged("problem_and_value", "frame(PROBLEM, field(16, b'T'), field(17, b'm'))\n"
+           "frame(RESULT, b'1')", resultProblem=None, resultJson="1"),
+    forged("half_a_frame", "os.write(3, b'\\xff\\0\\0\\0\\3')"),
     Request("own_exit_126", {"code": "import sys\nsys.exit(126)"}, "exit_nonzero",
             {"exitCode": 126, "findings": None}),
 ]
