@@ -207,8 +207,8 @@ static int spec_modules(const JobRequest *q, JobSpec *s, FrameBuilder *frame, Sp
 
                 error_field(e, "modules[%zu]", i);
                 if (!module_is_allowed(s->profile, name))
-                        return error_invalid(e, "%.64s is not among the modules of the profile %s",
-                                             name, s->profile->name);
+                        return error_invalid(e, "not among the modules of the profile %s: %s",
+                                             s->profile->name, name);
                 if ((i > 0 && buf_append(&lines, "\n", 1) < 0) ||
                     buf_append(&lines, name, strlen(name)) < 0)
                         return -ENOMEM;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "basic/macro.h"
+#include "basic/utf8.h"
 #include "broker/spec.h"
 #include "proto/runner-wire.h"
 
@@ -151,6 +152,9 @@ static void test_table(void **state) {
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define EURO                                                                       \
+        "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac" \
+        "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"
 #define FILES(files) "\"code\":\"pass\",\"files\":[" files "]"
 #define ONE(path) FILES("{\"path\":\"" path "\"}")
 #define TWO(a, b) FILES("{\"path\":\"" a "\"},{\"path\":\"" b "\"}")
@@ -202,6 +206,9 @@ static const Case program_cases[] = {
         { CODE "\"modules\":[\"json\",\"xml.dom\",\"numpy.linalg\"]", 0 },
         { CODE "\"modules\":[]", 0 },
         { CODE "\"modules\":[\"json\",\"os\"]", SPEC_INVALID, "modules[1]" },
+        { CODE "\"modules\":[\"x" EURO EURO EURO EURO "\"]", SPEC_INVALID, "modules[0]" },
+        { CODE "\"modules\":[\"" EURO EURO EURO EURO "\"]", SPEC_INVALID, "modules[0]" },
+        { CODE "\"modules\":[\"xx" EURO EURO EURO EURO "\"]", SPEC_INVALID, "modules[0]" },
         { CODE "\"modules\":[\"jso\"]", SPEC_INVALID, "modules[0]" },
         { CODE "\"modules\":[\"json.\"]", SPEC_INVALID, "modules[0]" },
         { CODE "\"modules\":[\"json._x\"]", SPEC_INVALID, "modules[0]" },
@@ -221,6 +228,8 @@ static void test_programs(void **state) {
 
                 if (r != c->result || (r > 0 && strcmp(error.field, c->field) != 0))
                         fail_msg("%s: %d, field %s: %s", c->fields, r, error.field, error.reason);
+                /* Cut, but between two characters: it goes into a JSON string. */
+                assert_true(utf8_is_valid(error.reason, strlen(error.reason)));
                 job_spec_free(spec);
         }
 }
