@@ -195,7 +195,7 @@ static void test_garbage(void **state) {
                         data[i] = (unsigned char) (seed >> 16);
                         /* Small numbers reach deeper than random ones. */
                         if (i % 4 != 0 || (seed & 1))
-                                data[i] &= i % 4 == 0 ? 31 : 0;
+                                data[i] &= i % 4 == 0 ? 63 : 0;
                 }
                 (void) read_bytes(data, 1 + seed % sizeof(data));
         }
