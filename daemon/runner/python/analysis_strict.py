@@ -2,10 +2,11 @@
 """The rules of the level strict. Frozen into the program as `_analysis_strict`."""
 
 import _ast
+import itertools
 
 from _analysis_rules import (ATTRIBUTE_FUNCTIONS, CLASS_TEXTS, DENIED_BUILTINS, DENIED_MEMBERS,
-                             DENIED_NAMES, FORMAT_ATTRIBUTE, MEMBER_NAMES, NAMING_FUNCTIONS, REFUSE,
-                             Finding, judge_attribute)
+                             DENIED_NAMES, FORMAT_ATTRIBUTE, FRAME_ATTRIBUTES, MEMBER_NAMES,
+                             NAMING_FUNCTIONS, REFUSE, Finding, judge_attribute)
 from _analysis_scopes import find_locals
 
 # Fields that never hold a node, and those that hold one without anything to examine.
@@ -182,23 +183,36 @@ class Examiner:
         return self.findings
 
 
+def find_prefix(node):
+    """-> what a text made by f"", +, % or .format() begins with, in a Constant; else the node itself."""
+    while True:
+        if isinstance(node, _ast.JoinedStr) and node.values:
+            node = node.values[0]
+        elif isinstance(node, _ast.BinOp) and isinstance(node.op, (_ast.Add, _ast.Mod)):
+            node = node.left
+        elif (isinstance(node, _ast.Call) and isinstance(node.func, _ast.Attribute) and
+              node.func.attr == 'format'):
+            node = node.func.value
+        else:
+            return node
+
+
 def is_harmless_name(node):
-    """Whether what the name starts with is in the source, and not an underscore or a frame's."""
-    if isinstance(node, _ast.JoinedStr) and node.values:
-        node = node.values[0]
-    elif isinstance(node, _ast.BinOp) and isinstance(node.op, _ast.Add):
-        node = node.left
-    else:
-        return isinstance(node, _ast.Constant) and isinstance(node.value, str)
-    return (isinstance(node, _ast.Constant) and isinstance(node.value, str) and
-            not node.value.startswith('_') and node.value[:3] not in PREFIXES and len(node.value) > 2)
+    """Whether the name of an attribute is in the source, or so much of its beginning that it cannot become
+    one of those that are refused. (A refused name that is there whole is refused elsewhere.)"""
+    prefix = find_prefix(node)
+    if not isinstance(prefix, _ast.Constant) or not isinstance(prefix.value, str):
+        return False
+    if prefix is node:
+        return True
+    start = prefix.value.partition('%')[0].partition('{')[0]
+    return not start.startswith('__') and not any(map(str.startswith, FRAME_ATTRIBUTES,
+                                                      itertools.repeat(start)))
 
 
 def has_star(arguments):
     return any(isinstance(argument, _ast.Starred) for argument in arguments)
 
-
-PREFIXES = {'f_b', 'f_c', 'f_g', 'f_l', 'f_t', 'gi_', 'cr_', 'ag_', 'tb_', 'co_', 'cur', 'get'}
 
 SEE = {
     _ast.Name: Examiner.see_name,

@@ -128,7 +128,9 @@ class Visitor:
     def visit(self, node):
         method = getattr(self, f"visit_{type(node).__name__}", self.generic)
         return method(node)
-    def other(self, name): return getattr(self, "on_" + name)()
+    def other(self, name): return getattr(self, "on_" + name + "_done")()
+    def more(self, name): return getattr(self, "get_%s" % name)(), getattr(self, f"_handle_{name}")
+    def last(self, name): return getattr(self, "do_{}".format(name), None)
 ''', '''
 def strategy(bars):
     total = 0

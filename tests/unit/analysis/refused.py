@@ -4,6 +4,8 @@
 (source, "rule line:column subject", …): all that is found, in this order.
 """
 
+import sys
+
 B, D, F, C, S, M, X = ("builtin-denied", "dunder-access", "frame-access", "attribute-computed",
                        "attribute-in-string", "import-not-allowed", "code-too-complex")
 
@@ -100,6 +102,7 @@ REFUSED = [
     ("import io\nio.open('f')", f"{B} 2:1 io.open"),
     ("import io as i\ni.FileIO('f')", f"{B} 2:1 io.FileIO"),
     ("from io import open_code", f"{B} 1:16 open_code"),
+    ("import _io\n_io.open('f')", "import-not-installed 1:8 _io", f"{B} 2:1 _io.open"),
     ("import codecs\ncodecs.open('f')", f"{B} 2:1 codecs.open"),
     ("import types\ntypes.CodeType(1)", f"{B} 2:1 types.CodeType"),
     ("import typing as t\nt.get_type_hints(f)", f"{B} 2:1 typing.get_type_hints"),
@@ -137,6 +140,11 @@ REFUSED = [
     ("import json as __builtins__", f"{D} 1:8 __builtins__"),
     ("def __builtins__(): pass", f"{D} 1:1 __builtins__"),
     ("def f(__builtins__): pass", f"{D} 1:7 __builtins__"),
+    ("match x:\n  case 1 as __builtins__: pass", f"{D} 2:8 __builtins__"),
+    ("def f():\n  def g():\n    nonlocal __builtins__", f"{D} 3:5 __builtins__"),
+    ("async def __builtins__(): pass", f"{D} 1:1 __builtins__"),
+    ("class __builtins__: pass", f"{D} 1:1 __builtins__"),
+    ("try: pass\nexcept E as __builtins__: pass", f"{D} 2:1 __builtins__"),
     ("match x:\n  case {**__builtins__}: pass", f"{D} 2:8 __builtins__"),
     ("match x:\n  case [*__builtins__]: pass", f"{D} 2:9 __builtins__"),
     ("__loader__.load_module", f"{D} 1:1 __loader__"),
@@ -160,11 +168,23 @@ REFUSED = [
     ("getattr(x, '__cl' + 'ass__')", f"{C} 1:1 getattr"),
     ("getattr(x, f'_{y}')", f"{C} 1:1 getattr"),
     ("getattr(x, f'{y}')", f"{C} 1:1 getattr"),
+    ("getattr(x, '_' + y)", f"{C} 1:1 getattr"),
+    ("getattr(x, '' + y)", f"{C} 1:1 getattr"),
+    ("getattr(x, y + 'a')", f"{C} 1:1 getattr"),
+    ("getattr(x, '__init' + y)", f"{C} 1:1 getattr"),
+    ("getattr(x, 'gi_%s' % y)", f"{C} 1:1 getattr"),
+    ("getattr(x, '%s' % y)", f"{C} 1:1 getattr"),
+    ("getattr(x, '{}'.format(y))", f"{C} 1:1 getattr"),
+    ("getattr(x, 'f_b' 'a' + 'ck')", f"{C} 1:1 getattr"),
+    ("getattr(x, b'a')", f"{C} 1:1 getattr"),
     ("getattr(*y)", f"{C} 1:1 getattr"),
     ("getattr(x, *y)", f"{C} 1:1 getattr"),
     ("map(getattr, x, y)", f"{C} 1:5 getattr"),
     ("g = setattr", f"{C} 1:5 setattr"),
     ("object.__setattr__(x, '__code__', 1)", f"{S} 1:23 __code__"),
+    ("x.__getattr__('f_back')", f"{S} 1:15 f_back"),
+    ("object.__delattr__(x, '__code__')", f"{S} 1:23 __code__"),
+    ("import string\nstring.Formatter().get_field('0.__class__', (), {})", f"{S} 2:30 __class__"),
     ("from operator import attrgetter\nattrgetter('a.__class__')", f"{S} 2:12 __class__"),
     ("import operator\noperator.attrgetter('a', 'f_back')", f"{S} 2:26 f_back"),
     ("import operator\noperator.methodcaller('__subclasses__')", f"{S} 2:23 __subclasses__"),
@@ -182,3 +202,10 @@ REFUSED = [
     ("[x for x in y if " * 25 + "x" + "]" * 25, f"{X} 1:273 "),
     ("[lambda a=" * 25 + "x" + ": 1 for x in y]" * 25, f"{X} 1:161 "),
 ]
+
+if sys.version_info >= (3, 12):
+    REFUSED += [
+        ("type X = eval", f"{B} 1:10 eval"),
+        ("def f[T: eval](): pass", f"{B} 1:10 eval"),
+        ("class C[T: (().__class__)]: pass", f"{D} 1:16 __class__"),
+    ]
