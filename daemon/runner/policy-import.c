@@ -84,12 +84,18 @@ static PyObject *import_argument(PyObject *const *args, Py_ssize_t n, PyObject *
         return NULL;
 }
 
-/* What `from X import a, b` may name of a package that is there for another module's sake, or that
- * has a denied module in it. Returns the refused one, or NULL. */
+/* Whether a package has modules in it that are not allowed although it is. */
+static int import_is_mixed(PyObject *package) {
+        int r = PySet_Contains(policy.denied_parents, package);
+
+        return r != 0 || !policy.is_whitelist ? r : PySet_Contains(policy.parents, package);
+}
+
+/* The module that `from package import a, b` names and that is not allowed; NULL if there is none. */
 static PyObject *import_find_refused(PyObject *package, PyObject *fromlist) {
         PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
 
-        if (!fromlist || !PyTuple_Check(fromlist))
+        if (!fromlist || !PyTuple_Check(fromlist) || import_is_mixed(package) <= 0)
                 return NULL;
         for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(fromlist); i++) {
                 PyObject *item = PyTuple_GET_ITEM(fromlist, i);
@@ -100,6 +106,7 @@ static PyObject *import_find_refused(PyObject *package, PyObject *fromlist) {
                 name = PyUnicode_FromFormat("%U.%U", package, item);
                 if (!name)
                         return NULL;
+                /* All else that has the name is no module. */
                 if (policy_is_allowed(name) == 0 &&
                     (policy_is_denied(name) > 0 || PyDict_Contains(modules, name) > 0 ||
                      policy_is_runtime(name) > 0))

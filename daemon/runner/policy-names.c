@@ -103,12 +103,13 @@ int policy_names_load(const PlanImage *plan) {
         if (names_publish(names_parse(plan_string(plan, plan->modules))) < 0)
                 return -1;
         policy.denied = names_parse(plan_string(plan, plan->deny_modules));
+        policy.denied_parents = policy.denied ? names_parents(policy.denied) : NULL;
         policy.runtime = names_parse(plan_string(plan, plan->internal));
         policy.always =
                 names_parse(policy.has_host_env ? "__future__\n__main__\n_sandbox\ntools"
                                                 : "__future__\n__main__\n_io\n_sandbox\ntools");
         policy.own = PySet_New(NULL);
-        return policy.denied && policy.runtime && policy.always && policy.own ? 0 : -1;
+        return policy.denied_parents && policy.runtime && policy.always && policy.own ? 0 : -1;
 }
 
 int policy_is_denied(PyObject *name) {

@@ -27,6 +27,7 @@ typedef struct Policy {
         PyObject *always;         /* set: what any program may import, and no list names */
         PyObject *own;            /* set: modules of the job itself that were found so far */
         PyObject *denied;         /* set: deny_modules */
+        PyObject *denied_parents; /* set: packages that those are in */
         PyObject *runtime;        /* set: what is loaded, and what library code may load later */
         PyObject *modules;        /* tuple of str, sorted: the public names that messages list */
         PyObject *importer;       /* builtins.__import__ as it was */

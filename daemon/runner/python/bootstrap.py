@@ -117,6 +117,8 @@ def settle(no_files):
         _scrub.scrub()
         _scrub.forget_files()
         del sys.modules['_scrub']
+    if uuid := sys.modules.get('uuid'):
+        uuid._generate_time_safe = None  # libuuid would look for a daemon and for network cards
     _policy.settle()
     gc.collect()
     # A collection in a job would otherwise write to, and so copy, every page of the template.
@@ -163,6 +165,10 @@ def renew():
         tempfile.tempdir = None
     if ssl := sys.modules.get('_ssl'):
         ssl.RAND_add(os.urandom(48), 48.0)
+    if numpy_random := sys.modules.get('numpy.random'):
+        numpy_random.seed()  # the legacy generator behind numpy.random.rand()
+    if uuid := sys.modules.get('uuid'):
+        uuid._node = int.from_bytes(os.urandom(6), 'big') | 1 << 40  # not that of a network card
 
 
 def clip_middle(text, limit):

@@ -51,18 +51,24 @@ def replace_everywhere(stubs):
                 setattr(module, name, stubs[id(value)])
 
 
+def forget(holder, name, instead):
+    # Not by getattr(): a module may make its attributes when it is asked for them.
+    value = getattr(holder, '__dict__', {}).get(name)
+    if isinstance(value, str) and value.startswith('/'):
+        setattr(holder, name, instead)
+
+
 def forget_files():
     """Where the library's files are, is of no use, and error messages would tell it."""
-    for module in list(sys.modules.values()):
-        for holder, names in ((module, ('__file__', '__cached__')),
-                              (getattr(module, '__spec__', None), ('origin', 'cached'))):
-            for name in names:
-                value = getattr(holder, name, None)
-                if isinstance(value, str) and value.startswith('/'):
-                    setattr(holder, name, None if 'cached' in name else '<stdlib>/' + module.__name__)
-        path = getattr(module, '__path__', None)
-        if isinstance(path, list):
-            del path[:]
+    for name, module in list(sys.modules.items()):
+        namespace = getattr(module, '__dict__', {})
+        spec = namespace.get('__spec__')
+        forget(module, '__file__', '<stdlib>/' + name)
+        forget(module, '__cached__', None)
+        forget(spec, 'origin', '<stdlib>/' + name)
+        forget(spec, '_cached', None)
+        if isinstance(namespace.get('__path__'), list):
+            del namespace['__path__'][:]
 
 
 def scrub():

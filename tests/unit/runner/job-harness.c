@@ -55,6 +55,12 @@ void harness_start(const char *preload, const char *deny_modules, uint32_t flags
                 abort();
 }
 
+void harness_start_whitelist(const char *modules, uint32_t flags) {
+        (void) plan_add("");
+        plan.modules = plan_add(modules);
+        harness_start(modules, "", flags | PLAN_FLAG_POLICY | PLAN_FLAG_WHITELIST);
+}
+
 static uint64_t harness_vm_bytes(void) {
         _cleanup_free_ char *text = NULL;
         uint64_t pages;

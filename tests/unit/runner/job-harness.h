@@ -42,6 +42,9 @@ typedef struct JobEnd {
 /* Starts Python once per program, as a template with such a plan would. Aborts on failure. */
 void harness_start(const char *preload, const char *deny_modules, uint32_t flags);
 
+/* The same with a policy that allows these modules, and preloads them. */
+void harness_start_whitelist(const char *modules, uint32_t flags);
+
 /* Called in the process of each job right before job_main(); NULL is nothing. 0 or a negative errno. */
 extern int (*harness_before_job)(void);
 
