@@ -25,6 +25,9 @@ os.write(3, struct.pack('<II', len(payload), 4) + payload)
 os._exit(126)
 """
 
+# The compiler copies a finally block for each way out: twice as much code at each level.
+DOUBLING = "".join(f"{' ' * i}try: pass\n{' ' * i}finally:\n" for i in range(20)) + " " * 20 + "x = [1]"
+
 # (profile, source, options, line, rule) of programs that would print something before what is wrong
 REJECTED = {
     "a builtin": ("eval", "print('ran')\neval('1')", (), 2, "builtin-denied"),
@@ -46,6 +49,7 @@ REJECTED = {
     "an expression": ("eval", "", ("--expression", "[print('ran'), eval('1')]"), 1, "builtin-denied"),
     "nesting": ("raw", "print('ran')\n" + "(" * 300 + ")" * 300, (), 2, "code-too-complex"),
     "depth": ("raw", "print('ran')\n" + "-" * 20000 + "1", (), None, "code-too-complex"),
+    "doubling": ("eval", f"print('ran')\n{DOUBLING}", (), None, "code-too-complex"),
     "comprehensions": ("eval", "print('ran')\n" + "[" * 25 + "x" + " for x in y]" * 25, (), 2,
                        "code-too-complex"),
 }
