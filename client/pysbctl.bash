@@ -49,9 +49,10 @@ _pysbctl() {
         case $verb in
         submit | check | eval)
                 words+=" --code --expression --module --callable --inputs --file --modules --analysis"
-                [[ $verb != submit ]] || words+=" --result --display-dir"
+                [[ $verb != submit ]] || words+=" --result --display-dir --detach --events --summary"
                 words+=" --profile --memory --timeout --cpu-time --cpus --processes --disk"
-                words+=" --output-limit --source-limit --stdin --env --detach --events --json --summary"
+                words+=" --output-limit --source-limit --stdin --env"
+                [[ $verb == eval ]] || words+=" --json"
                 ;;
         wait) words+=" --json --summary $(_pysbctl_jobs)" ;;
         attach) words+=" --events --summary $(_pysbctl_jobs)" ;;
