@@ -392,20 +392,21 @@ def forget():
 
 # What most jobs do: the interpreter makes types, keyword tables and specialised code at first use, and
 # what it makes in the template no job has to.
-TRIAL_CODES = (b'import sys\nx = [1]\nfor i in x:\n    x[0] = f"{i}"\nsys.argv', b'print(1)')
+TRIAL_CODES = (b'import _sandbox\nx = [1]\nfor i in x:\n    x[0] = f"{i}"\nlen(x)', b'print(1)')
 TRIAL = {
     _pysb.FIELD_SOURCE_NAME: [b'<job>'],
     _pysb.FIELD_RESULT_MAX: [bytes(8)],
-    _pysb.FIELD_ANALYSIS: [bytes(4)],
 }
 
 
 def settle():
     """In the template: begins a job many times over, and leaves nothing of it behind."""
     argv = sys.argv
-    for _ in range(20):
-        for code in TRIAL_CODES:
-            begin(TRIAL | {_pysb.FIELD_CODE: [code]})
+    for _ in range(10):
+        for level in _pysb.ANALYSIS_OFF, _pysb.ANALYSIS_IMPORTS, _pysb.ANALYSIS_STRICT:
+            for code in TRIAL_CODES:
+                begin(TRIAL | {_pysb.FIELD_CODE: [code],
+                               _pysb.FIELD_ANALYSIS: [level.to_bytes(4, 'little')]})
     for number in (_signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGINT):
         _signal.signal(number, _signal.SIG_DFL)
     linecache.cache.clear()
