@@ -248,11 +248,7 @@ void client_turn(PysbClient *client, uint64_t deadline_usec) {
 
         if (!client->conn)
                 return;
-        /* Nothing to wait for: reading and writing do not block either. */
-        if (deadline_usec == 0)
-                r = varlink_conn_process(client->conn, POLLIN | POLLOUT, clock_monotonic_usec());
-        else
-                r = varlink_conn_wait(client->conn, deadline_usec);
+        r = varlink_conn_wait(client->conn, deadline_usec);
         if (r == -EINTR)
                 return;
         if (r < 0)

@@ -11,7 +11,7 @@ from jobs import contains
 class Case:
     name: str  # becomes the name of the test
     request: dict | str  # a text is `code`
-    outcome: str | tuple = "success"  # one of these
+    outcome: str = "success"
     # Fields of the Result that must be equal; "a.b" goes down; a callable judges. A value that is not
     # named here must not be there
     result: dict = field(default_factory=dict)
