@@ -284,7 +284,7 @@ static const Key keys[] = {
                     key_parse_boolean,
                     host_env,
                     .documentation = "Whether a program sees its host: open(), os, socket, signal, "
-                                     "select, fcntl. Needs the policy"),
+                                     "select, fcntl. false needs the policy and files = \"none\""),
         PROFILE_KEY("python.imports",
                     key_parse_enumeration,
                     imports,
@@ -403,6 +403,8 @@ static int check_combinations(const Profile *p, const KeySources *sources, char 
                   "needs files = \"private\": packages load parts of themselves later" },
                 { !p->policy && !p->host_env, "python.host_env",
                   "must be true where policy is false: it is the policy that hides the host" },
+                { p->files != PROFILE_FILES_NONE && !p->host_env, "python.host_env",
+                  "must be true where files is \"private\": without it no file can be opened" },
         };
 
         FOREACH_ARRAY(row, rows, ELEMENTSOF(rows))
