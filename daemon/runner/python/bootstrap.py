@@ -65,6 +65,17 @@ def only_expressions(find_anchors):
     return find
 
 
+def carets_without_files(should_show):
+    """The same for a method of 3.13, which parses lines that need not be whole statements."""
+    def _should_show_carets(self, start, end, lines, anchors):
+        try:
+            compile('\n'.join(lines), NO_FILE, 'exec', _ast.PyCF_ONLY_AST)
+        except SyntaxError:
+            return bool(anchors or lines[0][:start].lstrip() or lines[-1][end:].rstrip())
+        return should_show(self, start, end, lines, anchors)
+    return _should_show_carets
+
+
 def show_warnings_without_mark():
     """Those of the compiler know the program by the name that the compiler knows."""
     show = warnings._showwarnmsg
@@ -102,6 +113,8 @@ def settle(no_files):
         linecache.updatecache = lambda filename, module_globals=None: []
         traceback._extract_caret_anchors_from_line_segment = only_expressions(
             traceback._extract_caret_anchors_from_line_segment)
+        if should_show := getattr(traceback.StackSummary, '_should_show_carets', None):
+            traceback.StackSummary._should_show_carets = carets_without_files(should_show)
         show_warnings_without_mark()
     else:
         # Last, so that a file of the job cannot stand in for a module of the library.
