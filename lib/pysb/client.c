@@ -248,7 +248,11 @@ void client_turn(PysbClient *client, uint64_t deadline_usec) {
 
         if (!client->conn)
                 return;
-        r = varlink_conn_wait(client->conn, deadline_usec);
+        /* Nothing to wait for: reading and writing do not block either. */
+        if (deadline_usec == 0)
+                r = varlink_conn_process(client->conn, POLLIN | POLLOUT, clock_monotonic_usec());
+        else
+                r = varlink_conn_wait(client->conn, deadline_usec);
         if (r == -EINTR)
                 return;
         if (r < 0)

@@ -23,6 +23,7 @@ static const ErrorSentence sentences[] = {
         { SANDBOX_METHOD("InvalidRequest"), "{field}: {reason}" },
         { SANDBOX_METHOD("TooLarge"),
           "{field} has {sizeBytes} bytes, at most {maximumBytes} are allowed." },
+        { SANDBOX_METHOD("NotSupported"), "Not possible on this machine: {feature}: {detail}." },
         { SANDBOX_METHOD("ShuttingDown"), "The daemon is stopping; try again later." },
         { "org.varlink.service.InterfaceNotFound", "The daemon has no interface {interface}." },
         { "org.varlink.service.MethodNotFound", "The daemon has no method {method}." },

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Two ratios from inside a box. A blocking tool call, answered by this program through the broker,
+ * against two Python processes that talk over a socket pair, in JSON and in bare bytes; and a pure loop in a profile with the
+ * import policy against the same loop in raw. Both sides of a ratio run in turns; medians. */
+
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pysb/pysb.h"
+
+#define ROUNDS 800
+#define ROUNDS_QUICK 300
+#define LOOP_ROUNDS 15
+#define LOOP_ROUNDS_QUICK 5
+
+/* Its result is the medians of a tool call, of the same message and answer between two Python processes,
+ * and of as many bare bytes between them, in nanoseconds. */
+static const char calls_code[] =
+        "import _sandbox, json, os, socket, sys, time\n"
+        "now = time.perf_counter_ns\n"
+        "def start(answer):\n"
+        "    a, b = socket.socketpair()\n"
+        "    if os.fork() == 0:\n"
+        "        a.close()\n"
+        "        while data := b.recv(4096):\n"
+        "            b.sendall(answer(data))\n"
+        "        os._exit(0)\n"
+        "    return a\n"
+        "def answer_message(data):\n"
+        "    message = json.loads(data)\n"
+        "    return json.dumps({'id': message['id'], 'value': 3}).encode()\n"
+        "messages, bare = start(answer_message), start(lambda data: data)\n"
+        "def call():\n"
+        "    return _sandbox.tool_call('add', a=1, b=2)\n"
+        "def message():\n"
+        "    messages.sendall(json.dumps({'id': 1, 'name': 'add',\n"
+        "                                 'arguments': {'a': 1, 'b': 2}}).encode())\n"
+        "    return json.loads(messages.recv(4096))['value']\n"
+        "def ping():\n"
+        "    bare.sendall(b'{\"id\": 1, \"name\": \"add\"}')\n"
+        "    return bare.recv(4096)\n"
+        "times = {call: [], message: [], ping: []}\n"
+        "for n in range(int(sys.argv[1])):\n"
+        "    for what, all in times.items():\n"
+        "        start = now()\n"
+        "        what()\n"
+        "        all.append(now() - start)\n"
+        "_sandbox.result([sorted(all)[len(all) // 2] for all in times.values()])\n"
+        "os._exit(0)\n";
+
+/* Its result is the CPU time of the loop in nanoseconds. */
+static const char loop_code[] = "import _sandbox, time\n"
+                                "def step(n):\n"
+                                "    return n * 3 % 7\n"
+                                "def loop():\n"
+                                "    total = 0\n"
+                                "    for n in range(400000):\n"
+                                "        total += step(n)\n"
+                                "    return total\n"
+                                "times = []\n"
+                                "for n in range(3):\n"
+                                "    start = time.process_time_ns()\n"
+                                "    loop()\n"
+                                "    times.append(time.process_time_ns() - start)\n"
+                                "_sandbox.result([min(times)])\n";
+
+typedef struct Bench {
+        PysbClient *client, *sibling;
+        char *job;
+        int error;
+        PysbResult *result;
+} Bench;
+
+static void on_event(
+        PysbClient *client, const PysbEvent *event, PysbResult *result, int error, void *userdata) {
+        const char *id, *name, *arguments;
+        Bench *bench = userdata;
+
+        if (!event) {
+                bench->result = result;
+                bench->error = error;
+                return;
+        }
+        if (pysb_event_get_job(event)) {
+                free(bench->job);
+                bench->job = strdup(pysb_event_get_job(event));
+        }
+        if (pysb_event_get_tool_call(event, &id, &name, &arguments) == 0 && bench->job)
+                (void) pysb_complete_tool_call(bench->sibling, bench->job, id, "3", NULL, NULL);
+}
+
+static void bench_close(Bench *bench) {
+        bench->sibling = pysb_client_free(bench->sibling);
+        bench->client = pysb_client_free(bench->client);
+}
+
+/* A fresh daemon. */
+static int bench_open(Bench *bench) {
+        int r;
+
+        bench_close(bench);
+        r = pysb_client_new_embedded(&bench->client);
+        return r < 0 ? r : pysb_client_new_sibling(bench->client, &bench->sibling);
+}
+
+/* Runs the request; the numbers of its result are in values. */
+static int bench_run(Bench *bench, const PysbRequest *request, double values[static 3]) {
+        const char *json;
+        int r;
+
+        bench->result = NULL;
+        r = pysb_start(bench->client, request, on_event, bench);
+        while (r >= 0) {
+                struct pollfd p = {
+                        .fd = pysb_client_get_fd(bench->client),
+                        .events = (short) pysb_client_get_events(bench->client),
+                };
+
+                (void) poll(&p, 1, -1);
+                if (pysb_client_process(bench->client) == 0)
+                        break;
+        }
+        if (r < 0 || !bench->result)
+                return r < 0 ? r : bench->error;
+        json = pysb_result_get_result_json(bench->result);
+        r = json ? 0 : -EIO;
+        if (json)
+                (void) sscanf(json, "[%lf, %lf, %lf", &values[0], &values[1], &values[2]);
+        else
+                (void) fprintf(stderr, "%s\n", pysb_result_get_message(bench->result));
+        bench->result = pysb_result_free(bench->result);
+        return r;
+}
+
+static void print_calls(const double values[static 3]) {
+        static const char *const labels[] = {
+                "blocking tool call",
+                "two Python processes, the same message",
+                "two Python processes, bare bytes",
+        };
+
+        (void) printf("%-44s %10s\n", "microseconds, inside a box", "p50");
+        for (int i = 0; i < 3; i++)
+                (void) printf("%-44s %10.1f\n", labels[i], values[i] / 1e3);
+        for (int i = 1; i < 3; i++)
+                (void) printf("ratio to %-35s %10.2f\n", labels[i], values[0] / values[i]);
+}
+
+static int measure_calls(Bench *bench, bool is_quick) {
+        PysbRequest *request = NULL;
+        double values[3] = {};
+        char rounds[16];
+        int r;
+
+        (void) snprintf(rounds, sizeof(rounds), "%d", is_quick ? ROUNDS_QUICK : ROUNDS);
+        r = pysb_request_new(&request);
+        if (r >= 0)
+                r = pysb_request_set_code(request, calls_code, sizeof(calls_code) - 1);
+        if (r >= 0)
+                r = pysb_request_set_profile(request, "raw");
+        if (r >= 0)
+                r = pysb_request_add_argument(request, rounds);
+        if (r >= 0)
+                r = pysb_request_set_limit(request, "processes", 3);
+        if (r >= 0)
+                r = pysb_request_set_limit(request, "toolCalls", 10000);
+        if (r >= 0)
+                r = pysb_request_add_tool(request, "add", NULL, NULL, UINT64_MAX);
+        if (r >= 0)
+                r = bench_run(bench, request, values);
+        if (r >= 0)
+                print_calls(values);
+        pysb_request_free(request);
+        return r;
+}
+
+static int compare(const void *a, const void *b) {
+        const double *x = a, *y = b;
+
+        return *x < *y ? -1 : *x > *y;
+}
+
+static int run_loop(Bench *bench, const char *profile, double *ret_nsec) {
+        PysbRequest *request = NULL;
+        double values[3] = {};
+        int r;
+
+        r = pysb_request_new(&request);
+        if (r >= 0)
+                r = pysb_request_set_code(request, loop_code, sizeof(loop_code) - 1);
+        if (r >= 0)
+                r = pysb_request_set_profile(request, profile);
+        if (r >= 0)
+                r = bench_run(bench, request, values);
+        pysb_request_free(request);
+        *ret_nsec = values[0];
+        return r;
+}
+
+/* A daemon of its own for each round: where a template happens to lie in memory is worth more percent
+ * than what is measured. */
+static int measure_loop(Bench *bench, bool is_quick) {
+        int rounds = is_quick ? LOOP_ROUNDS_QUICK : LOOP_ROUNDS;
+        double policy[LOOP_ROUNDS], raw[LOOP_ROUNDS];
+
+        for (int i = 0; i < rounds; i++) {
+                int r = bench_open(bench);
+
+                if (r >= 0)
+                        r = run_loop(bench, "eval", &policy[i]);
+                if (r >= 0)
+                        r = run_loop(bench, "raw", &raw[i]);
+                if (r < 0)
+                        return r;
+        }
+        qsort(policy, (size_t) rounds, sizeof(double), compare);
+        qsort(raw, (size_t) rounds, sizeof(double), compare);
+        (void) printf("%-44s %10s\n", "milliseconds of CPU, a pure loop", "p50");
+        (void) printf("%-44s %10.2f\n", "in eval, with the import policy",
+                      policy[rounds / 2] / 1e6);
+        (void) printf("%-44s %10.2f\n", "in raw", raw[rounds / 2] / 1e6);
+        (void) printf("%-44s %10.3f\n", "ratio", policy[rounds / 2] / raw[rounds / 2]);
+        return 0;
+}
+
+static void bench_complain(const Bench *bench, int error) {
+        const char *why = bench->client ? pysb_client_get_error(bench->client) : NULL;
+
+        (void) fprintf(stderr, "%s\n", why ? why : strerror(-error));
+}
+
+int main(int argc, char *argv[]) {
+        static const struct option options[] = { { "quick", no_argument, NULL, 'q' }, {} };
+        Bench bench = {};
+        bool is_quick = false;
+        int c, r;
+
+        while ((c = getopt_long(argc, argv, "q", options, NULL)) >= 0) {
+                if (c != 'q')
+                        return 2;
+                is_quick = true;
+        }
+        r = bench_open(&bench);
+        if (r >= 0)
+                r = measure_calls(&bench, is_quick);
+        if (r >= 0)
+                r = measure_loop(&bench, is_quick);
+        if (r < 0)
+                bench_complain(&bench, r);
+        free(bench.job);
+        bench_close(&bench);
+        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
