@@ -32,10 +32,12 @@ void follow_callback(
         PysbClient *client, const PysbEvent *event, PysbResult *result, int error, void *userdata) {
         Follow *follow = userdata;
 
-        if (event && follow->write_error == 0)
+        if (event && follow->write_error == 0 && !follow->is_quiet)
                 follow->write_error =
                         follow->events ? print_event(event) : print_output(follow, event);
         if (event) {
+                if (follow->tools)
+                        tools_on_event(follow->tools, event);
                 displays_add_event(&follow->displays, event);
                 return;
         }
@@ -48,14 +50,17 @@ void follow_callback(
 
 int follow_run(Follow *follow) {
         while (!follow->done && follow->write_error == 0) {
-                struct pollfd poll_fd = {
+                struct pollfd fds[1 + TOOL_FDS_MAX] = { {
                         .fd = pysb_client_get_fd(follow->client),
                         .events = (short) pysb_client_get_events(follow->client),
-                };
+                } };
+                size_t n = 1 + (follow->tools ? tools_poll(follow->tools, fds + 1) : 0);
 
-                if (interrupt_poll(&poll_fd, 1) == -EINTR)
+                if (interrupt_poll(fds, n) == -EINTR)
                         return EXIT_SIGNAL_BASE + interrupt_get_signal();
                 pysb_client_process(follow->client);
+                if (follow->tools)
+                        tools_process(follow->tools);
         }
         if (follow->write_error < 0)
                 return report_write_failed(follow->write_error);

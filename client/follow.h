@@ -4,13 +4,16 @@
 /* Follows one job to its end: output and events as they come, then the result. */
 
 #include "client/displays.h"
+#include "client/tools.h"
 #include "client/verb.h"
 
 typedef struct Follow {
         PysbClient *client;
         bool events;    /* print events as JSON lines instead of the output */
         bool to_stderr; /* standard output is for something else */
+        bool is_quiet;  /* print nothing */
         Displays displays;
+        Tools *tools; /* NULL is none */
 
         bool done;
         int error;          /* the call failed: a negative errno, the client knows the words */

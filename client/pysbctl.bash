@@ -42,16 +42,17 @@ _pysbctl() {
                 ;;
         -c | --code | -e | --expression | --module | --callable | --inputs | --modules | \
                 --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
-                --output-limit | --source-limit | --env | --address)
+                --output-limit | --source-limit | --tool | --tool-calls | --tool-wait | \
+                --env | --address)
                 return
                 ;;
         esac
         case $verb in
         submit | check | eval)
                 words+=" --code --expression --module --callable --inputs --file --modules --analysis"
-                [[ $verb != submit ]] || words+=" --result --display-dir --detach --events --summary"
+                [[ $verb != submit ]] || words+=" --result --display-dir --detach --events --summary --tool"
                 words+=" --profile --memory --timeout --cpu-time --cpus --processes --disk"
-                words+=" --output-limit --source-limit --stdin --env"
+                words+=" --tool-calls --tool-wait --output-limit --source-limit --stdin --env"
                 [[ $verb == eval ]] || words+=" --json"
                 ;;
         wait) words+=" --json --summary $(_pysbctl_jobs)" ;;

@@ -42,12 +42,15 @@ static const LimitOption limit_options[] = {
         { "disk", "diskBytes", parse_size, "16M" },
         { "output-limit", "outputBytes", parse_size, "64K" },
         { "source-limit", "sourceBytes", parse_size, "256K" },
+        { "tool-calls", "toolCalls", parse_u64, "100" },
+        { "tool-wait", "toolWaitUSec", parse_duration, "1min" },
 };
 
 enum {
         OPTION_STDIN = _OPTION_OWN,
         OPTION_ENV,
         OPTION_DETACH,
+        OPTION_TOOL,
         OPTION_RESULT,
         OPTION_DISPLAY_DIR,
         OPTION_LIMITS, /* + index in limit_options */
@@ -73,6 +76,9 @@ static const struct option options[] = {
         { "disk", required_argument, NULL, OPTION_LIMITS + 5 },
         { "output-limit", required_argument, NULL, OPTION_LIMITS + 6 },
         { "source-limit", required_argument, NULL, OPTION_LIMITS + 7 },
+        { "tool-calls", required_argument, NULL, OPTION_LIMITS + 8 },
+        { "tool-wait", required_argument, NULL, OPTION_LIMITS + 9 },
+        { "tool", required_argument, NULL, OPTION_TOOL },
         {},
 };
 
@@ -121,6 +127,8 @@ static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
                 return 0;
         case OPTION_ENV:
                 return take_env(request, optarg);
+        case OPTION_TOOL:
+                return tools_add(&o->tools, request, optarg);
         case OPTION_DETACH:
                 o->detach = true;
                 return 0;
@@ -166,6 +174,10 @@ static int check(const SubmitOptions *o, const char *verb) {
                 text_error("--events and --result exclude each other.");
         else if (o->detach && (o->common.events || o->common.value || o->common.display_dir))
                 text_error("--detach excludes --events, --result and --display-dir; use attach.");
+        else if (o->tools.n > 0 && !is_submit)
+                text_error("--tool: only submit answers tool calls.");
+        else if (o->detach && o->tools.n > 0)
+                text_error("--detach and --tool exclude each other: nobody would answer.");
         else if (o->detach && o->common.embedded)
                 text_error("--detach needs a daemon that stays; --embedded ends with this call.");
         else if (p->file && strcmp(p->file, "-") == 0 && o->stdin_ && strcmp(o->stdin_, "-") == 0)

@@ -4,12 +4,14 @@
 /* The command line of `pysbctl submit`, as a request; check and eval take what of it makes sense there. */
 
 #include "client/program-options.h"
+#include "client/tools.h"
 
 typedef struct SubmitOptions {
         Common common;
         bool detach;
         bool has_profile;
         ProgramOptions program;
+        Tools tools;
         const char *stdin_; /* a file for the program's standard input */
 } SubmitOptions;
 

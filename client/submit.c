@@ -23,23 +23,50 @@ static int submit_detached(const Common *common, PysbClient *client, const PysbR
         return r < 0 ? report_write_failed(r) : 0;
 }
 
+/* Tool calls come as events, and what was streamed is not in the result: it is asked for again, which
+ * it can be for so long. */
+#define RETAIN_USEC (30 * USEC_PER_SEC)
+
+static int submit_fetch(const SubmitOptions *o, Follow *follow) {
+        PysbResult *whole = NULL;
+        int r;
+
+        if (!o->common.json || o->tools.n == 0)
+                return 0;
+        r = pysb_wait(follow->client, pysb_result_get_job(follow->result), 0, &whole);
+        if (r < 0)
+                return common_call_failed(follow->client, r);
+        pysb_result_free(follow->result);
+        follow->result = whole;
+        return 0;
+}
+
 /* The method Run: events as they come, or with --json everything in the result. */
-static int submit_and_follow(const Common *common, PysbClient *client, const PysbRequest *request) {
+static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *request) {
+        const Common *common = &o->common;
         _cleanup_(follow_done) Follow follow = {
                 .client = client,
                 .events = common->events,
                 .to_stderr = common->value,
+                .is_quiet = common->json,
                 .displays.dir = common->display_dir,
+                .tools = &o->tools,
         };
-        int r;
+        int r = 0;
 
-        if (common->json)
+        if (tools_connect(&o->tools, client) < 0)
+                return EXIT_NOT_ACCEPTED;
+        if (common->json && o->tools.n > 0)
+                r = pysb_request_set_retain(request, RETAIN_USEC);
+        if (r >= 0 && common->json && o->tools.n == 0)
                 r = pysb_start_quiet(client, request, follow_callback, &follow);
-        else
+        else if (r >= 0)
                 r = pysb_start(client, request, follow_callback, &follow);
         if (r < 0)
                 return common_call_failed(client, r);
         r = follow_run(&follow);
+        if (r == 0)
+                r = submit_fetch(o, &follow);
         if (r != 0)
                 return r;
         if (!common->json && !common->events)
@@ -59,8 +86,11 @@ int verb_submit(int argc, char *argv[]) {
         interrupt_setup();
         if (displays_prepare(options.common.display_dir) < 0 ||
             common_connect(&options.common, &client) < 0)
-                return EXIT_NOT_ACCEPTED;
-        if (options.detach)
-                return submit_detached(&options.common, client, request);
-        return submit_and_follow(&options.common, client, request);
+                r = EXIT_NOT_ACCEPTED;
+        else if (options.detach)
+                r = submit_detached(&options.common, client, request);
+        else
+                r = submit_and_follow(&options, client, request);
+        tools_done(&options.tools);
+        return r;
 }

@@ -5,6 +5,7 @@
 import json
 import os
 import sys
+import tempfile
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import tap
@@ -347,8 +348,64 @@ for n in range(2):
         self.assertEqual(self.serve(job)["outcome"], "wall_time_limit")
 
 
+class Commands(Case):
+    """pysbctl submit --tool NAME=COMMAND"""
+
+    def submit(self, code, *tools, options=()):
+        options = [*options, *(word for tool in tools for word in ("--tool", tool))]
+        return self.daemon.call("submit", "-p", "raw", "-c", "import tools\n" + code, *options)
+
+    def test_value(self):
+        """arguments go to standard input, standard output is the value; both ways to print"""
+        code = "print(tools.mirror(a='ä'), tools.five())"
+        tools = ("mirror=cat", "five=echo 5")
+        run = self.submit(code, *tools)
+        self.assertEqual((run.status, run.stdout.decode()), (0, "{'a': 'ä'} 5\n"), run)
+        run = self.submit(code, *tools, options=["--json"])
+        self.assertEqual(run.result["stdout"]["text"], "{'a': 'ä'} 5\n", run)
+
+    def test_together(self):
+        """calls that are open together run together: each waits for the other one"""
+        with tempfile.TemporaryDirectory() as directory:
+            code = ("import _sandbox\n"
+                    "print(await _sandbox.gather(tools.meet_async(), tools.greet_async()))")
+            os.mkfifo(f"{directory}/pipe")
+            run = self.submit(code, f"meet=cat {directory}/pipe", f"greet=echo 1 >{directory}/pipe; echo 2")
+        self.assertEqual((run.status, run.stdout), (0, b"[1, 2]\n"), run)
+
+    def test_failures(self):
+        """a command that fails is a ToolError with what it said"""
+        code = ("import _sandbox\nfor tool in tools.bad, tools.mute, tools.gone, tools.silent:\n"
+                "    try:\n        tool()\n"
+                "    except _sandbox.ToolError as error:\n        print(error)")
+        run = self.submit(code, "bad=echo no such city >&2; exit 3", "mute=exit 4", "gone=kill -9 $$",
+                          "silent=:")
+        self.assertEqual(run.stdout.decode(), """\
+tool-failed: no such city
+tool-failed: exited with status 4
+tool-failed: ended by signal 9
+tool-failed: it printed nothing, and no JSON value
+""", run)
+
+    def test_limits(self):
+        """--tool-calls and --tool-wait are the limits; what still runs then is ended"""
+        run = self.submit("while True: tools.a()", "a=echo 1", options=["--tool-calls", "2"])
+        self.assertEqual(run.status, 154, run)
+        self.assertIn("tool call limit of 2", run.stderr)
+        run = self.submit("tools.a()", "a=exec tail -f /dev/null", options=["--tool-wait", "100ms"])
+        self.assertEqual(run.status, 1, run)
+        self.assertIn("ToolError: timeout", run.stderr)
+
+    def test_usage(self):
+        """what is no tool is refused in one sentence"""
+        for tool in ("", "a", "=b", "a=", "1=b", "a b=c"):
+            run = self.submit("1", tool)
+            self.assertEqual(run.status, 125, run)
+        self.assertEqual(self.submit("1", "a=b", options=["--detach"]).status, 125)
+
+
 add_rows(Ways, WAYS, Ways.check_way)
 add_rows(Errors, {row[0]: row for row in ERRORS.items()}, Errors.check_error)
 
 if __name__ == "__main__":
-    tap.run(Ways, Errors, Concurrency, Limits)
+    tap.run(Ways, Errors, Concurrency, Limits, Commands)
