@@ -50,7 +50,8 @@ _pysbctl() {
         case $verb in
         submit | check | eval)
                 words+=" --code --expression --module --callable --inputs --file --modules --analysis"
-                [[ $verb != submit ]] || words+=" --result --display-dir --detach --events --summary --tool"
+                [[ $verb != submit ]] || words+=" --result --display-dir --detach --events --summary"
+                [[ $verb != submit ]] || words+=" --tool"
                 words+=" --profile --memory --timeout --cpu-time --cpus --processes --disk"
                 words+=" --tool-calls --tool-wait --output-limit --source-limit --stdin --env"
                 [[ $verb == eval ]] || words+=" --json"
