@@ -88,7 +88,10 @@ static PyObject *import_argument(PyObject *const *args, Py_ssize_t n, PyObject *
 static int import_is_mixed(PyObject *package) {
         int r = PySet_Contains(policy.denied_parents, package);
 
-        return r != 0 || !policy.is_whitelist ? r : PySet_Contains(policy.parents, package);
+        if (r != 0 || !policy.is_whitelist)
+                return r;
+        r = PySet_Contains(policy.public, package);
+        return r == 0 ? PySet_Contains(policy.parents, package) : r < 0 ? r : 0;
 }
 
 /* The module that `from package import a, b` names and that is not allowed; NULL if there is none. */
