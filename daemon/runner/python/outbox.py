@@ -50,10 +50,13 @@ def offer_result(value):
                                      f'{name_class(type(error))}')
     else:
         return
-    _pysb.send(_pysb.FRAME_RESULT_PROBLEM, (
-        (_pysb.FIELD_EXCEPTION_TYPE, type(problem).__name__.encode()),
-        (_pysb.FIELD_EXCEPTION_MESSAGE, clip(str(problem), 512)),
-    ))
+    try:
+        _pysb.send(_pysb.FRAME_RESULT_PROBLEM, (
+            (_pysb.FIELD_EXCEPTION_TYPE, type(problem).__name__.encode()),
+            (_pysb.FIELD_EXCEPTION_MESSAGE, clip(str(problem), 512)),
+        ))
+    except OSError:
+        pass  # nobody listens any more: the program broke the channel, and that is no error either
 
 
 def is_text(mime):
