@@ -250,12 +250,16 @@ static void verdict_exception(Verdict *v, const OutcomeInput *in, const RunnerEx
                         limit_infos[l->limit].key, limit_infos[l->other].key, e->type, e->message);
 }
 
+/* The first sentence of the first finding: what could be imported instead is in the finding itself. */
 static void verdict_rejected(Verdict *v, const RunnerFinding *finding) {
+        const char *end = strstr(finding->message, ". ");
+        int size = (int) (end ? (size_t) (end - finding->message) : strlen(finding->message));
+
         v->outcome = OUTCOME_REJECTED;
         if (finding->line > 0)
-                verdict_say(v, "line %u: %s", finding->line, finding->message);
+                verdict_say(v, "line %u: %.*s", finding->line, size, finding->message);
         else
-                verdict_say(v, "%s", finding->message);
+                verdict_say(v, "%.*s", size, finding->message);
 }
 
 static void verdict_exit(Verdict *v, const OutcomeInput *in, int code) {

@@ -12,7 +12,6 @@
 
 /* Of texts without a bound of their own, such as a rule, a layer or a MIME type. */
 #define SAID_NAME_MAX 64U
-#define FINDING_MESSAGE_MAX 512U
 #define FINDING_SUBJECT_MAX 256U
 
 /* Different ones; what comes after them is not counted. */

@@ -31,6 +31,7 @@ typedef enum FrameType {
 } FrameType;
 
 #define FINDINGS_MAX 20
+#define FINDING_MESSAGE_MAX 2048U
 #define VIOLATION_SUBJECT_MAX 256U
 #define DISPLAYS_MAX 32
 #define TOOLS_MAX 64
@@ -77,7 +78,7 @@ typedef enum FieldType {
         FIELD_FINDING_RULE =
                 40, /* at most 64 bytes, as all texts here without a bound of their own */
         FIELD_FINDING_SEVERITY = 41, /* uint32: 0 note, 1 warning, 2 refuse */
-        FIELD_FINDING_MESSAGE = 42,  /* at most 512 bytes */
+        FIELD_FINDING_MESSAGE = 42,  /* at most FINDING_MESSAGE_MAX bytes */
         FIELD_FINDING_LINE = 43,     /* uint32, from 1 */
         FIELD_FINDING_COLUMN = 44,   /* uint32, from 1 */
         FIELD_FINDING_SUBJECT = 45,  /* at most 256 bytes */

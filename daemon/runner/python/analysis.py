@@ -22,8 +22,8 @@ OFF, IMPORTS, STRICT = range(3)
 # Enough to choose the first of them from; a bound for hostile sources.
 COLLECTED_MAX = 1000
 
-# Of the 512 bytes of a message, with room for the path of a file. The list of modules may be longer.
-MESSAGE_MAX = 400
+# With room for the path of a file. The list of modules of a profile may be longer.
+MESSAGE_MAX = _pysb.FINDING_MESSAGE_MAX - 300
 
 # Statement class -> its fields that hold statements.
 BODIES = {
@@ -252,7 +252,7 @@ def report(findings):
     for rule, severity, message, line, column, subject in findings:
         fields = [(_pysb.FIELD_FINDING_RULE, rule.encode()),
                   (_pysb.FIELD_FINDING_SEVERITY, severity.to_bytes(4, 'little')),
-                  (_pysb.FIELD_FINDING_MESSAGE, clip(message, 512))]
+                  (_pysb.FIELD_FINDING_MESSAGE, clip(message, _pysb.FINDING_MESSAGE_MAX))]
         if line > 0:
             fields.append((_pysb.FIELD_FINDING_LINE, line.to_bytes(4, 'little')))
         if line > 0 and column > 0:

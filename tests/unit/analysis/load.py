@@ -37,7 +37,7 @@ def load(name):
 
 stand_in("_policy", explain=explain, active=True,
          is_allowed=lambda name: name.partition(".")[0] in ALLOWED)
-stand_in("_pysb", send=lambda kind, fields: SENT.append((kind, dict(fields))), FINDINGS_MAX=20,
+stand_in("_pysb", send=lambda kind, fields: SENT.append((kind, dict(fields))), FINDINGS_MAX=20, FINDING_MESSAGE_MAX=2048,
          FRAME_FINDING=4, FIELD_FINDING_RULE=40, FIELD_FINDING_SEVERITY=41, FIELD_FINDING_MESSAGE=42,
          FIELD_FINDING_LINE=43, FIELD_FINDING_COLUMN=44, FIELD_FINDING_SUBJECT=45)
 stand_in("_bootstrap", clip=lambda text, limit: text.encode("utf-8", "backslashreplace")[:limit])

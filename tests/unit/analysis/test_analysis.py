@@ -89,7 +89,7 @@ class Imports(unittest.TestCase):
 
     def test_long_list(self):
         """a list of modules is cut between two names"""
-        modules = ", ".join(f"module{i}" for i in range(100))
+        modules = ", ".join(f"module{i}" for i in range(300))
         with mock.patch.object(load.analysis._policy, "explain", lambda name: (modules, "not-allowed")):
             message = examine("import os", self.LEVEL)[0].message
         self.assertRegex(message, r"^(module\d+, )+…$")

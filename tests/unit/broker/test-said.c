@@ -54,6 +54,7 @@ typedef struct Case {
 
 #define S64 "ssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss"
 #define S256 S64 S64 S64 S64
+#define S2048 S256 S256 S256 S256 S256 S256 S256 S256
 #define RULE TEXT(FIELD_FINDING_RULE, "rule")
 #define MESSAGE TEXT(FIELD_FINDING_MESSAGE, "message")
 #define LAYER TEXT(FIELD_VIOLATION_LAYER, "import_policy")
@@ -74,7 +75,7 @@ static const Case cases[] = {
           FRAME_FINDING,
           { RULE, MESSAGE, U32(FIELD_FINDING_SEVERITY, "\3\0\0\0") } },
         { "a long rule", FRAME_FINDING, { TEXT(FIELD_FINDING_RULE, S64 "s"), MESSAGE } },
-        { "a long message", FRAME_FINDING, { RULE, TEXT(FIELD_FINDING_MESSAGE, S256 S256 "s") } },
+        { "a long message", FRAME_FINDING, { RULE, TEXT(FIELD_FINDING_MESSAGE, S2048 "s") } },
         { "a long subject",
           FRAME_FINDING,
           { RULE, MESSAGE, TEXT(FIELD_FINDING_SUBJECT, S256 "s") } },
