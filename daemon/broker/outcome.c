@@ -250,16 +250,17 @@ static void verdict_exception(Verdict *v, const OutcomeInput *in, const RunnerEx
                         limit_infos[l->limit].key, limit_infos[l->other].key, e->type, e->message);
 }
 
-/* The first sentence of the first finding: what could be imported instead is in the finding itself. */
+/* What is read by a model that corrects its program: an import that is refused before the program runs
+ * says the same as one that fails in it. */
 static void verdict_rejected(Verdict *v, const RunnerFinding *finding) {
-        const char *end = strstr(finding->message, ". ");
-        int size = (int) (end ? (size_t) (end - finding->message) : strlen(finding->message));
+        bool is_import = strncmp(finding->rule, "import-not-", strlen("import-not-")) == 0;
+        const char *type = is_import ? "ModuleNotFoundError: " : "";
 
         v->outcome = OUTCOME_REJECTED;
         if (finding->line > 0)
-                verdict_say(v, "line %u: %.*s", finding->line, size, finding->message);
+                verdict_say(v, "line %u: %s%s", finding->line, type, finding->message);
         else
-                verdict_say(v, "%.*s", size, finding->message);
+                verdict_say(v, "%s%s", type, finding->message);
 }
 
 static void verdict_exit(Verdict *v, const OutcomeInput *in, int code) {

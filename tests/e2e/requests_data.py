@@ -128,7 +128,10 @@ REQUESTS = [
     # Modules and analysis
     Request("narrowed", {"profile": "eval", "modules": ["json"], "code": "import json\nimport re"},
             "rejected", {"findings.0.rule": "import-not-allowed", "findings.0.line": 2,
-                         "findings.0.subject": "re", "message": has("line 2", "json"),
+                         "findings.0.subject": "re",
+                         "message": has("line 2: ModuleNotFoundError: ", "Available: json"),
+                         "violations.0.layer": "import_policy", "violations.0.subject": "re",
+                         "violations.0.reason": "not-allowed",
                          "exitCode": 126}),
     Request("narrowed_to_nothing", {"profile": "eval", "modules": [], "code": "import json"},
             "rejected"),

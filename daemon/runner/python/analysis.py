@@ -260,4 +260,10 @@ def report(findings):
         if subject:
             fields.append((_pysb.FIELD_FINDING_SUBJECT, clip(subject, 256)))
         _pysb.send(_pysb.FRAME_FINDING, fields)
+        if severity == REFUSE and rule.startswith('import-not-'):
+            # The same as if the program had run and tried.
+            _pysb.send(_pysb.FRAME_VIOLATION,
+                       [(_pysb.FIELD_VIOLATION_LAYER, b'import_policy'),
+                        (_pysb.FIELD_VIOLATION_SUBJECT, clip(subject, _pysb.VIOLATION_SUBJECT_MAX)),
+                        (_pysb.FIELD_VIOLATION_REASON, rule.removeprefix('import-').encode())])
     return is_refused(findings)
