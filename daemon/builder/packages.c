@@ -49,7 +49,7 @@ static int packages_append(Buf *text, const FlatLine *line, const char *package)
         if (asprintf(&flat, "%s: python.package_debs = \"%s\"\n", line->where, package) < 0)
                 return -ENOMEM;
         /* The same package may have several modules. */
-        if (memmem(buf_data(text), buf_size(text), flat, strlen(flat)))
+        if (buf_size(text) > 0 && memmem(buf_data(text), buf_size(text), flat, strlen(flat)))
                 return 0;
         return buf_append(text, flat, strlen(flat));
 }

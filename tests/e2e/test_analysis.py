@@ -49,7 +49,8 @@ REJECTED = {
     "an expression": ("eval", "", ("--expression", "[print('ran'), eval('1')]"), 1, "builtin-denied"),
     "nesting": ("raw", "print('ran')\n" + "(" * 300 + ")" * 300, (), 2, "code-too-complex"),
     "depth": ("raw", "print('ran')\n" + "-" * 20000 + "1", (), None, "code-too-complex"),
-    "doubling": ("eval", f"print('ran')\n{DOUBLING}", (), None, "code-too-complex"),
+    "doubling": ("eval", f"print('ran')\n{DOUBLING}", ("--timeout", "1min"), None,
+                 "code-too-complex"),
     "comprehensions": ("eval", "print('ran')\n" + "[" * 25 + "x" + " for x in y]" * 25, (), 2,
                        "code-too-complex"),
 }
