@@ -13,6 +13,7 @@
 #include "runner/encode.inc"
 #include "runner/outbox.inc"
 #include "runner/packages.inc"
+#include "runner/pieces.inc"
 #include "runner/program.inc"
 #include "runner/sandbox.inc"
 #include "runner/scrub.inc"
@@ -30,6 +31,7 @@ const struct _frozen frozen_modules[] = {
         { .name = "_encode", .code = encode, .size = sizeof(encode) },
         { .name = "_outbox", .code = outbox, .size = sizeof(outbox) },
         { .name = "_packages", .code = packages, .size = sizeof(packages) },
+        { .name = "_pieces", .code = pieces, .size = sizeof(pieces) },
         { .name = "_program", .code = program, .size = sizeof(program) },
         { .name = "_sandbox", .code = sandbox, .size = sizeof(sandbox) },
         { .name = "_scrub", .code = scrub, .size = sizeof(scrub) },

@@ -9,6 +9,7 @@ is the kernel. Nothing here recurses: the source decides how deep its tree is.
 import _ast
 import io
 import itertools
+import re
 import sys
 
 import _policy
@@ -16,6 +17,7 @@ import _pysb
 from _analysis_rules import NOTE, REFUSE, Finding
 from _analysis_strict import CHILDREN, examine_strictly, walk
 from _bootstrap import clip
+from _pieces import find_imports, try_compile
 
 OFF, IMPORTS, STRICT = range(3)
 
@@ -42,6 +44,10 @@ BLOCKS = (_ast.For, _ast.AsyncFor, _ast.While, _ast.With, _ast.AsyncWith, _ast.T
 COMPREHENSIONS = (_ast.ListComp, _ast.SetComp, _ast.DictComp)
 FUNCTIONS = (_ast.FunctionDef, _ast.AsyncFunctionDef, _ast.Lambda)
 NESTING_WORDS = ('for', 'while', 'with', 'try', 'except')
+
+# Nothing nests across a line that starts with one of these: they start a statement and stand in no
+# brackets. (A string may have such a line, which only matters to who looks for trouble.)
+OUTERMOST = re.compile(r'^(?=@|(?:def|class|while|with|try|import|from)\b|for .*:$)', re.MULTILINE)
 
 # Handlers for these catch what a refused import raises.
 IMPORT_ERRORS = {'ImportError', 'ModuleNotFoundError', 'Exception', 'BaseException'}
@@ -89,12 +95,19 @@ def find_guarded(node):
     return None
 
 
+def is_available(name, own):
+    """As the importer sees it: no file of a job stands in for a module of the library."""
+    if _policy.is_allowed(name):
+        return True
+    first = name.partition('.')[0]
+    return first in own and first not in sys.stdlib_module_names
+
+
 class Imports:
     """The imports of one program, against the list that the importer has."""
 
     def __init__(self, own):
-        # As the importer: no file of a job stands in for a module of the library.
-        self.own = set(own).difference(sys.stdlib_module_names)
+        self.own = own
         self.found = []  # (node, name)
         self.guarded = {}  # line -> severity
 
@@ -119,7 +132,7 @@ class Imports:
 
     def judge(self):
         for node, name in self.found:
-            if name.partition('.')[0] in self.own or _policy.is_allowed(name):
+            if is_available(name, self.own):
                 continue
             severity = self.guarded.get(node.lineno, REFUSE)
             if severity is None:
@@ -145,6 +158,19 @@ def examine_imports(source, tree, own):
 def can_nest(source):
     """Whether there are words enough; most short programs have too few."""
     return 'for' in source and 2 * sum(map(source.count, NESTING_WORDS)) > NESTING_MAX
+
+
+def needs_tree(source):
+    """Whether something may nest so deeply that the program must not be compiled yet."""
+    return can_nest(source) and any(map(can_nest, OUTERMOST.split(source)))
+
+
+def has_good_imports(source, codes, own):
+    """By what has been compiled. False if there is more to it, too, such as __import__() or statements
+    that the compiler has left out: the tree has them all."""
+    names = list(find_imports(codes))
+    return (len(names) >= source.count('import') and '__import__' not in source and
+            'import_module' not in source and all(is_available(name, own) for name in names))
 
 
 def examine_nesting(tree):
@@ -219,28 +245,32 @@ def collect(source, level, tree, own):
 
 
 def examine(source, level, name, mode, own):
-    """-> (findings, tree). The tree is None if there was no need to parse."""
-    if level == OFF or (level == IMPORTS and 'import' not in source and not can_nest(source)):
-        return [], None
+    """-> (findings, tree, code objects), the latter two None if there was no need or no way."""
+    codes = None
+    if level == OFF or (level == IMPORTS and not needs_tree(source)):
+        codes = try_compile(source, name, mode)
+        if (level == OFF or 'import' not in source or
+                (codes is not None and has_good_imports(source, codes, own))):
+            return [], None, codes
     try:
         tree = compile(source, name, mode, _ast.PyCF_ONLY_AST, True)
-        return collect(source, level, tree, own), tree
+        return collect(source, level, tree, own), tree, codes
     except (SyntaxError, ValueError, MemoryError, RecursionError, SystemError) as error:
         finding = describe_failure(error)
-        return [finding] if finding else [], None
+        return [finding] if finding else [], None, codes
 
 
 def analyse(source, level, name, mode='exec', own=(), files=()):
-    """-> (findings, tree of the program or None).
+    """-> (findings, tree of the program or None, its code objects or None).
 
     own: names of the modules that the job brings along. files: (path, source) of them. A syntax error
     is left to who compiles, so that it is an exception with a traceback.
     """
-    findings, tree = examine(source, level, name, mode, own)
-    for path, text in files:
+    findings, tree, codes = examine(source, level, name, mode, own)
+    for path, text in files if level != OFF else ():
         findings += [finding._replace(message=f'{path}: {finding.message}')
                      for finding in examine(text, level, path, 'exec', own)[0]]
-    return choose(findings) if findings else findings, tree
+    return choose(findings) if findings else findings, tree, codes
 
 
 def is_refused(findings):

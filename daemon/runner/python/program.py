@@ -11,6 +11,7 @@ import _bootstrap
 import _display
 import _imp
 import _outbox
+import _pieces
 import _policy
 import _pysb
 import _sandbox
@@ -29,7 +30,7 @@ from importlib.util import decode_source
 # Of their own names: a profile may take them away from the module
 from os import close, mkdir, open as open_fd, write
 
-TOP_LEVEL_AWAIT = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+TOP_LEVEL_AWAIT = _pieces.TOP_LEVEL_AWAIT
 APP = '/app/'
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -195,36 +196,17 @@ def show_source(source):
 
 
 def compile_tree(tree, mode):
-    code = compile(tree, program.compile_name, mode, TOP_LEVEL_AWAIT, True, 0)
-    if program.compile_name != program.name:
-        _imp._fix_co_filename(code, program.name)
-    return code
-
-
-def compile_short(source):
-    """A line that is an expression needs no tree, which costs more than all else here. -> code or None"""
-    if '\n' in source.rstrip('\n'):
-        return None
-    try:
-        return compile_tree(source, 'eval')
-    except SyntaxError:
-        return None
+    return compile(tree, program.compile_name, mode, TOP_LEVEL_AWAIT, True, 0)
 
 
 def compile_program(source, tree):
-    """Code objects to be run one after the other: the last one has the value of the program."""
+    """What _pieces could not compile: it has its errors and warnings from here."""
     if program.is_expression:
         return [compile_tree(tree or source, 'eval')]
     if tree is None:
-        if code := compile_short(source):
-            return [code]
         tree = compile(source, program.compile_name, 'exec', _ast.PyCF_ONLY_AST | TOP_LEVEL_AWAIT,
                        True)
-    body = tree.body
-    if not body or type(body[-1]) is not _ast.Expr:
-        return [compile_tree(tree, 'exec')]
-    last = _ast.Expression(body.pop().value)
-    return [compile_tree(tree, 'exec'), compile_tree(last, 'eval')]
+    return _pieces.split_tree(tree, compile_tree)
 
 
 def own_modules(files):
@@ -245,12 +227,12 @@ def decode_modules(files):
 def examine(source, level, is_check, files):
     """-> its code, or None: it has been refused, or was only to be examined."""
     mode = 'eval' if program.is_expression else 'exec'
-    findings, tree = _analysis.analyse(source, level, program.compile_name, mode,
-                                       own_modules(files), decode_modules(files))
+    findings, tree, codes = _analysis.analyse(source, level, program.compile_name, mode,
+                                              own_modules(files), decode_modules(files))
     if _analysis.report(findings):
         return None
     try:
-        codes = compile_program(source, tree)
+        codes = codes or compile_program(source, tree)
     except (SyntaxError, ValueError, MemoryError, RecursionError, SystemError) as error:
         finding = _analysis.describe_failure(error)
         if finding is None and is_check and isinstance(error, SyntaxError):
@@ -261,6 +243,9 @@ def examine(source, level, is_check, files):
             raise
         _analysis.report([finding])
         return None
+    if program.compile_name != program.name:
+        for code in codes:
+            _imp._fix_co_filename(code, program.name)
     return codes
 
 

@@ -43,6 +43,7 @@ stand_in("_pysb", send=lambda kind, fields: SENT.append((kind, dict(fields))), F
          FRAME_VIOLATION=6, VIOLATION_SUBJECT_MAX=256, FIELD_VIOLATION_LAYER=48,
          FIELD_VIOLATION_SUBJECT=49, FIELD_VIOLATION_REASON=50)
 stand_in("_bootstrap", clip=lambda text, limit: text.encode("utf-8", "backslashreplace")[:limit])
+pieces = load("pieces")
 rules = load("analysis_rules")
 load("analysis_scopes")
 load("analysis_strict")

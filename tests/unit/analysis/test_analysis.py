@@ -107,10 +107,12 @@ class Imports(unittest.TestCase):
         self.assertEqual(show(examine(source, self.LEVEL)), [])
 
     def test_no_need_to_parse(self):
-        """without an import nothing is parsed"""
-        self.assertEqual(analysis.analyse("print(1)", self.LEVEL, "x"), ([], None))
-        self.assertEqual(analysis.analyse("import os", analysis.OFF, "x"), ([], None))
-        self.assertIsInstance(analysis.analyse("import json", self.LEVEL, "x")[1], ast.Module)
+        """without an import that cannot work there is no tree"""
+        self.assertEqual(analysis.analyse("print(1)", self.LEVEL, "x")[:2], ([], None))
+        self.assertEqual(analysis.analyse("import os", analysis.OFF, "x")[:2], ([], None))
+        findings, tree, codes = analysis.analyse("import json\nimport re", self.LEVEL, "x")
+        self.assertEqual((findings, tree, len(codes)), ([], None, 2))
+        self.assertIsInstance(analysis.analyse("import os", self.LEVEL, "x")[1], ast.Module)
 
 
 class Limits(unittest.TestCase):
@@ -161,8 +163,8 @@ class Limits(unittest.TestCase):
 
     def test_syntax_error_is_left_to_the_compiler(self):
         """a syntax error is no finding before a run"""
-        self.assertEqual(analysis.analyse("import (", analysis.STRICT, "x"), ([], None))
-        self.assertEqual(analysis.analyse("import x\0", analysis.STRICT, "x"), ([], None))
+        self.assertEqual(analysis.analyse("import (", analysis.STRICT, "x"), ([], None, None))
+        self.assertEqual(analysis.analyse("import x\0", analysis.STRICT, "x"), ([], None, None))
 
     def test_tree_compiles(self):
         """the tree is the program"""
