@@ -13,6 +13,7 @@ class TapResult(unittest.TestResult):
     def __init__(self):
         super().__init__()
         self.number = 0
+        self.failed_parts = set()  # tests that have a failed subTest: one line for all of them
 
     def line(self, word, test, note=""):
         self.number += 1
@@ -21,6 +22,9 @@ class TapResult(unittest.TestResult):
 
     def trouble(self, test, error):
         self.line("not ok", test)
+        self.explain(error)
+
+    def explain(self, error):
         for line in "".join(traceback.format_exception(*error)).splitlines():
             print(f"#   {line}", flush=True)
 
@@ -34,6 +38,15 @@ class TapResult(unittest.TestResult):
     def addError(self, test, err):
         super().addError(test, err)
         self.trouble(test, err)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err and test not in self.failed_parts:
+            self.failed_parts.add(test)
+            self.line("not ok", test)
+        if err:
+            print(f"#   {subtest.id()}")
+            self.explain(err)
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)

@@ -56,8 +56,11 @@ class Snippets(unittest.TestCase):
         if "json" in expected:
             self.assertEqual(json.loads(run.result["resultJson"]), json.loads(expected["json"]))
         self.check_displays(run.result.get("displays", []), expected.get("display", "").split())
-        violations = [v["subject"] for v in run.result.get("violations", [])]
-        self.assertEqual(violations, expected.get("violations", "").split())
+        # Which calls the library tries depends on the version of Python: at least the documented ones
+        violations = {v["subject"] for v in run.result.get("violations", [])}
+        documented = set(expected.get("violations", "").split())
+        self.assertEqual(documented & violations, documented, run)
+        self.assertEqual(bool(documented), bool(violations), run)
 
     def check_displays(self, displays, expected):
         self.assertEqual(len(displays), len(expected), displays)
