@@ -36,11 +36,22 @@ static const char *name_problem(const char *name) {
         return NULL;
 }
 
-static bool name_is_taken(const ToolList *list, const char *name) {
-        FOREACH_ARRAY(t, list->tools, list->n)
+/* Each tool is there twice: as NAME, and as NAME_async, to be awaited. */
+static bool name_is_async_of(const char *name, const char *other) {
+        size_t size = strlen(other);
+
+        return strncmp(name, other, size) == 0 && strcmp(name + size, "_async") == 0;
+}
+
+static const char *name_clash(const ToolList *list, const char *name) {
+        FOREACH_ARRAY(t, list->tools, list->n) {
                 if (strcmp(t->name, name) == 0)
-                        return true;
-        return false;
+                        return "there is another tool with this name";
+                if (name_is_async_of(t->name, name) || name_is_async_of(name, t->name))
+                        return "a tool NAME is also there as NAME_async, and there is another tool "
+                               "with that name";
+        }
+        return NULL;
 }
 
 static int check_size(size_t i, const char *member, const char *text, size_t max, SpecError *e) {
@@ -54,7 +65,7 @@ static int check_size(size_t i, const char *member, const char *text, size_t max
 
 static int spec_tool(const JobRequest *q, size_t i, JobSpec *s, FrameBuilder *frame, SpecError *e) {
         const ToolRequest *t = &q->tools.tools[i];
-        const char *problem = name_problem(t->name);
+        const char *problem = name_problem(t->name) ?: name_clash(&s->tools, t->name);
         Tool *tool = &s->tools.tools[s->tools.n];
         _cleanup_free_ char *text = NULL;
         int r;
@@ -62,8 +73,6 @@ static int spec_tool(const JobRequest *q, size_t i, JobSpec *s, FrameBuilder *fr
         error_field(e, "tools[%zu].name", i);
         if (problem)
                 return error_invalid(e, "%s", problem);
-        if (name_is_taken(&s->tools, t->name))
-                return error_invalid(e, "there is another tool with this name");
         r = check_size(i, "description", t->description, SPEC_TOOL_DESCRIPTION_MAX, e);
         if (r == 0)
                 r = check_size(i, "parametersSchemaJson", t->schema_json, SPEC_TOOL_SCHEMA_MAX, e);

@@ -49,7 +49,7 @@ static PyObject *job_drive(PyObject *value, bool is_coroutine) {
 
         if (!value || !is_coroutine)
                 return value;
-        return PyObject_CallMethod(warm.sandbox, "drive", "(O)", coroutine);
+        return PyObject_CallMethod(warm.sandbox, "_drive", "(O)", coroutine);
 }
 
 /* Runs the code from here, not from Python, so that its frame is the outermost one as in any script.

@@ -51,7 +51,18 @@ for g in f, lambda: 1/0:
 raise ExceptionGroup("both", errors)
 """
 
+FORGED_NAME = """
+class E(Exception):
+    __module__ = {}
+E.__qualname__ = {}
+raise E
+"""
+
 UNCAUGHT = [
+    Case("module_that_is_no_text", FORGED_NAME.format("property(repr)", "'E'"), "exception",
+         {"exception.type": "E"}),
+    Case("name_with_control_characters", FORGED_NAME.format("'m\\n'", "'E\\x1b'"), "exception",
+         {"exception.type": "m\\n.E\\x1b"}),
     Case("chain", CHAIN, "exception", error("RuntimeError", "third", 10)
          | {"exception.traceback": lambda text: text.count("Traceback (most") == 3}),
     Case("cause_in_a_circle", CYCLE, "exception", error("ValueError", "a", 4)),

@@ -100,15 +100,18 @@ print(len(_sandbox.tool_call("add", a=0, b=0)))"""
         """the module tools: signatures, documentation, names, errors of Python's own"""
         schema = {"type": "object", "required": ["z"], "additionalProperties": True, "properties": {
             "a": {}, "z": {"type": "string"}, "def": {}, "extra": {"default": [1]}}}
+        hidden = {"required": ["class"], "properties": {"class": {"type": "string"}}}
         tools = TOOLS + [{"name": "odd", "parametersSchemaJson": json.dumps(schema)},
-                         {"name": "broken", "parametersSchemaJson": "{["}]
+                         {"name": "broken", "parametersSchemaJson": "{["},
+                         {"name": "hidden", "parametersSchemaJson": json.dumps(hidden)}]
         code = """
 import inspect, tools
-for name in ("add", "add_async", "echo", "odd", "broken"):
+for name in ("add", "add_async", "echo", "odd", "broken", "hidden"):
     print(name, inspect.signature(getattr(tools, name)))
 print(tools.__all__, "add_async" in dir(tools), tools.add is tools.add)
 print(tools.add.__doc__)
-for call in ("tools.add()", "tools.add(1, 2, 3)", "tools.nothing"):
+for call in ("tools.add()", "tools.add(1, 2, 3)", "tools.hidden()", "tools.hidden_async(extra=1)",
+             "tools.nothing"):
     try:
         eval(call)
     except Exception as error:
@@ -120,7 +123,8 @@ add_async (a, b=7)
 echo (**extra)
 odd (z, a=Ellipsis, extra=[1], **extra_)
 broken (**extra)
-['add', 'echo', 'fail', 'odd', 'broken'] True True
+hidden (**extra)
+['add', 'echo', 'fail', 'odd', 'broken', 'hidden'] True True
 Adds two numbers.
 
 Arguments:
@@ -128,9 +132,29 @@ Arguments:
     b (integer)
 TypeError add() missing 1 required positional argument: 'a'
 TypeError add() takes from 1 to 2 positional arguments but 3 were given
+TypeError hidden() needs the argument 'class'; as it is no name for a parameter here, give it as \
+**{'class': ...}
+TypeError hidden() needs the argument 'class'; as it is no name for a parameter here, give it as \
+**{'class': ...}
 AttributeError module 'tools' has no attribute 'nothing'; there is no tool 'nothing'; there are: add, \
-echo, fail, odd, broken
+echo, fail, odd, broken, hidden
 """)
+
+    def test_keyword(self):
+        """a parameter that is a keyword of Python reaches the tool"""
+        schema = {"required": ["class"], "properties": {"class": {}, "a": {}}}
+        tools = [{"name": "echo", "parametersSchemaJson": json.dumps(schema)}]
+        self.assert_success(self.run_job("import tools\nprint(tools.echo(a=1, **{'class': 2}))", tools=tools),
+                            "{'a': 1, 'class': 2}\n")
+
+    def test_interface(self):
+        """what a program finds in _sandbox without an underscore is its interface"""
+        code = "import _sandbox\nprint(*(name for name in dir(_sandbox) if name[0] != '_'))"
+        for profile in "raw", "eval":
+            self.assert_success(self.run_job(code, profile=profile, limits={"toolCalls": 0}),
+                                "ResultNotEncodable ResultTooLarge ToolError display gather "
+                                "get_tool_result print result stderr tool_call tool_call_async "
+                                "tool_call_start\n")
 
     def test_no_tools(self):
         """without tools there is no module tools, and a call says so"""
@@ -215,6 +239,20 @@ except ValueError as error:
         self.assertEqual(output, "timeout\n")
         self.reply(job, call)
         self.assert_success(self.serve(job), "3\nthere is no call 1, or its result was taken already\n")
+
+    def test_timeouts(self):
+        """a timeout that is no time is refused at once, and the call stays open"""
+        code = """
+import _sandbox
+call = _sandbox.tool_call_start("add", a=1, b=2)
+for timeout in (float("nan"), -1, float("inf"), "1"):
+    try:
+        _sandbox.get_tool_result(call, timeout)
+    except (TypeError, ValueError) as error:
+        print(type(error).__name__, timeout)
+print(_sandbox.get_tool_result(call, 60.5))"""
+        self.assert_success(self.run_job(code),
+                            "ValueError nan\nValueError -1\nValueError inf\nTypeError 1\n3\n")
 
     def test_unknown_by_limit(self):
         """with a limit of 0 the daemon answers, and names the limit"""

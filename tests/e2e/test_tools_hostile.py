@@ -117,6 +117,13 @@ class Requests(Case):
             error = self.refused([{"name": "add"}, {"name": name}])
             self.assertEqual((error.name, error.parameters["field"]), ("InvalidRequest", "tools[1].name"))
 
+    def test_clash(self):
+        """NAME_async is the other form of NAME, so no second tool may have that name"""
+        for names in (("a", "a_async"), ("a_async", "a")):
+            error = self.refused([{"name": name} for name in names])
+            self.assertEqual((error.name, error.parameters["field"]), ("InvalidRequest", "tools[1].name"))
+            self.assertIn("NAME_async", error.parameters["reason"])
+
     def test_bounds(self):
         """at most 64 tools, with descriptions and schemas of a bounded size"""
         self.assertEqual(self.refused([{"name": f"t{n}"} for n in range(65)]).parameters["field"], "tools")

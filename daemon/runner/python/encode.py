@@ -33,9 +33,14 @@ def name_class(kind):
     """As tracebacks name it. A metaclass of the program may raise anything here."""
     try:
         module, name = kind.__module__, kind.__qualname__
-        return name if module in ('builtins', '__main__') else f'{module}.{name}'
     except Exception:
-        return type.__dict__['__name__'].__get__(kind)
+        module = name = None
+    if type(name) is not str:
+        name = type.__dict__['__qualname__'].__get__(kind)
+    # Where it is no text, it is something of the program, with an address in it.
+    if type(module) is str and module not in ('builtins', '__main__'):
+        name = f'{module}.{name}'
+    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def encode_bytes(value):

@@ -6,10 +6,10 @@ get_tool_result() do it in two steps, tool_call_async() and gather() with `await
 use at its top level. result() sets the value of the job, display() shows a rich one.
 """
 
-import builtins
-import json
-import sys
-import time
+import builtins as _builtins
+import json as _json
+import sys as _sys
+import time as _time
 import _thread
 
 import _pysb
@@ -18,15 +18,16 @@ from _display import display
 from _encode import ResultNotEncodable, ResultTooLarge
 from _outbox import result
 
+# All else has an underscore in front: what a program sees of this module is its interface.
 __all__ = ['ResultNotEncodable', 'ResultTooLarge', 'ToolError', 'display', 'gather',
            'get_tool_result', 'print', 'result', 'stderr', 'tool_call', 'tool_call_async',
            'tool_call_start']
 
-print = builtins.print
+print = _builtins.print
 
-_dumps = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
-_dumps_ascii = json.JSONEncoder(allow_nan=False).encode
-_loads = json.JSONDecoder().decode
+_dumps = _json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
+_dumps_ascii = _json.JSONEncoder(allow_nan=False).encode
+_loads = _json.JSONDecoder().decode
 
 _open = set()       # calls whose result nobody has taken yet
 _replies = {}       # call id -> reply, parked until somebody takes it
@@ -49,7 +50,7 @@ class ToolError(Exception):
 
 def stderr(*values, sep=' ', end='\n', flush=False):
     """As print(), to standard error."""
-    print(*values, sep=sep, end=end, file=sys.stderr, flush=flush)
+    print(*values, sep=sep, end=end, file=_sys.stderr, flush=flush)
 
 
 def tool_call(name, /, *arguments, **keywords):
@@ -63,7 +64,10 @@ def tool_call_start(name, /, *arguments, **keywords):
 
 
 def get_tool_result(call_id, /, timeout=None):
-    """Waits for the answer to a call that was started; a timeout is in seconds."""
+    """Waits for the answer to a call that was started, at most so many seconds; 0 only looks."""
+    if timeout is not None and not 0 <= timeout <= _thread.TIMEOUT_MAX:
+        raise ValueError(f'a timeout is None or seconds from 0 to {_thread.TIMEOUT_MAX:.0f}, not '
+                         f'{timeout!r}')
     if call_id not in _open:
         raise ValueError(f'there is no call {call_id!r}, or its result was taken already')
     if call_id not in _replies:
@@ -81,7 +85,7 @@ def gather(*awaitables, return_exceptions=False):
     return _Gather(awaitables, return_exceptions)
 
 
-def drive(coroutine):
+def _drive(coroutine):
     """Runs a program with `await` at its top level: what it waits for can only be tool calls."""
     error = None
     try:
@@ -153,7 +157,7 @@ def _take(call_id):
 
 
 def _read(timeout):
-    """Reads one reply and parks it. Returns whether there was one in time."""
+    """Reads one reply and parks it. Returns whether there was one in _time."""
     try:
         reply = _pysb.receive(timeout)
     except OSError as error:
@@ -180,7 +184,7 @@ def _read_as_one(timeout):
 
 def _wait(ids, timeout):
     """Until one of the calls has a reply; the replies of others are parked on the way."""
-    deadline = None if timeout is None else time.monotonic() + timeout
+    deadline = None if timeout is None else _time.monotonic() + timeout
     left = timeout
     while not ids & _replies.keys():
         if _read_as_one(left) is None:
@@ -191,7 +195,7 @@ def _wait(ids, timeout):
             if not ids & _replies.keys() and _read_as_one(left) is None:
                 sleeper.acquire(True, -1 if left is None else left)
         if deadline is not None and not ids & _replies.keys():
-            left = deadline - time.monotonic()
+            left = deadline - _time.monotonic()
             if left <= 0:
                 raise ToolError('timeout', 'no answer in time; get_tool_result() can be asked again')
     for future in list(_futures.values()):  # what this thread leaves in the buffer wakes no loop
@@ -289,7 +293,7 @@ class _Gather:
 
 
 def _running_loop():
-    asyncio = sys.modules.get('_asyncio')
+    asyncio = _sys.modules.get('_asyncio')
     return asyncio and asyncio._get_running_loop()
 
 

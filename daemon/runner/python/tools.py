@@ -86,7 +86,8 @@ def _is_parameter(name):
 
 
 def _parameters(schema):
-    """-> names without a default, names with one and their defaults, name for all others or None."""
+    """-> names without a default, names with one and their defaults, name for all others or None, and
+    which of those others are required: their names are none for a parameter."""
     properties = schema.get('properties')
     properties = properties if isinstance(properties, dict) else {}
     wanted = schema.get('required')
@@ -98,12 +99,13 @@ def _parameters(schema):
         if name not in wanted:
             one = properties[name]
             defaults[name] = one.get('default', _OMITTED) if isinstance(one, dict) else _OMITTED
+    hidden = [name for name in wanted if isinstance(name, str) and name not in fit]
     extra = None
-    if not properties or schema.get('additionalProperties') or len(fit) < len(properties):
+    if not properties or schema.get('additionalProperties') or hidden or len(fit) < len(properties):
         extra = 'extra'
         while extra in properties:
             extra += '_'
-    return required, defaults, extra
+    return required, defaults, extra, hidden
 
 
 def _describe(tool, schema):
@@ -122,13 +124,17 @@ def _describe(tool, schema):
     return '\n'.join(lines)
 
 
-def _caller(tool, caller, extra):
+def _caller(tool, caller, extra, hidden):
     """What a generated function hands its arguments to."""
     call = _callers[caller]
     name = tool['name']
 
     def run(arguments):
         more = arguments.pop(extra, {}) if extra else {}
+        for wanted in hidden:
+            if wanted not in more:
+                raise TypeError(f'{name}() needs the argument {wanted!r}; as it is no name for a '
+                                f'parameter here, give it as **{{{wanted!r}: ...}}')
         return call(name, {key: value for key, value in arguments.items()
                            if value is not _OMITTED} | more)
     return run
@@ -136,13 +142,13 @@ def _caller(tool, caller, extra):
 
 def _make(tool, name, caller):
     schema = _read_schema(tool.get('parametersSchemaJson'))
-    required, defaults, extra = _parameters(schema)
+    required, defaults, extra, hidden = _parameters(schema)
     names = [*required, *(f'{name}=...' for name in defaults)]
     if extra:
         names.append(f'**{extra}')
     code = compile(f'def {name}({", ".join(names)}): return {_CALLER}(locals())',
                    '<frozen _tools>', 'exec')
-    namespace = {_CALLER: _caller(tool, caller, extra), '__name__': 'tools'}
+    namespace = {_CALLER: _caller(tool, caller, extra, hidden), '__name__': 'tools'}
     exec(code, namespace)
     function = namespace[name]
     function.__defaults__ = tuple(defaults.values()) or None
