@@ -30,7 +30,7 @@ size_t findings_print(FILE *out, const char *source, const PysbDocument *documen
         for (size_t i = 0; i < n; i++) {
                 const char *severity = finding_string(document, i, "severity");
 
-                text_print(out, source);
+                text_print(out, finding_string(document, i, "path") ?: source);
                 print_number(out, document, i, "line");
                 print_number(out, document, i, "column");
                 fputs(": ", out);

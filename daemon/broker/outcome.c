@@ -255,12 +255,14 @@ static void verdict_exception(Verdict *v, const OutcomeInput *in, const RunnerEx
 static void verdict_rejected(Verdict *v, const RunnerFinding *finding) {
         bool is_import = strncmp(finding->rule, "import-not-", strlen("import-not-")) == 0;
         const char *type = is_import ? "ModuleNotFoundError: " : "";
+        const char *path = finding->path, *colon = path[0] != '\0' ? ": " : "";
 
         v->outcome = OUTCOME_REJECTED;
         if (finding->line > 0)
-                verdict_say(v, "line %u: %s%s", finding->line, type, finding->message);
+                verdict_say(v, "%s%sline %u: %s%s", path, colon, finding->line, type,
+                            finding->message);
         else
-                verdict_say(v, "%s%s", type, finding->message);
+                verdict_say(v, "%s%s%s%s", path, colon, type, finding->message);
 }
 
 static void verdict_exit(Verdict *v, const OutcomeInput *in, int code) {

@@ -11,7 +11,7 @@
 #include "proto/limits.h"
 #include "wire/names.h"
 
-#define VERDICT_MESSAGE_MAX 2304 /* the longest is that of a finding */
+#define VERDICT_MESSAGE_MAX 2432 /* the longest is that of a finding */
 
 typedef struct Verdict {
         Outcome outcome;

@@ -86,6 +86,8 @@ static json_t *finding_object(const RunnerFinding *f) {
         json_build_string(&b, "rule", f->rule);
         json_build_string(&b, "severity", severity_names[f->severity]);
         json_build_string(&b, "message", f->message);
+        if (f->path[0] != '\0')
+                json_build_string(&b, "path", f->path);
         if (f->line > 0)
                 json_build_uint(&b, "line", f->line);
         if (f->column > 0)

@@ -216,6 +216,8 @@ static int finding_field(void *target, uint32_t type, const char *data, size_t s
                 return field_number(&f->column, data, size);
         case FIELD_FINDING_SUBJECT:
                 return field_text(f->subject, FINDING_SUBJECT_MAX, data, size);
+        case FIELD_FINDING_PATH:
+                return field_text(f->path, FINDING_PATH_MAX, data, size);
         default:
                 return -EBADMSG;
         }

@@ -45,6 +45,7 @@ typedef struct RunnerFinding {
         char rule[SAID_NAME_MAX + 1];
         char message[FINDING_MESSAGE_MAX + 1];
         char subject[FINDING_SUBJECT_MAX + 1]; /* empty is none */
+        char path[FINDING_PATH_MAX + 1];       /* empty is the program itself */
         uint32_t severity;                     /* FindingSeverity */
         uint32_t line, column;                 /* 0 is unknown */
 } RunnerFinding;

@@ -32,6 +32,7 @@ typedef enum FrameType {
 
 #define FINDINGS_MAX 20
 #define FINDING_MESSAGE_MAX 2048U
+#define FINDING_PATH_MAX 256U
 #define VIOLATION_SUBJECT_MAX 256U
 #define DISPLAYS_MAX 32
 #define TOOLS_MAX 64
@@ -82,6 +83,7 @@ typedef enum FieldType {
         FIELD_FINDING_LINE = 43,     /* uint32, from 1 */
         FIELD_FINDING_COLUMN = 44,   /* uint32, from 1 */
         FIELD_FINDING_SUBJECT = 45,  /* at most 256 bytes */
+        FIELD_FINDING_PATH = 46,     /* of a file of the request; absent: the program itself */
         /* VIOLATION */
         FIELD_VIOLATION_LAYER = 48,   /* "import_policy" or "audit_hook" */
         FIELD_VIOLATION_SUBJECT = 49, /* at most VIOLATION_SUBJECT_MAX bytes */

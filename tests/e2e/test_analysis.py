@@ -133,7 +133,10 @@ class Analysis(unittest.TestCase):
                 file.write("def f():\n    import ctypes\n")
             run = self.submit("print('ran')\nimport helper", "default", "--file", path)
         self.assertEqual(run.result["outcome"], "rejected", run)
-        self.assertTrue(run.result["findings"][0]["message"].startswith("helper.py: "), run)
+        finding = run.result["findings"][0]
+        self.assertEqual((finding["path"], finding["line"]), ("helper.py", 2), run)
+        self.assertTrue(finding["message"].startswith("No module named 'ctypes'"), run)
+        self.assertTrue(run.result["message"].startswith("helper.py: line 2: "), run)
 
     def test_check(self):
         """check runs nothing, and says what a run would say"""

@@ -116,6 +116,9 @@ class Client(OnOneDaemon):
         first = run.stdout.decode().splitlines()[0]
         self.assertTrue(first.startswith(f"{path}:2:1: "), first)
         self.assertTrue(first.endswith(" [builtin-denied]"), first)
+        main = self.write("main.py", "import bad\n")
+        run = self.daemon.call("check", "--analysis", "strict", "--file", path, main)
+        self.assertTrue(run.stdout.decode().startswith("bad.py:2:1: "), run)
         run = self.daemon.call("check", "--json", path)
         self.assertEqual((run.status, run.result["accepted"]), (0, True), run)
 

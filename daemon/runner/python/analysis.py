@@ -21,11 +21,8 @@ from _pieces import find_imports, try_compile
 
 OFF, IMPORTS, STRICT = range(3)
 
-# Enough to choose the first of them from; a bound for hostile sources.
-COLLECTED_MAX = 1000
-
-# With room for the path of a file. The list of modules of a profile may be longer.
-MESSAGE_MAX = _pysb.FINDING_MESSAGE_MAX - 300
+# The list of modules of a profile may be longer.
+MESSAGE_MAX = _pysb.FINDING_MESSAGE_MAX - 8
 
 # Statement class -> its fields that hold statements.
 BODIES = {
@@ -103,6 +100,10 @@ def is_available(name, own):
     return first in own and first not in sys.stdlib_module_names
 
 
+def position(node):
+    return node.lineno, node.col_offset
+
+
 class Imports:
     """The imports of one program, against the list that the importer has."""
 
@@ -131,12 +132,13 @@ class Imports:
             self.found.append((node, node.args[0].value))
 
     def judge(self):
-        for node, name in self.found:
-            if is_available(name, self.own):
-                continue
+        """The first of each severity: a message is long."""
+        room = {NOTE: _pysb.FINDINGS_MAX, REFUSE: _pysb.FINDINGS_MAX, None: 0}
+        for node, name in sorted(self.found, key=lambda found: position(found[0])):
             severity = self.guarded.get(node.lineno, REFUSE)
-            if severity is None:
+            if room[severity] == 0 or is_available(name, self.own):
                 continue
+            room[severity] -= 1
             message, reason = _policy.explain(name)
             if len(message) > MESSAGE_MAX:
                 message = message[:MESSAGE_MAX].rpartition(', ')[0] + ', …'
@@ -225,22 +227,22 @@ def place(findings, source):
 def choose(findings):
     """At most FINDINGS_MAX, the first; a refusal is never lost to a note, and after notes there is room
     for what the compiler may say."""
-    refusals = [f for f in findings if f.severity == REFUSE][:_pysb.FINDINGS_MAX]
-    room = _pysb.FINDINGS_MAX - max(len(refusals), 1)
-    notes = [f for f in findings if f.severity != REFUSE][:room]
-    return [f for f in findings if f in refusals or f in notes][:_pysb.FINDINGS_MAX]
+    refusals = list(itertools.islice((f for f in findings if f.severity == REFUSE), _pysb.FINDINGS_MAX))
+    room = {True: len(refusals), False: _pysb.FINDINGS_MAX - max(len(refusals), 1)}
+    chosen = []
+    for finding in findings:
+        if room[finding.severity == REFUSE] > 0:
+            room[finding.severity == REFUSE] -= 1
+            chosen.append(finding)
+    return chosen
 
 
 def collect(source, level, tree, own):
-    findings = []
-    passes = []
+    findings = list(examine_imports(source, tree, own))
     if can_nest(source):
-        passes.append(examine_nesting(tree))
-    passes.append(examine_imports(source, tree, own))
+        findings += examine_nesting(tree)
     if level == STRICT:
-        passes.append(examine_strictly(tree))
-    for examination in passes:
-        findings += itertools.islice(examination, COLLECTED_MAX)
+        findings += examine_strictly(tree)
     return list(place(sorted(findings, key=lambda f: (f.line, f.column)), source))
 
 
@@ -268,7 +270,7 @@ def analyse(source, level, name, mode='exec', own=(), files=()):
     """
     findings, tree, codes = examine(source, level, name, mode, own)
     for path, text in files if level != OFF else ():
-        findings += [finding._replace(message=f'{path}: {finding.message}')
+        findings += [finding._replace(path=path)
                      for finding in examine(text, level, path, 'exec', own)[0]]
     return choose(findings) if findings else findings, tree, codes
 
@@ -279,10 +281,12 @@ def is_refused(findings):
 
 def report(findings):
     """Sends them. Returns whether the program is refused."""
-    for rule, severity, message, line, column, subject in findings:
+    for rule, severity, message, line, column, subject, path in findings:
         fields = [(_pysb.FIELD_FINDING_RULE, rule.encode()),
                   (_pysb.FIELD_FINDING_SEVERITY, severity.to_bytes(4, 'little')),
                   (_pysb.FIELD_FINDING_MESSAGE, clip(message, _pysb.FINDING_MESSAGE_MAX))]
+        if path:
+            fields.append((_pysb.FIELD_FINDING_PATH, clip(path, _pysb.FINDING_PATH_MAX)))
         if line > 0:
             fields.append((_pysb.FIELD_FINDING_LINE, line.to_bytes(4, 'little')))
         if line > 0 and column > 0:

@@ -7,7 +7,8 @@ docs/PYTHON_CAPABILITIES.md prints RULES; a test compares the two.
 import collections
 import re
 
-Finding = collections.namedtuple('Finding', 'rule severity message line column subject')
+Finding = collections.namedtuple('Finding', 'rule severity message line column subject path',
+                                 defaults=('',))
 Rule = collections.namedtuple('Rule', 'level what instead')
 
 # As in the field FINDING_SEVERITY.

@@ -4,6 +4,8 @@
 import _ast
 import itertools
 
+import _pysb
+
 from _analysis_rules import (ATTRIBUTE_FUNCTIONS, CLASS_TEXTS, DENIED_BUILTINS, DENIED_MEMBERS,
                              DENIED_NAMES, FORMAT_ATTRIBUTE, FRAME_ATTRIBUTES, MEMBER_NAMES,
                              NAMING_FUNCTIONS, REFUSE, Finding, judge_attribute)
@@ -38,6 +40,10 @@ def walk(tree):
                 stack.append(value)
 
 
+# So many are kept at most, to choose the first from.
+COLLECTED_MAX = 1000
+
+
 class Examiner:
     """One walk over one program; a method for each class of nodes that a rule is about."""
 
@@ -51,6 +57,11 @@ class Examiner:
     def refuse(self, rule, message, node, subject, column=None):
         self.findings.append(Finding(rule, REFUSE, message, node.lineno,
                                      node.col_offset if column is None else column, subject))
+        if len(self.findings) >= COLLECTED_MAX:  # only the first are told, and the source may be hostile
+            self.findings = self.first()
+
+    def first(self):
+        return sorted(self.findings, key=lambda f: (f.line, f.column))[:_pysb.FINDINGS_MAX]
 
     def refuse_attribute(self, name, node, column=None):
         rule = judge_attribute(name)
@@ -180,7 +191,7 @@ class Examiner:
             module = self.modules.get(node.value.id)
             if node.attr in DENIED_MEMBERS.get(module, ()):
                 self.refuse_builtin(f'{module}.{node.attr}', node)
-        return self.findings
+        return self.first()
 
 
 def find_prefix(node):

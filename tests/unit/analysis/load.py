@@ -40,6 +40,7 @@ stand_in("_policy", explain=explain, active=True,
 stand_in("_pysb", send=lambda kind, fields: SENT.append((kind, dict(fields))), FINDINGS_MAX=20, FINDING_MESSAGE_MAX=2048,
          FRAME_FINDING=4, FIELD_FINDING_RULE=40, FIELD_FINDING_SEVERITY=41, FIELD_FINDING_MESSAGE=42,
          FIELD_FINDING_LINE=43, FIELD_FINDING_COLUMN=44, FIELD_FINDING_SUBJECT=45,
+         FIELD_FINDING_PATH=46, FINDING_PATH_MAX=256,
          FRAME_VIOLATION=6, VIOLATION_SUBJECT_MAX=256, FIELD_VIOLATION_LAYER=48,
          FIELD_VIOLATION_SUBJECT=49, FIELD_VIOLATION_REASON=50)
 stand_in("_bootstrap", clip=lambda text, limit: text.encode("utf-8", "backslashreplace")[:limit])

@@ -85,7 +85,8 @@ class Imports(unittest.TestCase):
         findings = examine("import helper", self.LEVEL, own={"helper"},
                            files=[("helper.py", "'é'; import os"), ("other.py", "import json")])
         self.assertEqual(show(findings), ["import-not-allowed 1:13 os"])
-        self.assertTrue(findings[0].message.startswith("helper.py: No module named 'os'"))
+        self.assertEqual(findings[0].path, "helper.py")
+        self.assertTrue(findings[0].message.startswith("No module named 'os'"))
 
     def test_long_list(self):
         """a list of modules is cut between two names"""
@@ -120,6 +121,20 @@ class Limits(unittest.TestCase):
         """at most 20, the first of the source"""
         findings = examine("\n".join(["eval"] * 30))
         self.assertEqual([f.line for f in findings], list(range(1, 21)))
+
+    def test_first_of_many(self):
+        """however many there are, the first of the source, whatever the rule"""
+        first = list(range(1, 21))
+        for source in ("import os\n" * 3000, "import os\n" + "eval('1')\n" * 2500,
+                       "x.__globals__\n" * 2500, "eval('1'); x.__globals__\n" * 2500):
+            for files in ((), [("a.py", "eval\n" * 30)]):
+                with self.subTest(source[:30], files=bool(files)):
+                    findings = examine(source, files=files)
+                    self.assertEqual(len(findings), 20)
+                    lines = [f.line for f in findings]
+                    self.assertEqual(lines, sorted(first * 2)[:20] if ";" in source else first)
+        notes = "try:\n" + "  import os\n" * 3000 + "except ImportError: pass\n" + "import os\n" * 3000
+        self.assertEqual([f.line for f in examine(notes)], list(range(3003, 3023)))
 
     def test_refusal_is_never_lost(self):
         """notes give way to a refusal"""
@@ -192,6 +207,9 @@ class Reports(unittest.TestCase):
         self.assertEqual(kind, 4)
         self.assertEqual((fields[40], fields[41], fields[43], fields[44], fields[45]),
                          (b"builtin-denied", b"\2\0\0\0", b"\1\0\0\0", b"\4\0\0\0", b"eval"))
+        self.assertNotIn(46, fields)
+        analysis.report(examine("", files=[("a/b.py", "eval")]))
+        self.assertEqual(load.SENT.pop()[1][46], b"a/b.py")
 
     def test_not_refused(self):
         """notes do not refuse"""
