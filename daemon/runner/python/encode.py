@@ -8,6 +8,7 @@ is imported for it: a value of numpy can only be there if the program has import
 
 import binascii
 import json
+import re
 import sys
 
 DEPTH_MAX = 100
@@ -59,14 +60,15 @@ def encode_set(value):
 
 
 def encode_timedelta(value):
-    """An ISO 8601 duration in days and seconds, as pandas writes it."""
+    """An ISO 8601 duration in days and seconds, as pandas writes it. Pandas has nanoseconds, too."""
     usec = (value.days * 86400 + value.seconds) * 1_000_000 + value.microseconds
-    sign, usec = ('-', -usec) if usec < 0 else ('', usec)
-    minutes, usec = divmod(usec, 60_000_000)
+    nsec = usec * 1000 + getattr(value, 'nanoseconds', 0)
+    sign, nsec = ('-', -nsec) if nsec < 0 else ('', nsec)
+    minutes, nsec = divmod(nsec, 60_000_000_000)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
-    seconds, usec = divmod(usec, 1_000_000)
-    fraction = f'.{usec:06}'.rstrip('0') if usec else ''
+    seconds, nsec = divmod(nsec, 1_000_000_000)
+    fraction = f'.{nsec:09}'.rstrip('0') if nsec else ''
     return f'{sign}P{days}DT{hours}H{minutes}M{seconds}{fraction}S'
 
 
@@ -104,17 +106,55 @@ def encode_numpy_scalar(value):
     return float(plain) if type(plain) is type(value) else plain  # longdouble
 
 
-def without_missing(values):
-    return values.astype(object).where(values.notna(), None)
+def name_dtype(dtype):
+    """As pandas reads it again; of categories an object, for their name does not say what they are."""
+    if hasattr(dtype, 'categories'):
+        return {'categories': list_values(dtype.categories),
+                'dtype': name_dtype(dtype.categories.dtype), 'ordered': bool(dtype.ordered)}
+    zone = getattr(dtype, 'tz', None)
+    if zone is None:
+        return str(dtype)
+    name = getattr(zone, 'zone', None) or getattr(zone, 'key', None)
+    if not name:  # an offset, or nothing that has a name: the values carry their offsets
+        offset = zone.utcoffset(None)
+        name = 'UTC' if offset is None else 'UTC' + name_offset(offset)
+    return f'datetime64[{dtype.unit}, {name}]'
+
+
+def name_offset(offset):
+    minutes = (offset.days * 86400 + offset.seconds) // 60
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def list_values(values):
+    """The values of a Series or Index, None for the missing ones; intervals as pairs."""
+    dtype = getattr(values.dtype, 'categories', values).dtype
+    if getattr(dtype, 'kind', '') == 'c':
+        return values.tolist()  # null would lose the other part
+    items = [None if missing else item
+             for item, missing in zip(values.tolist(), values.isna().tolist())]
+    if hasattr(dtype, 'closed'):
+        return [item if item is None else [item.left, item.right] for item in items]
+    return items
+
+
+def describe_axis(name, index):
+    unnamed = index.set_names([None] * index.nlevels)  # a name may be a number, too
+    levels = [unnamed.get_level_values(i) for i in range(index.nlevels)]
+    values = [list_values(level) for level in levels]
+    return {name: list(zip(*values)) if len(values) > 1 else values[0],
+            f'{name}Names': list(index.names),
+            f'{name}Dtypes': [name_dtype(level.dtype) for level in levels]}
 
 
 def encode_dataframe(frame):
     rows = frame.head(DATAFRAME_ROWS_MAX)
+    columns = [rows.iloc[:, i] for i in range(rows.shape[1])]
     return {'$dataframe': {
-        'columns': rows.columns.tolist(),
-        'index': rows.index.tolist(),
-        'data': without_missing(rows).values.tolist(),
-        'dtypes': [str(dtype) for dtype in rows.dtypes],
+        **describe_axis('columns', rows.columns),
+        **describe_axis('index', rows.index),
+        'data': list(zip(*map(list_values, columns))) if columns else [[]] * len(rows),
+        'dtypes': [name_dtype(column.dtype) for column in columns],
         'rows': len(frame),
     }}
 
@@ -123,9 +163,9 @@ def encode_series(series):
     rows = series.head(DATAFRAME_ROWS_MAX)
     return {'$series': {
         'name': rows.name,
-        'index': rows.index.tolist(),
-        'data': without_missing(rows).tolist(),
-        'dtype': str(rows.dtype),
+        **describe_axis('index', rows.index),
+        'data': list_values(rows),
+        'dtype': name_dtype(rows.dtype),
         'rows': len(series),
     }}
 
@@ -222,6 +262,21 @@ def is_too_deep(data):
     return data != b''
 
 
+# A key that was perhaps no text in the program: {1: 2, '1': 3} would have the same one twice
+CONVERTED_KEY = re.compile(rb'"(?:-?[0-9][^"]*|true|false|null)": ')
+
+
+def check_pairs(pairs):
+    if len(pairs) > len({name for name, _ in pairs}):
+        raise ValueError
+
+
+def check_keys(data):
+    """Raises ValueError if an object of a valid JSON text has a key twice."""
+    if CONVERTED_KEY.search(data):
+        json.loads(data, object_pairs_hook=check_pairs, parse_int=bool, parse_float=bool)
+
+
 class Flattener:
     """The slow way: for what the fast one has refused, and to say where in the value that is."""
 
@@ -240,11 +295,10 @@ class Flattener:
     def flatten(self, value):
         """value as None, bool, int, float, str, list and dict."""
         if isinstance(value, float):
-            return value if value - value == 0 else {'$float': repr(float(value))}
+            value = float(value)  # numpy's would warn
+            return value if value - value == 0 else {'$float': repr(value)}
         if isinstance(value, SCALARS):
-            if isinstance(value, int) and value.bit_length() > self.max_bits:
-                raise ResultTooLarge('the result has an integer of '
-                                     f'{value.bit_length()} bits at {self.where()}')
+            self.check_bits(value)
             return value
         if id(value) in self.containers:
             raise ResultNotEncodable(f'the value at {self.where()} contains itself')
@@ -255,10 +309,24 @@ class Flattener:
         self.containers.discard(id(value))
         return plain
 
+    def check_bits(self, value):
+        if isinstance(value, int) and value.bit_length() > self.max_bits:
+            raise ResultTooLarge('the result has an integer of '
+                                 f'{value.bit_length()} bits at {self.where()}')
+
+    def flatten_dict(self, value):
+        plain = {}
+        for key, item in value.items():
+            text = self.flatten_key(key)
+            if text in plain:
+                raise ResultNotEncodable(f'the dict at {self.where()} has two keys that are '
+                                         f'{json.dumps(text)[:100]} as JSON')
+            plain[text] = self.flatten_item(text, item)
+        return plain
+
     def flatten_container(self, value):
         if isinstance(value, dict):
-            return {self.flatten_key(key): self.flatten_item(key, item)
-                    for key, item in value.items()}
+            return self.flatten_dict(value)
         if isinstance(value, (list, tuple)):
             return [self.flatten_item(i, item) for i, item in enumerate(value)]
         try:
@@ -269,28 +337,30 @@ class Flattener:
         return self.flatten(plain)
 
     def flatten_item(self, key, item):
-        self.path.append(f'.{key}' if isinstance(key, str) else f'[{key!r}]')
+        self.path.append(f'.{key}' if isinstance(key, str) else f'[{key}]')
         plain = self.flatten(item)
         self.path.pop()
         return plain
 
     def flatten_key(self, key):
+        """key as text, as json.dumps() has it where it takes the key."""
         plain = key
         if not isinstance(key, (*SCALARS, float)) and find_converter(type(key)):
             plain = convert(key)
-        if isinstance(plain, float) and plain - plain != 0:
+        if isinstance(plain, float):
             return repr(float(plain))
         if not isinstance(plain, (*SCALARS, float)):
             self.refuse(f'{name_class(type(key))} as a key of the dict at {self.where()}: '
                         'JSON has only text')
-        return plain
+        self.check_bits(plain)
+        return plain if isinstance(plain, str) else json.dumps(plain)
 
 
 def encode_slowly(value, max_bytes):
     digits = sys.get_int_max_str_digits()
     try:
+        sys.set_int_max_str_digits(0)  # the Flattener knows how long they may be
         plain = Flattener(max_bytes).flatten(value)
-        sys.set_int_max_str_digits(0)
         return dump(plain)
     except RecursionError:
         raise ResultNotEncodable('the value nests too deeply') from None
@@ -304,6 +374,7 @@ def encode(value, max_bytes=sys.maxsize):
         data = dump(value)
         if is_too_deep(data):
             raise RecursionError
+        check_keys(data)
     except (TypeError, ValueError, RecursionError):
         data = encode_slowly(value, max_bytes)
     if len(data) > max_bytes:

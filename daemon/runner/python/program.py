@@ -336,8 +336,8 @@ def find_callable():
     namespace = program.namespace
     if first not in namespace:
         names = [name for name, value in namespace.items() if callable(value) and name[0] != '_']
-        raise NameError(f'the program defines no {first!r} to call, but '
-                        + (', '.join(names[:20]) or 'nothing at all'))
+        raise NameError(f'the program defines no {first!r} to call'
+                        + (', but ' if names else '') + ', '.join(names[:20]))
     value = namespace[first]
     for name in rest:
         value = getattr(value, name)

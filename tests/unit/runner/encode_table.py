@@ -13,6 +13,8 @@ VALUES = [
     ("{'a': {}}", '{"a": {}}'),
     ("{1: 'a', 2.5: 'b', True: 'c', None: 'd'}", '{"1": "c", "2.5": "b", "null": "d"}'),
     ("{float('nan'): 1}", '{"nan": 1}'),
+    ("{1e400: float('inf'), 1.5: 2, 1: 3, None: 4}",
+     '{"inf": {"$float": "inf"}, "1.5": 2, "1": 3, "null": 4}'),
     ("{datetime.date(2026, 1, 2): 1}", '{"2026-01-02": 1}'),
     ("{Color.RED: 1}", '{"1": 1}'),
     ("float('nan')", '{"$float": "nan"}'),
@@ -48,6 +50,7 @@ VALUES = [
     ("pathlib.Path('a')", '"a"'),
     ("numpy.int64(3)", "3", "numpy"),
     ("numpy.float32(0.5)", "0.5", "numpy"),
+    ("[numpy.float64('inf'), numpy.float32('nan')]", '[{"$float": "inf"}, {"$float": "nan"}]', "numpy"),
     ("numpy.longdouble(1)", "1.0", "numpy"),
     ("numpy.bool_(True)", "true", "numpy"),
     ("numpy.datetime64('2026-01-02', 'ns')", '"2026-01-02T00:00:00"', "numpy"),
@@ -58,13 +61,16 @@ VALUES = [
     ("numpy.array(['2026-01-02', 'NaT'], 'M8[ns]')", '["2026-01-02T00:00:00", null]', "numpy"),
     ("numpy.array([1], 'm8[s]')", '["P0DT0H0M1S"]', "numpy"),
     ("pandas.DataFrame({'a': [1, 2], 'b': [0.5, None]}, index=['x', 'y'])",
-     '{"$dataframe": {"columns": ["a", "b"], "index": ["x", "y"], "data": [[1, 0.5], [2, null]], '
-     '"dtypes": ["int64", "float64"], "rows": 2}}', "pandas"),
+     '{"$dataframe": {"columns": ["a", "b"], "columnsNames": [null], "columnsDtypes": ["object"], '
+     '"index": ["x", "y"], "indexNames": [null], "indexDtypes": ["object"], '
+     '"data": [[1, 0.5], [2, null]], "dtypes": ["int64", "float64"], "rows": 2}}', "pandas"),
     ("pandas.Series([1, 2], name='n')",
-     '{"$series": {"name": "n", "index": [0, 1], "data": [1, 2], "dtype": "int64", "rows": 2}}',
+     '{"$series": {"name": "n", "index": [0, 1], "indexNames": [null], "indexDtypes": ["int64"], '
+     '"data": [1, 2], "dtype": "int64", "rows": 2}}',
      "pandas"),
     ("pandas.Timestamp('2026-01-02')", '"2026-01-02T00:00:00"', "pandas"),
     ("pandas.Timedelta('1d')", '"P1DT0H0M0S"', "pandas"),
+    ("pandas.Timedelta(-1, 'ns')", '"-P0DT0H0M0.000000001S"', "pandas"),
     ("[pandas.NaT, pandas.NA]", "[null, null]", "pandas"),
     ("pandas.Period('2026-01')", '"2026-01"', "pandas"),
 ]
@@ -79,6 +85,10 @@ REFUSED = [
      "cannot encode a value of type tuple as a key of the dict at $: JSON has only text"),
     ("[{b'a': 3}]",
      "cannot encode a value of type bytes as a key of the dict at $[0]: JSON has only text"),
+    ("{1: 2, '1': 3}", "the dict at $ has two keys that are \"1\" as JSON"),
+    ("[{'a': {None: 2, 'null': 3}}]", "the dict at $[0].a has two keys that are \"null\" as JSON"),
+    ("{datetime.date(2026, 1, 2): 1, '2026-01-02': 2}",
+     "the dict at $ has two keys that are \"2026-01-02\" as JSON"),
     ("loop([])", "the value at $[0] contains itself"),
     ("nested(101)", "the value nests deeper than 100 levels"),
     ("nested(5000)", "the value nests deeper than 100 levels"),
