@@ -9,6 +9,7 @@ int verb_attach(int argc, char *argv[]) {
                 OPTIONS_CONNECTION,
                 { "events", no_argument, NULL, OPTION_EVENTS },
                 { "summary", no_argument, NULL, OPTION_SUMMARY },
+                { "display-dir", required_argument, NULL, OPTION_DISPLAY_DIR },
                 {},
         };
         _cleanup_(pysb_client_freep) PysbClient *client = NULL;
@@ -19,13 +20,18 @@ int verb_attach(int argc, char *argv[]) {
         if (common_parse(&common, argc, argv, options, 1, 1) < 0)
                 return common_usage(argv[0]);
         interrupt_setup();
-        if (common_connect(&common, &client) < 0)
+        if (displays_prepare(common.display_dir) < 0 || common_connect(&common, &client) < 0)
                 return EXIT_NOT_ACCEPTED;
         follow.client = client;
         follow.events = common.events;
+        follow.displays.dir = common.display_dir;
         r = pysb_attach(client, argv[optind], 0, follow_callback, &follow);
         if (r < 0)
                 return common_call_failed(client, r);
         r = follow_run(&follow);
-        return r != 0 ? r : report_result(&common, client, follow.result);
+        if (r != 0)
+                return r;
+        if (!common.events)
+                displays_report(&follow.displays);
+        return report_result(&common, client, follow.result);
 }

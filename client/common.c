@@ -25,6 +25,9 @@ int common_take(Common *common, int option) {
         case OPTION_SUMMARY:
                 common->summary = true;
                 return 0;
+        case OPTION_DISPLAY_DIR:
+                common->display_dir = optarg;
+                return 0;
         default:
                 return -EINVAL;
         }
@@ -90,14 +93,21 @@ int common_connect(const Common *common, PysbClient **ret_client) {
         return r;
 }
 
-int common_call_failed(PysbClient *client, int error) {
-        const char *sentence = pysb_client_get_error(client);
+const char *common_call_error(const PysbClient *client, int error) {
+        return pysb_client_get_error(client) ?: strerror(-error);
+}
+
+int common_call_status(const PysbClient *client, int error) {
         const char *name = pysb_client_get_error_name(client);
 
-        text_error("%s", sentence ? sentence : strerror(-error));
         if (error == -EMSGSIZE || (name && strcmp(name, "io.pysb.sandbox.TooLarge") == 0))
                 return EXIT_REJECTED;
         return EXIT_NOT_ACCEPTED;
+}
+
+int common_call_failed(PysbClient *client, int error) {
+        text_error("%s", common_call_error(client, error));
+        return common_call_status(client, error);
 }
 
 int common_call(PysbClient *client,

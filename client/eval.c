@@ -30,17 +30,19 @@ static int set_defaults(const SubmitOptions *options, PysbRequest *request) {
         return r;
 }
 
-/* null, or one sentence. */
+/* null, or one sentence. What an exception says of a limit that was reached is less than the message. */
 static void print_error(FILE *out, const PysbResult *result) {
+        PysbOutcome outcome = pysb_result_get_outcome(result);
         const char *type = pysb_result_get_exception_type(result);
         const char *message = pysb_result_get_exception_message(result);
         _cleanup_free_ char *sentence = NULL;
 
-        if (pysb_result_get_outcome(result) == PYSB_OUTCOME_SUCCESS) {
+        if (outcome == PYSB_OUTCOME_SUCCESS) {
                 fputs("null", out);
                 return;
         }
-        if (type && message && asprintf(&sentence, "%s: %s", type, message) < 0)
+        if (outcome == PYSB_OUTCOME_EXCEPTION && type && message &&
+            asprintf(&sentence, "%s: %s", type, message) < 0)
                 sentence = NULL;
         message = sentence ?: pysb_result_get_message(result);
         if (!message)
@@ -89,10 +91,20 @@ static void print_evaluation(FILE *out, const PysbResult *result) {
         fputs("}\n", out);
 }
 
+/* The daemon did not take the request, or is gone: an answer, too. */
+static int call_failed(PysbClient *client, int error) {
+        const char *sentence = common_call_error(client, error);
+
+        fputs("{\"success\":false,\"output\":\"\",\"error\":", stdout);
+        json_text_print_string(stdout, sentence, strlen(sentence));
+        fputs(",\"executionTimeMs\":0,\"result\":null}\n", stdout);
+        return common_call_status(client, error);
+}
+
 int verb_eval(int argc, char *argv[]) {
         _cleanup_(pysb_request_freep) PysbRequest *request = NULL;
         _cleanup_(pysb_client_freep) PysbClient *client = NULL;
-        _cleanup_(follow_done) Follow follow = {};
+        _cleanup_(follow_done) Follow follow = { .call_failed = call_failed };
         SubmitOptions options;
         int r;
 
@@ -105,7 +117,7 @@ int verb_eval(int argc, char *argv[]) {
         follow.client = client;
         r = pysb_start_quiet(client, request, follow_callback, &follow);
         if (r < 0)
-                return common_call_failed(client, r);
+                return call_failed(client, r);
         r = follow_run(&follow);
         if (r != 0)
                 return r;

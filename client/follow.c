@@ -65,7 +65,7 @@ int follow_run(Follow *follow) {
         if (follow->write_error < 0)
                 return report_write_failed(follow->write_error);
         if (follow->error < 0)
-                return common_call_failed(follow->client, follow->error);
+                return (follow->call_failed ?: common_call_failed)(follow->client, follow->error);
         return 0;
 }
 

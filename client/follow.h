@@ -14,6 +14,8 @@ typedef struct Follow {
         bool is_quiet;  /* print nothing */
         Displays displays;
         Tools *tools; /* NULL is none */
+        /* Says that the call failed and returns the exit status; NULL is common_call_failed() */
+        int (*call_failed)(PysbClient *client, int error);
 
         bool done;
         int error;          /* the call failed: a negative errno, the client knows the words */

@@ -56,8 +56,8 @@ _pysbctl() {
                 words+=" --tool-calls --tool-wait --output-limit --source-limit --stdin --env"
                 [[ $verb == eval ]] || words+=" --json"
                 ;;
-        wait) words+=" --json --summary $(_pysbctl_jobs)" ;;
-        attach) words+=" --events --summary $(_pysbctl_jobs)" ;;
+        wait) words+=" --json --summary --display-dir $(_pysbctl_jobs)" ;;
+        attach) words+=" --events --summary --display-dir $(_pysbctl_jobs)" ;;
         cancel) words+=" $(_pysbctl_jobs)" ;;
         show) words+=" --json $(_pysbctl_jobs)" ;;
         profile)

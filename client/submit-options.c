@@ -52,7 +52,6 @@ enum {
         OPTION_DETACH,
         OPTION_TOOL,
         OPTION_RESULT,
-        OPTION_DISPLAY_DIR,
         OPTION_LIMITS, /* + index in limit_options */
 };
 
@@ -134,9 +133,6 @@ static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
                 return 0;
         case OPTION_RESULT:
                 o->common.value = true;
-                return 0;
-        case OPTION_DISPLAY_DIR:
-                o->common.display_dir = optarg;
                 return 0;
         default:
                 return common_take(&o->common, option);

@@ -45,6 +45,7 @@ enum {
         OPTION_JSON,
         OPTION_EVENTS,
         OPTION_SUMMARY,
+        OPTION_DISPLAY_DIR,
         _OPTION_OWN, /* the verb's own start here */
 };
 
@@ -79,7 +80,12 @@ int common_usage(const char *verb);
 /* Connects, or says in one sentence why not and what to do. Returns 0 or a negative errno. */
 int common_connect(const Common *common, PysbClient **ret_client);
 
-/* Says why the last call failed; returns the exit status. */
+/* Why the last call failed: a sentence that lives as long as the client or until its next call, and
+ * the exit status. */
+const char *common_call_error(const PysbClient *client, int error);
+int common_call_status(const PysbClient *client, int error);
+
+/* Says so on standard error; returns the exit status. */
 int common_call_failed(PysbClient *client, int error);
 
 /* Calls a method and reads the answer. Prints what is wrong; returns 0 or a negative errno. Either

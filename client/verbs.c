@@ -55,6 +55,8 @@ static const char options_text[] =
         "      --json              print the result with the output as one JSON document\n"
         "      --summary           print a line about the result on standard error\n"
         "\n"
+        "attach and wait take --display-dir and --summary, too.\n"
+        "\n"
         "Options of all verbs:\n"
         "      --address ADDRESS   the daemon, such as unix:/run/pysb/io.pysb.sandbox\n"
         "      --embedded          start a private daemon for this call\n"

@@ -224,6 +224,18 @@ EVALS = [
       "findings.0.rule": "import-not-allowed"}),
     ("limit", ("-c", "while True: pass", "--timeout", "300ms"), 124,
      {"success": False, "error": has("wall clock limit of 300 ms")}),
+    ("memory", ("-c", "x = 'a' * 2**30"), 137,
+     {"success": False, "error": has("memory limit of 50 MiB reached", "limits.memory")}),
+    *[(f"refused_{name}", (*options, "-c", "pass"), 125,
+       {"success": False, "output": "", "error": has(*words), "executionTimeMs": 0, "result": None})
+      for name, options, words in (
+          ("array", ("--inputs", "[1]"), ("inputsJson", "{")),
+          ("half_an_object", ("--inputs", '{"x":'), ("inputsJson",)),
+          ("modules", ("--modules", "json,os"), ("modules[1]", "os")),
+          ("memory", ("--memory", "1G"), ("limits.memoryBytes",)),
+          ("profile", ("--profile", "nope"), ("nope",)))],
+    ("source_too_large", ("-c", "x = 5", "--source-limit", "3"), 126,
+     {"success": False, "error": has("source limit"), "result": None}),
     ("exit", ("-c", "raise SystemExit(3)"), 3, {"success": False, "error": "exited with code 3"}),
     ("big_integer", ("-c", "2 ** 70"), 0, {"result": 2 ** 70}),
     ("more_modules", ("-c", "import math\nmath.pi", "--modules", "math"), 0,

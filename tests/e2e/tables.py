@@ -5,7 +5,8 @@ import os
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 
-TIMES = "pd.to_datetime(['2026-01-02', None, '2026-07-02 03:04:05.000000006'])"
+TIMES = ("pd.to_datetime(['2026-01-02 00:00:00.000000000', None, "
+         "'2026-07-02 03:04:05.000000006'])")
 
 FRAMES = {
     "plain": "pd.DataFrame({'i': [1, 2], 'f': [0.5, None], 's': ['ä', None], 'b': [True, False]})",

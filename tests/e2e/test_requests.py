@@ -164,6 +164,21 @@ class Client(OnOneDaemon):
                 os.unlink(f"{shown}/{name}")
         run = self.daemon.call("submit", "-c", code)
         self.assertIn("2 displays", run.stderr)
+        job = self.daemon.call("submit", "--detach", "-c", code).stdout.decode().strip()
+        for verb in ("wait", "attach"):
+            run = self.daemon.call(verb, "--display-dir", shown, job)
+            self.assertEqual((run.status, run.stderr), (0, ""), run)
+            self.assertEqual(sorted(os.listdir(shown)), ["display-2.html", "plot-1.png"])
+            for name in os.listdir(shown):
+                os.unlink(f"{shown}/{name}")
+            self.assertIn("2 displays", self.daemon.call(verb, job).stderr)
+
+    def test_eval_without_answer(self):
+        """pysbctl eval: a wrong command line, a missing file: standard error only"""
+        for options in (("--nonsense",), ("/does/not/exist",)):
+            run = self.daemon.call("eval", *options)
+            self.assertEqual((run.status, run.stdout), (125, b""), run)
+            self.assertNotEqual(run.stderr, "")
 
     def test_wrong_usage(self):
         """options that exclude each other are refused before anything runs"""
@@ -212,7 +227,7 @@ def add_eval(name, options, status, line):
     def test(self):
         run = self.daemon.call("eval", *options)
         self.assertEqual(run.status, status, run)
-        self.assertEqual(run.stdout.count(b"\n"), 1, run)
+        self.assertEqual((run.stdout.count(b"\n"), run.stderr), (1, ""), run)
         self.assertGreaterEqual(json.loads(run.stdout)["executionTimeMs"], 0)
         self.judge(json.loads(run.stdout), line)
     add(Client, f"eval_{name}", f"pysbctl eval: {name}", test)
