@@ -36,7 +36,7 @@ static PyObject *stub_call(PyObject *name, PyObject *args, PyObject *kwargs) {
                 policy_violation("audit_hook", text, NULL);
         message = PyUnicode_FromFormat("%s() is not available in this sandbox", text);
         /* For pathlib a file that is not there needs its errno. */
-        if (message && strcmp(text, "os.stat") == 0)
+        if (message && (strcmp(text, "os.stat") == 0 || strcmp(text, "os.lstat") == 0))
                 error = PyObject_CallFunction(class, "iO", ENOENT, message);
         else if (message)
                 error = PyObject_CallOneArg(class, message);

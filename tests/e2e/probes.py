@@ -113,6 +113,19 @@ PROBES = (
      "return seen or None"),
     ("the type of sys.stdout", "import sys; return type(sys.stdout)(3, 'w', 'x', 'strict')"),
     ("_policy.narrow after the lock", "import sys; return sys.modules['_policy'].narrow(['os'])"),
+    # Signals, and what else C code does with the host
+    ("_signal.raise_signal", "import sys; sys.modules['_signal'].raise_signal(10)"),
+    ("_signal.setitimer", "import sys; return sys.modules['_signal'].setitimer(0, 60)"),
+    ("_signal.signal", "import sys; sys.modules['_signal'].signal(10, print); return 'handler'"),
+    ("what set the handlers of the job",
+     "import sys; return sys.modules['_program'].signal_setters[0](10, print) or 'handler'"),
+    ("select.poll", "import sys; return sys.modules['select'].poll()"),
+    ("select.epoll", "import sys; return sys.modules['select'].epoll()"),
+    ("_socket.gethostname", "import sys; return sys.modules['_socket'].gethostname()"),
+    ("the base of socket.socket", "import sys; return sys.modules['socket'].socket.__base__(1, 1)"),
+    ("fcntl.fcntl", "import sys; return sys.modules['fcntl'].fcntl(0, 1)"),
+    ("_posixsubprocess.fork_exec", "import sys; return sys.modules['_posixsubprocess'].fork_exec()"),
+    ("os.supports_fd", "import random; return [*random._os.supports_fd] or None"),
     # Memory
     ("a view that outlives a BufferedReader",
      "import io; kept = []\n"

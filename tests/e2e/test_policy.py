@@ -39,7 +39,7 @@ granted = true
 analysis = "off"
 add_modules = [
     "ast", "csv", "gc", "importlib", "inspect", "io", "linecache", "logging", "pathlib", "pickle", "secrets",
-    "ssl", "sys", "tempfile", "tokenize", "unittest", "uuid", "warnings",
+    "runpy", "ssl", "sys", "tempfile", "tokenize", "unittest", "uuid", "warnings",
 ]
 [limits]
 memory = "128M"
@@ -72,7 +72,7 @@ def compile_profiles(directory, texts):
             file.write(text)
         runner = os.path.join(harness.BUILD, "daemon/pysb-runner")
         flat = subprocess.run([runner, "--compile-profile", source, shipped], check=True,
-                              stdout=subprocess.PIPE).stdout
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE).stdout
         with open(os.path.join(directory, name + ".profile"), "wb") as file:
             file.write(flat)
 
@@ -208,6 +208,9 @@ class Imports(PolicyTest):
 
 
 class HostEnvironment(PolicyTest):
+    # Of those that the library loads here
+    HOST_MODULES = ("_imp", "_io", "_posixsubprocess", "_signal", "_socket", "_uuid", "fcntl", "posix", "select")
+
     def test_smoke(self):
         """R-P3 the smoke program of an interpreter without access to the host"""
         result = self.run_job(read("smoke.py"), "library")
@@ -220,11 +223,13 @@ class HostEnvironment(PolicyTest):
         self.assertEqual(self.output(read("library.py")), "library ok\n")
 
     def test_what_is_left(self):
-        """R-P3 the functions left in posix, _imp and _io are those of the list for this version"""
+        """R-P3 the functions left in the modules that reach the host are those of the list for this version"""
         left = json.loads(self.output(
             "import sys, json\n"
-            "print(json.dumps({name: sorted(k for k, v in vars(sys.modules[name]).items()\n"
-            "                               if type(v) is type(len)) for name in ('posix', '_imp', '_io')}))"))
+            "left = {name: sorted(k for k, v in vars(module).items()\n"
+            "                     if type(v) is type(len) and type(v.__self__) is not str)\n"
+            "        for name, module in sys.modules.items() if name in %r}\n"
+            "print(json.dumps(left))" % (self.HOST_MODULES,)))
         path = os.path.join(HERE, "policy", "left.json")
         with open(path, encoding="utf-8") as file:
             lists = json.load(file)
@@ -234,6 +239,26 @@ class HostEnvironment(PolicyTest):
                 json.dump(lists | {version: left}, file, indent=1, sort_keys=True)
                 file.write("\n")
         self.assertEqual(left, lists.get(version))
+
+    def test_calls_of_the_library(self):
+        """R-P3 library code that wants the host gets an error that says so"""
+        self.assertEqual(self.output(read("refused.py")), "refused ok\n")
+
+    def test_interrupt(self):
+        """R-P3 SIGINT is KeyboardInterrupt all the same"""
+        code = ("import sys\ntry:\n    sys.modules['_thread'].interrupt_main()\n    while True: pass\n"
+                "except KeyboardInterrupt:\n    print('interrupted')")
+        self.assertEqual(self.output(code), "interrupted\n")
+
+    def test_host_modules(self):
+        """R-P3 a profile cannot list a module that the rest of it takes away"""
+        for module in "os", "os.path", "_signal", "socket", "fcntl":
+            text = CUSTOM.replace('"ast"', f'\n"ast",\n"{module}"')
+            with tempfile.TemporaryDirectory() as directory:
+                with self.assertRaises(subprocess.CalledProcessError) as caught:
+                    compile_profiles(directory, {"wide": text})
+                self.assertRegex(caught.exception.stderr.decode(),
+                                 rf"^wide.toml:6: python.modules: {module} cannot .* host_env = true")
 
     def test_loops_report_once_in_a_while(self):
         """R-P2 a loop of refused imports is counted, and does not flood the daemon"""

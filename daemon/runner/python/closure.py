@@ -71,6 +71,16 @@ NEVER = (
     'zipimport',
 )
 
+# What reaches the host: a profile with host_env = false, where _scrub leaves next to nothing of them,
+# cannot list them.
+HOST = frozenset((
+    '_ctypes', '_curses', '_dbm', '_gdbm', '_imp', '_multiprocessing', '_posixshmem', '_posixsubprocess',
+    '_signal', '_socket', 'ctypes', 'curses', 'dbm', 'faulthandler', 'fcntl', 'grp', 'mmap',
+    'multiprocessing', 'nis', 'os', 'ossaudiodev', 'posix', 'pty', 'pwd', 'readline', 'resource',
+    'select', 'selectors', 'signal', 'socket', 'socketserver', 'spwd', 'subprocess', 'syslog',
+    'termios', 'tty',
+))
+
 # Functions that are only called where a module is run as a program.
 PROGRAMS = ('main', '_main', 'test', '_test')
 

@@ -323,11 +323,24 @@ def check_modules(key, items, packages):
                 raise ProfileError(item.where, '%s: there is no module %s' % (key, item.value))
 
 
+def check_host(items):
+    """Refuse modules of which nothing would be left."""
+    for item in items:
+        if is_module(item.value) and item.value.split('.')[0] in closure.HOST:
+            raise ProfileError(
+                item.where,
+                'python.modules: %s cannot be among the modules while host_env is false, which takes the '
+                'host away; leave it out, or set host_env = true and files = "private"' % item.value,
+            )
+
+
 def whitelist(values, directories, packages, denied):
     """The public modules of a whitelist, and with them what they need."""
     found = listed_modules(values, directories)
     check_modules('python.modules', found.values(), packages)
     found = {name: item for name, item in found.items() if name not in denied}
+    if 'python.host_env' in values and values['python.host_env'].value is False:
+        check_host(found.values())
     place = values.get('python.modules') or values['python.imports']
     if not found:
         raise ProfileError(

@@ -249,11 +249,16 @@ def examine(source, level, is_check, files):
     return codes
 
 
+# Whoever needs it takes it: where host_env is false, the program finds no other.
+signal_setters = [_signal.signal]
+
+
 def set_signals():
     """What the interpreter does at its start unless it is embedded: SIGINT is how Cancel begins."""
-    _signal.signal(_signal.SIGPIPE, _signal.SIG_IGN)
-    _signal.signal(_signal.SIGXFSZ, _signal.SIG_IGN)
-    _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+    set_signal = signal_setters.pop()
+    set_signal(_signal.SIGPIPE, _signal.SIG_IGN)
+    set_signal(_signal.SIGXFSZ, _signal.SIG_IGN)
+    set_signal(_signal.SIGINT, _signal.default_int_handler)
 
 
 def set_up(fields):
@@ -392,6 +397,7 @@ def settle():
             for code in TRIAL_CODES:
                 begin(TRIAL | {_pysb.FIELD_CODE: [code],
                                _pysb.FIELD_ANALYSIS: [level.to_bytes(4, 'little')]})
+                signal_setters.append(_signal.signal)
     for number in (_signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGINT):
         _signal.signal(number, _signal.SIG_DFL)
     linecache.cache.clear()

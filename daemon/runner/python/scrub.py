@@ -2,53 +2,98 @@
 """Takes the host out of the interpreter, in the template of a profile with host_env = false. Frozen
 into the program as `_scrub`.
 
-What goes, goes from the built-in modules, so that nobody who asks for them again finds it. Where library
-code refers to it by name, something stands that raises io.UnsupportedOperation, which is what that
-code expects of a file that cannot be opened. The lists say what stays: a function that a new version
-of Python adds is gone until somebody has looked at it.
+What goes, goes from the modules written in C, so that nobody who asks for them again finds it. In its
+place, there and wherever library code holds it, stands something that raises io.UnsupportedOperation,
+which is what that code expects of a file that cannot be opened. The lists say what stays: a function
+that a new version of Python adds is gone until somebody has looked at it.
 """
 
 import _imp
 import _io
 import builtins
+import gc
 import io
-import os
-import posix
 import sys
 
 import _policy
 
+# The functions that stay, of those modules that are loaded.
 STAYS = {
-    posix: {
+    'posix': {
         '_path_normpath', '_path_splitroot', '_path_splitroot_ex', 'cpu_count', 'fspath', 'getcwd',
         'getpid', 'putenv', 'strerror', 'unsetenv', 'urandom',
     },
     # Without create_builtin() nobody gets a fresh copy of builtins or posix.
-    _imp: {
+    '_imp': {
         '_fix_co_filename', 'acquire_lock', 'extension_suffixes', 'is_builtin', 'is_frozen',
         'is_frozen_package', 'lock_held', 'release_lock', 'source_hash',
     },
-    _io: {'text_encoding'},
-}
+    '_io': {'text_encoding'},
+    # asyncio resets the descriptor to wake up by after each fork: here, in each job.
+    '_signal': {'default_int_handler', 'getsignal', 'set_wakeup_fd', 'strsignal', 'valid_signals'},
+    '_socket': {
+        'CMSG_LEN', 'CMSG_SPACE', 'getdefaulttimeout', 'htonl', 'htons', 'inet_aton', 'inet_ntoa',
+        'inet_ntop', 'inet_pton', 'ntohl', 'ntohs',
+    },
+} | {name: set() for name in (
+    '_ctypes', '_curses', '_dbm', '_gdbm', '_interpreters', '_multiprocessing', '_posixshmem',
+    '_posixsubprocess', '_uuid', '_xxsubinterpreters', 'faulthandler', 'fcntl', 'grp', 'mmap', 'nis',
+    'ossaudiodev', 'pwd', 'readline', 'resource', 'select', 'spwd', 'syslog', 'termios',
+)}
+
+# How a program knows them.
+PREFIXES = {'_io': '', '_signal': 'signal.', '_socket': 'socket.', 'posix': 'os.'}
+
+# Of classes, these: the audit hook denies objects of the others.
+CLASSES = {'_socket.socket', '_socket.SocketType', 'mmap.mmap', 'select.epoll'}
 
 FUNCTION = type(len)
+PYTHON_FUNCTION = type(lambda: None)
 
 
-def take_functions(module, stays):
-    """Deletes the functions that do not stay; returns them with their names."""
-    taken = [(name, value) for name, value in vars(module).items()
-             if type(value) is FUNCTION and name not in stays]
-    for name, _ in taken:
-        delattr(module, name)
-    return taken
+def take_functions(module, name):
+    """Puts stubs in the place of what does not stay. -> what was there: the stub"""
+    stubs = {}
+    for key, value in list(vars(module).items()):
+        is_taken = type(value) is FUNCTION and key not in STAYS[name]
+        if is_taken or f'{name}.{key}' in CLASSES:
+            stub = _policy.new_stub(PREFIXES.get(name, name + '.') + key)
+            setattr(module, key, stub)
+            if is_taken:
+                stubs[value] = stub
+    return stubs
+
+
+def replace_in_function(function, stubs):
+    """`def close(self, unlink=os.unlink)` and functools.wraps() keep what they are given."""
+    wrapped = getattr(function, '__wrapped__', None)
+    if type(wrapped) is FUNCTION and wrapped in stubs:
+        function.__wrapped__ = stubs[wrapped]
+    defaults = function.__defaults__ or ()
+    if any(type(value) is FUNCTION and value in stubs for value in defaults):
+        function.__defaults__ = tuple(
+            stubs.get(value, value) if type(value) is FUNCTION else value for value in defaults)
+
+
+def replace_in_namespace(holder, stubs):
+    """`from os import stat` has made copies of the name; a set is one such as os.supports_fd."""
+    for name, value in list(vars(holder).items()):
+        function = value.__func__ if type(value) is staticmethod else value
+        if type(function) is FUNCTION and function in stubs:
+            stub = stubs[function]
+            setattr(holder, name, stub if function is value else staticmethod(stub))
+        elif type(value) is set:
+            value.difference_update([
+                item for item in value if type(item) is FUNCTION and item in stubs])
 
 
 def replace_everywhere(stubs):
-    """`from os import stat` has made copies of the name."""
-    for module in list(sys.modules.values()):
-        for name, value in list(getattr(module, '__dict__', {}).items()):
-            if type(value) is FUNCTION and id(value) in stubs:
-                setattr(module, name, stubs[id(value)])
+    for thing in gc.get_objects():
+        kind = type(thing)
+        if kind is PYTHON_FUNCTION:
+            replace_in_function(thing, stubs)
+        elif kind is type(sys) or issubclass(kind, type):
+            replace_in_namespace(thing, stubs)
 
 
 def forget(holder, name, instead):
@@ -73,10 +118,12 @@ def forget_files():
 
 def scrub():
     stubs = {}
-    for module, prefix in ((posix, 'os.'), (_imp, '_imp.'), (_io, '')):
-        for name, function in take_functions(module, STAYS[module]):
-            stubs[id(function)] = _policy.new_stub(prefix + name)
+    for name in STAYS.keys() & sys.modules.keys():
+        stubs |= take_functions(sys.modules[name], name)
     replace_everywhere(stubs)
+    if tempfile := sys.modules.get('tempfile'):
+        # It tries to make a file in each place, and would say that there are no places.
+        tempfile._get_default_tempdir = _policy.new_stub('tempfile.gettempdir')
     # The one that programs call.
     _io.open = io.open = builtins.open = _policy.new_stub('open')
     for module in (_io, io):
