@@ -284,7 +284,8 @@ static const Key keys[] = {
                     key_parse_boolean,
                     host_env,
                     .documentation = "Whether a program sees its host: open(), os, socket, signal, "
-                                     "select, fcntl. false needs the policy and files = \"none\""),
+                                     "select, fcntl. false needs the policy and files = \"none\", "
+                                     "and modules cannot name what it takes away"),
         PROFILE_KEY("python.imports",
                     key_parse_enumeration,
                     imports,
