@@ -54,7 +54,8 @@ json_t *reply_display(const RunnerDisplay *display) {
                 _cleanup_free_ char *base64 = NULL;
 
                 /* What calls itself text and is none travels as bytes. */
-                if (mime_is_text(part->mime) && json_bytes_are_text(part->data, part->size)) {
+                if (mime_is_text(part->mime) &&
+                    json_bytes_are_text(part->data, part->size, SAID_GROWTH_MAX)) {
                         json_build_string_n(&text, part->mime, part->data, part->size);
                         n_text++;
                         continue;

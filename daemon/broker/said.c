@@ -9,6 +9,7 @@
 #include "basic/cleanup.h"
 #include "basic/macro.h"
 #include "basic/utf8.h"
+#include "wire/build.h"
 
 /* Headers of a frame's small fields included, with room to spare. */
 #define PAYLOAD_ROOM 256U
@@ -189,7 +190,8 @@ static int take_problem(RunnerSaid *said, const char *data, size_t size) {
 static int take_result(RunnerSaid *said, const char *data, size_t size, uint64_t result_max) {
         char *copy;
 
-        if (size == 0 || said->display_bytes + size > result_max || !utf8_is_valid(data, size))
+        if (size == 0 || said->display_bytes + size > result_max ||
+            !json_bytes_are_text(data, size, SAID_GROWTH_MAX))
                 return -EBADMSG;
         copy = strndup(data, size);
         if (!copy)

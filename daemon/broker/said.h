@@ -20,6 +20,11 @@
 /* Representations of one display. */
 #define DISPLAY_PARTS_MAX 16
 
+/* Escaping makes results and displays at most so many times longer: a display that it would make longer
+ * travels as Base64, a result like that is none that the runner writes. With twice the highest limit of
+ * both, and the output, a reply stays below VARLINK_REPLY_MAX_BYTES. */
+#define SAID_GROWTH_MAX 2U
+
 typedef struct RunnerException {
         char type[EXCEPTION_TYPE_MAX + 1];
         char message[EXCEPTION_MESSAGE_MAX + 1];

@@ -29,7 +29,8 @@ const LimitInfo limit_infos[_LIMIT_MAX] = {
         [LIMIT_OPEN_FILES] = { "openFiles", "open_files", "limit on open files", LIMIT_UNIT_COUNT,
                                8, 1024 },
         [LIMIT_OUTPUT] = { "outputBytes", "output", "output limit", LIMIT_UNIT_BYTES, 0, 64 * MIB },
-        [LIMIT_RESULT] = { "resultBytes", "result", "result limit", LIMIT_UNIT_BYTES, 0, 8 * MIB },
+        /* One frame of the runner; twice as much, and output, has to fit in a reply */
+        [LIMIT_RESULT] = { "resultBytes", "result", "result limit", LIMIT_UNIT_BYTES, 0, 4 * MIB },
         [LIMIT_SOURCE] = { "sourceBytes", "source", "source limit", LIMIT_UNIT_BYTES, 1, 1 * MIB },
         [LIMIT_TOOL_CALLS] = { "toolCalls", "tool_calls", "tool call limit", LIMIT_UNIT_COUNT, 0,
                                10000 },

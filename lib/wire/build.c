@@ -82,14 +82,14 @@ static size_t escaped_size(const char *text, size_t size) {
         return n;
 }
 
-bool json_bytes_are_text(const void *data, size_t size) {
-        return utf8_is_valid(data, size) && escaped_size(data, size) <= 3 * size;
+bool json_bytes_are_text(const void *data, size_t size, unsigned int growth) {
+        return utf8_is_valid(data, size) && escaped_size(data, size) <= growth * size;
 }
 
 void json_build_bytes(JsonBuild *b, const void *data, size_t size) {
         _cleanup_free_ char *base64 = NULL;
 
-        if (json_bytes_are_text(data, size)) {
+        if (json_bytes_are_text(data, size, 3)) {
                 json_build_string_n(b, "text", data, size);
                 return;
         }

@@ -38,11 +38,11 @@ void json_build_optional(JsonBuild *b, const char *key, json_t *value);
 void json_build_strings(JsonBuild *b, const char *key, const char *const *strings, size_t n);
 void json_build_strv(JsonBuild *b, const char *key, const char *const *strings);
 
-/* Whether bytes travel as text: UTF-8 without NUL that escaping does not make more than three times
- * longer. */
-bool json_bytes_are_text(const void *data, size_t size);
+/* Whether bytes travel as text: UTF-8 without NUL that escaping does not make longer than growth
+ * times their size. */
+bool json_bytes_are_text(const void *data, size_t size, unsigned int growth);
 
-/* The pair for bytes: "text" when they are that, else "data" with standard Base64. data may be NULL
+/* The pair for bytes: "text" when they are that, with a growth of 3, else "data" with standard Base64. data may be NULL
  * if size is 0. */
 void json_build_bytes(JsonBuild *b, const void *data, size_t size);
 

@@ -201,6 +201,30 @@ class Data(WithDaemon):
         self.assertEqual(table["data"],
                          [[1, 0.5, "ä", "2026-01-02T00:00:00"], [2, None, None, None]])
 
+    def test_largest_reply(self):
+        """what the limits allow at most is a reply that clients take, whatever it is made of"""
+        code = ("import sys, _sandbox\nfor stream in (sys.stdout, sys.stderr):\n"
+                "    stream.write('aaa\\1\\1' * (2**20 // 5))\n"
+                "_sandbox.result('\"' * 500_000)\n"
+                "_sandbox.display('image/png', b'x' * 1_000_000)\n"
+                "_sandbox.display('text/html', 'aa\\1' * 300_000)\n"
+                "try:\n    while True: _sandbox.display('text/plain', '\"' * 500_000)\n"
+                "except _sandbox.ResultTooLarge: pass")
+        run = self.daemon.submit(code, "-p", "data", "--output-limit", "4M")
+        self.assertEqual((run.status, run.stderr), (0, ""), str(run)[:1000])
+        self.assertEqual(len(json.loads(run.result["resultJson"])), 500_000)
+        self.assertEqual([list(display)[1] for display in run.result["displays"]],
+                         ["data", "data", "text", "text"])
+        self.assertEqual(len(run.result["stderr"]["text"]), 2**20 // 5 * 5)
+
+    def test_display_too_large(self):
+        """a display that no reply could carry is an exception where it is shown"""
+        result = self.call("Run", request={"profile": "data", "code":
+                           "import _sandbox\n_sandbox.display('image/png', b'x' * 7_900_000)"})["result"]
+        self.assertEqual(result["exception"]["type"], "_sandbox.ResultTooLarge", result)
+        self.assertIn("7900000 bytes, limits.resultBytes leaves 4190208",
+                      result["exception"]["message"])
+
     def test_no_warnings(self):
         """what numpy says of infinity is not the program's standard error"""
         result = self.run_job("import numpy as np\nnp.float64('inf')", profile="data")

@@ -221,6 +221,26 @@ static void test_budget(void **state) {
         buf_done(&result);
 }
 
+/* Quotes double in a reply; other control characters are nothing that JSON text may have. */
+static void test_growth(void **state) {
+        static const struct {
+                const char *text;
+                int r;
+        } texts[] = { { "\"\"", 0 }, { "\"\\\"\"", 0 }, { "\1\1", -EBADMSG } };
+
+        FOREACH_ARRAY(c, texts, ELEMENTSOF(texts)) {
+                FrameHeader h = { .size = (uint32_t) strlen(c->text), .type = FRAME_RESULT };
+                Buf result = BUF_INIT(0);
+                RunnerSaid said = {};
+
+                assert_int_equal(buf_append(&result, &h, sizeof(h)), 0);
+                assert_int_equal(buf_append(&result, c->text, h.size), 0);
+                assert_int_equal(frame_read_all(&result, RESULT_MAX, &said), c->r);
+                said_done(&said);
+                buf_done(&result);
+        }
+}
+
 static void test_refusal(void **state) {
         const TestField refuse[] = { RULE, TEXT(FIELD_FINDING_MESSAGE, "no"),
                                      U32(FIELD_FINDING_SEVERITY, "\2\0\0\0") };
@@ -236,9 +256,10 @@ static void test_refusal(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_table),  cmocka_unit_test(test_findings_after_running),
-                cmocka_unit_test(test_counts), cmocka_unit_test(test_violations),
-                cmocka_unit_test(test_budget), cmocka_unit_test(test_refusal),
+                cmocka_unit_test(test_table),   cmocka_unit_test(test_findings_after_running),
+                cmocka_unit_test(test_counts),  cmocka_unit_test(test_violations),
+                cmocka_unit_test(test_budget),  cmocka_unit_test(test_growth),
+                cmocka_unit_test(test_refusal),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
