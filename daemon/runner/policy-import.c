@@ -51,25 +51,41 @@ static PyObject *import_refuse(PyObject *name) {
                                             PyTuple_GET_ITEM(explained, 0), culprit, NULL);
 }
 
+/* The module or the package that it is in. */
+static bool import_is_part(PyObject *name, PyObject *whole) {
+        Py_ssize_t size = PyUnicode_GET_LENGTH(name);
+
+        return PyUnicode_Tailmatch(whole, name, 0, PY_SSIZE_T_MAX, -1) == 1 &&
+               (size == PyUnicode_GET_LENGTH(whole) || PyUnicode_ReadChar(whole, size) == '.');
+}
+
+/* In our words, and the broker is told. */
+static void import_explain_missing(PyObject *error, PyObject *missing) {
+        _cleanup_python_ PyObject *explained = policy_explain(missing), *args = NULL;
+        const char *subject = PyUnicode_AsUTF8(missing);
+
+        if (!explained)
+                return;
+        args = PyTuple_Pack(1, PyTuple_GET_ITEM(explained, 0));
+        if (args && PyObject_SetAttrString(error, "msg", PyTuple_GET_ITEM(explained, 0)) == 0)
+                (void) PyObject_SetAttrString(error, "args", args);
+        policy_violation("import_policy", subject ? subject : "?",
+                         PyUnicode_AsUTF8(PyTuple_GET_ITEM(explained, 1)));
+}
+
 /* A module that may be imported, but is not there. */
 static void import_note_missing(PyObject *name) {
-        PyObject *error = python_take_exception();
-        _cleanup_python_ PyObject *missing = NULL;
-        const char *subject = NULL;
+        _cleanup_python_ PyObject *error = python_take_exception(), *missing = NULL;
 
         if (!error)
                 return;
-        if (PyErr_GivenExceptionMatches(error, PyExc_ModuleNotFoundError))
+        if (Py_IS_TYPE(error, (PyTypeObject *) PyExc_ModuleNotFoundError))
                 missing = PyObject_GetAttrString(error, "name");
         /* One that the module itself failed to import is the library's or the other file's matter. */
-        if (missing && PyUnicode_Check(missing) &&
-            PyUnicode_Tailmatch(name, missing, 0, PY_SSIZE_T_MAX, -1) == 1)
-                subject = PyUnicode_AsUTF8(missing);
+        if (missing && PyUnicode_Check(missing) && import_is_part(missing, name))
+                import_explain_missing(error, missing);
         PyErr_Clear();
-        if (subject)
-                policy_violation("import_policy", subject, "not-installed");
         PyErr_SetObject((PyObject *) Py_TYPE(error), error);
-        Py_DECREF(error);
 }
 
 /* One of the five arguments of __import__(), by position or name; NULL if it is not given. */
@@ -88,6 +104,8 @@ static PyObject *import_argument(PyObject *const *args, Py_ssize_t n, PyObject *
 static int import_is_mixed(PyObject *package) {
         int r = PySet_Contains(policy.denied_parents, package);
 
+        if (r == 0)
+                r = PySet_Contains(policy.split, package);
         if (r != 0 || !policy.is_whitelist)
                 return r;
         r = PySet_Contains(policy.public, package);
@@ -112,7 +130,7 @@ static PyObject *import_find_refused(PyObject *package, PyObject *fromlist) {
                 /* All else that has the name is no module. */
                 if (policy_is_allowed(name) == 0 &&
                     (policy_is_denied(name) > 0 || PyDict_Contains(modules, name) > 0 ||
-                     policy_is_runtime(name) > 0))
+                     policy_is_runtime(name) > 0 || policy_is_withheld(package, item) > 0))
                         return TAKE_PTR(name);
         }
         return NULL;
@@ -224,7 +242,10 @@ static PyObject *import_find_spec(PyObject *self, PyObject *const *args, Py_ssiz
                 r = 1;
         if (r <= 0)
                 return r < 0 ? NULL : Py_NewRef(Py_None);
-        message = PyUnicode_FromFormat("No module named %R in this sandbox", args[0]);
+        /* No name with an underscore is told to a program, which has not asked for it. */
+        message = PyUnicode_GET_LENGTH(args[0]) > 0 && PyUnicode_ReadChar(args[0], 0) == '_'
+                          ? PyUnicode_FromString("this part of the library is not in this sandbox")
+                          : PyUnicode_FromFormat("No module named %R in this sandbox", args[0]);
         return message ? PyErr_SetImportErrorSubclass(PyExc_ModuleNotFoundError, message, args[0],
                                                       NULL)
                        : NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "runner/python.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "runner/policy.h"
@@ -109,11 +110,41 @@ int policy_names_load(const PlanImage *plan) {
                 names_parse(policy.has_host_env ? "__future__\n__main__\n_sandbox\ntools"
                                                 : "__future__\n__main__\n_io\n_sandbox\ntools");
         policy.own = PySet_New(NULL);
-        return policy.denied_parents && policy.runtime && policy.always && policy.own ? 0 : -1;
+        policy.withheld = PySet_New(NULL);
+        policy.split = PySet_New(NULL);
+        return policy.denied_parents && policy.runtime && policy.always && policy.own &&
+                               policy.withheld && policy.split
+                       ? 0
+                       : -1;
 }
 
 int policy_is_denied(PyObject *name) {
         return names_cover(policy.denied, name);
+}
+
+int policy_is_loaded(PyObject *name) {
+        return PyDict_Contains(PyImport_GetModuleDict(), name);
+}
+
+int policy_is_withheld(PyObject *package, PyObject *item) {
+        _cleanup_python_ PyObject *name = NULL;
+        PyObject *module; /* borrowed */
+        int r = PySet_Contains(policy.split, package);
+
+        if (r <= 0)
+                return r;
+        name = PyUnicode_FromFormat("%U.%U", package, item);
+        r = name ? PySet_Contains(policy.withheld, name) : -1;
+        if (r <= 0)
+                return r;
+        module = PyDict_GetItemWithError(PyImport_GetModuleDict(), package);
+        return !module || !PyObject_HasAttr(module, item);
+}
+
+int policy_set_withheld(PyObject *names) {
+        Py_XSETREF(policy.withheld, PySet_New(names));
+        Py_XSETREF(policy.split, policy.withheld ? names_parents(policy.withheld) : NULL);
+        return policy.split ? 0 : -1;
 }
 
 int policy_is_runtime(PyObject *name) {
@@ -164,12 +195,10 @@ static int name_is_own(PyObject *name) {
         return PySet_Add(policy.own, top) < 0 ? -1 : 1;
 }
 
-int policy_is_allowed(PyObject *name) {
-        int r;
+/* By the lists of the profile, whether it is there or not. */
+static int name_is_listed(PyObject *name) {
+        int r = PySet_Contains(policy.always, name);
 
-        if (!policy.is_active)
-                return 1;
-        r = PySet_Contains(policy.always, name);
         if (r != 0)
                 return r;
         r = policy_is_denied(name);
@@ -185,6 +214,32 @@ int policy_is_allowed(PyObject *name) {
         return r;
 }
 
+int policy_is_allowed(PyObject *name) {
+        int r = policy.is_active ? name_is_listed(name) : 1;
+
+        /* Nothing else can be loaded any more. */
+        return r > 0 && policy.is_active && !policy.has_files ? policy_is_loaded(name) : r;
+}
+
+/* Whether the library has it, by the packages that are loaded; -ENODATA if none of its own is. */
+static int name_is_withheld(PyObject *name) {
+        _cleanup_python_ PyObject *current = Py_NewRef(name);
+
+        while (current) {
+                PyObject *parent;
+                int r = PySet_Contains(policy.withheld, current);
+
+                if (r != 0)
+                        return r;
+                r = policy_is_loaded(current);
+                if (r != 0)
+                        return r < 0 ? r : current == name;
+                parent = policy_name_parent(current);
+                Py_SETREF(current, parent);
+        }
+        return PyErr_Occurred() ? -1 : -ENODATA;
+}
+
 /* Whether this Python has the module at all. */
 static int name_is_installed(PyObject *name) {
         _cleanup_python_ PyObject *top = name_top(name), *origin = NULL;
@@ -192,6 +247,9 @@ static int name_is_installed(PyObject *name) {
 
         if (!top)
                 return -1;
+        r = policy.has_files ? -ENODATA : name_is_withheld(name);
+        if (r != -ENODATA)
+                return r;
         r = PySequence_Contains(policy.standard, top);
         if (r == 0)
                 r = PySet_Contains(policy.runtime, top);
@@ -210,14 +268,19 @@ PyObject *policy_explain(PyObject *name) {
 
         if (policy.is_whitelist) {
                 comma = PyUnicode_FromString(", ");
-                list = comma ? PyUnicode_Join(comma, policy.modules) : NULL;
+                if (PyTuple_GET_SIZE(policy.modules) == 0)
+                        list = PyUnicode_FromString("none");
+                else
+                        list = comma ? PyUnicode_Join(comma, policy.modules) : NULL;
                 if (list)
                         message = PyUnicode_FromFormat(
                                 "No module named %R in this sandbox. Available: %U", name, list);
         } else {
                 message = PyUnicode_FromFormat("No module named %R in this sandbox", name);
         }
-        r = message ? name_is_installed(name) : -1;
+        r = message ? policy_is_allowed(name) : -1;
+        if (r >= 0)
+                r = r > 0 ? 0 : name_is_installed(name); /* it is allowed, so it must be missing */
         return r < 0 ? NULL : Py_BuildValue("Os", message, r > 0 ? "not-allowed" : "not-installed");
 }
 

@@ -23,6 +23,16 @@ static PyObject *module_is_allowed(PyObject *module, PyObject *name) {
         return r < 0 ? NULL : PyBool_FromLong(r);
 }
 
+static PyObject *module_is_withheld(PyObject *module, PyObject *args) {
+        PyObject *package, *item;
+        int r;
+
+        if (!PyArg_ParseTuple(args, "UU", &package, &item))
+                return NULL;
+        r = policy.is_active ? policy_is_withheld(package, item) : 0;
+        return r < 0 ? NULL : PyBool_FromLong(r);
+}
+
 static PyObject *module_explain(PyObject *module, PyObject *name) {
         return policy_name(name) && policy.is_active ? policy_explain(name) : NULL;
 }
@@ -49,8 +59,8 @@ static bool module_may_prepare(void) {
         return !policy.is_locked;
 }
 
-static PyObject *module_settle(PyObject *module, PyObject *unused) {
-        if (!module_may_prepare() || (policy.is_active && policy_settle() < 0))
+static PyObject *module_settle(PyObject *module, PyObject *withheld) {
+        if (!module_may_prepare() || (policy.is_active && policy_settle(withheld) < 0))
                 return NULL;
         Py_RETURN_NONE;
 }
@@ -82,6 +92,9 @@ static PyObject *module_violation(PyObject *module, PyObject *args) {
 static PyMethodDef module_methods[] = {
         { "is_allowed", module_is_allowed, METH_O,
           PyDoc_STR("is_allowed($module, name, /)\n--\n\nWhether a program may import it.") },
+        { "is_withheld", module_is_withheld, METH_VARARGS,
+          PyDoc_STR("is_withheld($module, package, item, /)\n--\n\n"
+                    "Whether `from package import item` means a module that is not loaded.") },
         { "explain", module_explain, METH_O,
           PyDoc_STR("explain($module, name, /)\n--\n\n"
                     "(message, reason) for a module that is not allowed; the reason is\n"
@@ -92,8 +105,8 @@ static PyMethodDef module_methods[] = {
           PyDoc_STR("narrow($module, names, /)\n--\n\nLeave only these, before lock().") },
         { "lock", module_lock, METH_NOARGS,
           PyDoc_STR("lock($module, /)\n--\n\nFrom here on it is the program that runs.") },
-        { "settle", module_settle, METH_NOARGS,
-          PyDoc_STR("settle($module, /)\n--\n\nWhat is loaded is the library.") },
+        { "settle", module_settle, METH_O,
+          PyDoc_STR("settle($module, withheld, /)\n--\n\nWhat is loaded is the library.") },
         { "new_stub", module_new_stub, METH_O,
           PyDoc_STR("new_stub($module, name, /)\n--\n\nA function that is not available.") },
         { "new_stdio", module_new_stdio, METH_VARARGS,
@@ -168,7 +181,7 @@ int policy_install(const PlanImage *plan) {
         return policy_import_install();
 }
 
-int policy_settle(void) {
+int policy_settle(PyObject *withheld) {
         PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
         PyObject *name, *module;
         Py_ssize_t i = 0;
@@ -181,7 +194,7 @@ int policy_settle(void) {
                 if (PySet_Add(policy.runtime, name) < 0 || (globals && policy_trust(globals) < 0))
                         return -1;
         }
-        return 0;
+        return policy_set_withheld(withheld);
 }
 
 void policy_lock(void) {

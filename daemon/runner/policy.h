@@ -29,8 +29,10 @@ typedef struct Policy {
         PyObject *denied;         /* set: deny_modules */
         PyObject *denied_parents; /* set: packages that those are in */
         PyObject *runtime;        /* set: what is loaded, and what library code may load later */
-        PyObject *modules;        /* tuple of str, sorted: the public names that messages list */
-        PyObject *importer;       /* builtins.__import__ as it was */
+        PyObject *withheld; /* set: without files, what is in a loaded package and not loaded */
+        PyObject *split;    /* set: packages that those are in */
+        PyObject *modules;  /* tuple of str, sorted: the public names that messages list */
+        PyObject *importer; /* builtins.__import__ as it was */
         PyObject *import_by_name; /* importlib.import_module as it was */
         PyObject *path_find;      /* PathFinder.find_spec */
         PyObject *standard;       /* sys.stdlib_module_names */
@@ -45,8 +47,9 @@ int policy_prepare(const PlanImage *plan);
 /* After the preload: replaces what programs import by. Returns 0, or -1 with an exception. */
 int policy_install(const PlanImage *plan);
 
-/* Last in the template: whose code is loaded by now is the library's. 0, or -1 with an exception. */
-int policy_settle(void);
+/* Last in the template: whose code is loaded by now is the library's. withheld are the modules that it
+ * has besides, where none can be loaded any more. 0, or -1 with an exception. */
+int policy_settle(PyObject *withheld);
 
 /* From here on it is the program's own code that runs. */
 void policy_lock(void);
@@ -55,8 +58,11 @@ void policy_lock(void);
 int policy_names_load(const PlanImage *plan);
 int policy_is_denied(PyObject *name);  /* the module or a package that it is in */
 int policy_is_runtime(PyObject *name); /* in the set runtime */
-int policy_is_allowed(PyObject *name); /* to a program */
+int policy_is_allowed(PyObject *name); /* to a program; without files, only what is loaded */
+int policy_is_loaded(PyObject *name);
+int policy_is_withheld(PyObject *package, PyObject *item); /* as `from package import item` */
 int policy_narrow(PyObject *names);
+int policy_set_withheld(PyObject *names);
 
 /* The package that a module is in; NULL without an exception if it is in none. */
 PyObject *policy_name_parent(PyObject *name);
@@ -65,7 +71,7 @@ PyObject *policy_name_parent(PyObject *name);
 PyObject *policy_spec_origin(PyObject *spec);
 bool policy_origin_is_library(PyObject *origin);
 
-/* A new (message, reason) for a name that is not allowed. */
+/* A new (message, reason) for a name that is not allowed, or that is not there. */
 PyObject *policy_explain(PyObject *name);
 
 /* policy-import.c */

@@ -27,8 +27,9 @@ static inline PyObject *python_take_exception(void) {
         if (!type)
                 return NULL;
         PyErr_NormalizeException(&type, &value, &traceback);
-        if (value && traceback)
-                (void) PyException_SetTraceback(value, traceback);
+        /* None is one, too: the frames of importlib that CPython has cut off must not come back. */
+        if (value)
+                (void) PyException_SetTraceback(value, traceback ? traceback : Py_None);
         Py_XDECREF(type);
         Py_XDECREF(traceback);
         return value;

@@ -163,8 +163,14 @@ FILES = [
         "--compact"]}, result=output('{"a":1}\n')),
     Case("module_that_is_not_there", {"module": "nothing.here"}, "exception",
          error("ModuleNotFoundError", contains("nothing"))),
+    Case("module_that_is_nowhere", {"module": "nosuch"}, "exception",
+         error("ModuleNotFoundError", "No module named 'nosuch' in this sandbox")
+         | {"violations": [{"layer": "import_policy", "subject": "nosuch", "reason": "not-installed",
+                            "count": 1}]}),
     Case("module_that_is_denied", {"module": "ctypes.util"}, "exception",
-         error("ModuleNotFoundError", "No module named 'ctypes.util' in this sandbox")),
+         error("ModuleNotFoundError", "No module named 'ctypes.util' in this sandbox")
+         | {"violations": [{"layer": "import_policy", "subject": "ctypes.util",
+                            "reason": "not-allowed", "count": 1}]}),
     Case("no_room_for_a_file", {"code": "print(1)", "files": [file("big", "x" * 70000)],
                                 "limits": {"diskBytes": 65536}}, "exception",
          error("OSError", "[Errno 28] No space left on device: '/app/big'")),
@@ -175,6 +181,12 @@ NO_FILES = [
          result=value("1")),
     Case("no_module_of_the_library", {"module": "json.tool"}, "exception",
          error("ModuleNotFoundError", contains("json.tool")), profile="eval"),
+    Case("nothing_may_be_imported", {"code": "try:\n  import json\nexcept ImportError as e:\n  print(e)",
+                                     "modules": []},
+         result=output("No module named 'json' in this sandbox. Available: none\n")
+         | {"violations": [{"layer": "import_policy", "subject": "json", "reason": "not-allowed",
+                            "count": 1}],
+            "findings": lambda findings: len(findings) == 1}, profile="eval"),
 ]
 
 INPUTS = [

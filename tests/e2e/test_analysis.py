@@ -44,6 +44,15 @@ REJECTED = {
                           "import-not-allowed"),
     "an import in a function": ("default", "print('ran')\ndef f():\n  import ctypes", (), 3,
                                 "import-not-allowed"),
+    "a module below a package": ("eval", "print('ran')\nimport json.tool", (), 2, "import-not-allowed"),
+    "a module from a package": ("eval", "print('ran')\nfrom json import tool", (), 2,
+                                "import-not-allowed"),
+    "nothing below a package": ("eval", "print('ran')\nimport collections.nosuch", (), 2,
+                                "import-not-installed"),
+    "a missing package": ("default", "print('ran')\nimport numpy", (), 2, "import-not-installed"),
+    "nothing below a package with files": ("default", "print('ran')\nimport json.nosuch", (), 2,
+                                           "import-not-installed"),
+    "tools of no request": ("default", "print('ran')\nimport tools", (), 2, "import-not-installed"),
     "a tightened level": ("default", "print('ran')\neval('1')", ("--analysis", "strict"), 2,
                           "builtin-denied"),
     "an expression": ("eval", "", ("--expression", "[print('ran'), eval('1')]"), 1, "builtin-denied"),
@@ -59,6 +68,16 @@ ACCEPTED = {
     "an optional module": ("eval", "try:\n  import numpy\nexcept ImportError:\n  numpy = None\nprint(numpy)",
                            ["import-not-installed"]),
     "honest code": ("eval", "import re, json\nprint(json.loads('null'))", []),
+    "a missing module for another system": (
+        "default", "import sys\nif sys.platform == 'win32':\n  import msvcrt\nprint(None)",
+        ["import-not-installed"]),
+    "a module that the program makes": (
+        "default", "with open('/app/made.py', 'w') as f:\n  _ = f.write('x = None')\n"
+        "import made\nprint(made.x)", ["import-not-installed"]),
+    "modules that are there": (
+        "default", "import os.path, json.tool, xml.dom.minidom, concurrent.futures.thread, __main__\n"
+        "from unittest import mock\nimport _sandbox, __future__, importlib.metadata, sqlite3, _json\n"
+        "print(None)", []),
     "level off": ("raw", "print(eval('None'))", []),
     "level imports": ("default", "import json\nprint(eval('None'), end='\\n')", []),
 }

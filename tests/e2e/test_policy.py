@@ -38,8 +38,8 @@ granted = true
 [python]
 analysis = "off"
 add_modules = [
-    "ast", "csv", "gc", "importlib", "inspect", "io", "linecache", "logging", "pathlib", "pickle", "secrets",
-    "runpy", "ssl", "sys", "tempfile", "tokenize", "unittest", "uuid", "warnings",
+    "ast", "csv", "gc", "importlib", "inspect", "io", "linecache", "logging", "pathlib", "pickle", "pkgutil",
+    "pydoc", "runpy", "secrets", "ssl", "sys", "tempfile", "tokenize", "unittest", "uuid", "warnings",
 ]
 [limits]
 memory = "128M"
@@ -156,6 +156,65 @@ class Imports(PolicyTest):
         for module in "socket", "subprocess", "ctypes":
             self.check_refused(module)
         self.check_refused("no_such_module", "not-installed")
+
+    def refusal(self, statement, profile, *options):
+        """(message up to the list, violations) of a statement that fails."""
+        code = f"try:\n    {statement}\nexcept ImportError as e:\n    print(e)"
+        result = self.run_job(code, profile, *options)
+        self.assertEqual(result["outcome"], "success", result)
+        return (result["stdout"]["text"].partition(". Available: ")[0].rstrip(),
+                [(v["subject"], v["reason"]) for v in result.get("violations") or ()])
+
+    def test_below_packages(self):
+        """R-P2 what is not loaded cannot be loaded: a module in a package is refused like any other"""
+        cases = (("import json.tool", "json.tool", "not-allowed"),
+                 ("from json import dumps, tool", "json.tool", "not-allowed"),
+                 ("import importlib; importlib.import_module('logging.handlers')", "logging.handlers",
+                  "not-allowed"),
+                 ("from unittest import mock", "unittest.mock", "not-allowed"),
+                 ("import collections.nosuch.x", "collections.nosuch", "not-installed"),
+                 ("import tools", "tools", "not-installed"))
+        for statement, name, reason in cases:
+            self.assertEqual(self.refusal(statement, "library"),
+                             (f"No module named '{name}' in this sandbox", [(name, reason)]), statement)
+        self.assertEqual(self.refusal("from json import nosuch", "library"),
+                         ("cannot import name 'nosuch' from 'json' (<stdlib>/json)", []))
+
+    def test_missing(self):
+        """R-P2 what does not exist is named in our words, with a violation, where files are, too"""
+        for statement, name in (("import numpy", "numpy"), ("import nosuch.x", "nosuch"),
+                                ("import json.nosuch", "json.nosuch"), ("import tools", "tools"),
+                                ("__import__('importlib').import_module('nosuch')", "nosuch")):
+            self.assertEqual(self.refusal(statement, "host"),
+                             (f"No module named '{name}' in this sandbox", [(name, "not-installed")]))
+
+    def test_frames(self):
+        """R-P2 no frame of importlib is in a traceback"""
+        lines = ("import traceback\ntry:\n    import numpy\nexcept ImportError:\n"
+                 "    print(traceback.format_exc())\n")
+        write = "open('/app/made.py', 'w').write('1/0')\nimport made"
+        result = self.run_job(lines + write, "host")
+        self.assertEqual(result["exception"]["type"], "ZeroDivisionError", result)
+        texts = (result["stdout"]["text"], result["stderr"]["text"], result["exception"]["traceback"])
+        for text in texts:
+            self.assertIn("File", text)
+            self.assertNotIn("importlib", text)
+
+    def test_internal(self):
+        """R-P2 nobody is told of a module with an underscore that he has not asked for"""
+        self.output("from types import *\nimport types\ngetattr(types, 'CapsuleType', None)", "eval")
+        code = ("import sys\ntry:\n    sys.meta_path[0].find_spec('_socket')\n"
+                "except ImportError as e:\n    print(e)")
+        self.assertEqual(self.output(code), "this part of the library is not in this sandbox\n")
+
+    def test_thread(self):
+        """R-P2 an exception of a thread tells no path of the host"""
+        code = "import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start()\nt.join()"
+        text = self.run_job(code, "host")["stderr"]["text"]
+        self.assertRegex(text, "^Exception in thread Thread-1 .*:\nTraceback ")
+        self.assertTrue(text.endswith("ZeroDivisionError: division by zero\n"), text)
+        self.assertIn('File "<stdlib>/threading.py"', text)
+        self.assertNotIn("/usr", text)
 
     def test_names(self):
         """R-P2 only user-facing names are shown: sorted, no underscore, no path"""

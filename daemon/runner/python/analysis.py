@@ -12,6 +12,7 @@ import itertools
 import re
 import sys
 
+import _bootstrap
 import _policy
 import _pysb
 from _analysis_rules import NOTE, REFUSE, Finding
@@ -48,6 +49,12 @@ OUTERMOST = re.compile(r'^(?=@|(?:def|class|while|with|try|import|from)\b|for .*
 
 # Handlers for these catch what a refused import raises.
 IMPORT_ERRORS = {'ImportError', 'ModuleNotFoundError', 'Exception', 'BaseException'}
+
+# There whether or not they are loaded yet.
+ALWAYS = {'__main__', '_sandbox'}
+
+# How a program brings modules that are not among its files yet.
+BRINGS = re.compile(r'\.(?:py|pth|zip)\b|sys\.(?:path|modules|meta_path)|ModuleType')
 
 # Parts of messages of SyntaxError, about brackets, indentation, loops and f-strings.
 NESTING_ERRORS = ('too many levels', 'too many nested', 'too many statically', 'nested too deeply')
@@ -94,10 +101,10 @@ def find_guarded(node):
 
 def is_available(name, own):
     """As the importer sees it: no file of a job stands in for a module of the library."""
-    if _policy.is_allowed(name):
-        return True
     first = name.partition('.')[0]
-    return first in own and first not in sys.stdlib_module_names
+    return (first in own and first not in sys.stdlib_module_names or
+            _policy.is_allowed(name) and
+            (name in ALWAYS or not _policy.active or _bootstrap.module_exists(name)))
 
 
 def position(node):
@@ -107,10 +114,12 @@ def position(node):
 class Imports:
     """The imports of one program, against the list that the importer has."""
 
-    def __init__(self, own):
+    def __init__(self, source, own):
         self.own = own
         self.found = []  # (node, name)
         self.guarded = {}  # line -> severity
+        self.conditional = set()  # lines
+        self.may_bring = not _bootstrap.has_no_files and BRINGS.search(source) is not None
 
     def see(self, node):
         if isinstance(node, _ast.Import):
@@ -118,10 +127,18 @@ class Imports:
         elif isinstance(node, _ast.ImportFrom):
             if node.level == 0:  # else it is one of the job's own
                 self.found.append((node, node.module))
+                self.found += [(node, name) for name in self.find_withheld(node)]
         elif guarded := find_guarded(node):
             body, severity = guarded
             for line in range(body[0].lineno, body[-1].end_lineno + 1):
                 self.guarded.setdefault(line, severity)
+        elif isinstance(node, (_ast.If, _ast.FunctionDef, _ast.AsyncFunctionDef)):
+            self.conditional.update(range(node.lineno, node.end_lineno + 1))
+
+    def find_withheld(self, node):
+        for alias in node.names:
+            if _policy.is_withheld(node.module, alias.name):
+                yield f'{node.module}.{alias.name}'
 
     def see_call(self, node):
         """__import__("x") and import_module("x")."""
@@ -142,13 +159,20 @@ class Imports:
             message, reason = _policy.explain(name)
             if len(message) > MESSAGE_MAX:
                 message = message[:MESSAGE_MAX].rpartition(', ')[0] + ', …'
-            if severity == NOTE:
+            if severity == REFUSE and reason == 'not-installed' and not _bootstrap.has_no_files:
+                if self.may_bring:
+                    severity = NOTE
+                    message = f'there is no module {name!r}, unless the program makes it first'
+                elif node.lineno in self.conditional and _policy.is_allowed(name):
+                    severity = NOTE
+                    message = f'there is no module {name!r}, should the program get here'
+            elif severity == NOTE:
                 message = f"the module {name!r} is not available; the program handles that"
             yield Finding(f'import-{reason}', severity, message, node.lineno, node.col_offset, name)
 
 
 def examine_imports(source, tree, own):
-    imports = Imports(own)
+    imports = Imports(source, own)
     for node in find_statements(tree):
         imports.see(node)
     if '__import__' in source or 'import_module' in source:

@@ -9,6 +9,7 @@ is on the stack while the job's own code runs.
 import _ast
 import _policy
 import _sitebuiltins
+import _thread
 import builtins
 import gc
 import io
@@ -16,9 +17,11 @@ import linecache
 import os
 import sys
 import traceback
+import types
 import warnings
 
 from _encode import name_class
+from _frozen_importlib_external import PathFinder
 from _outbox import clip
 
 STDLIB = sys.path[0]
@@ -27,6 +30,7 @@ PACKAGES = '/usr/lib/python3/dist-packages'
 has_no_files = False    # the profile leaves nothing to open
 program_name = '<job>'  # in tracebacks
 own_files = set()       # the same of the parts of pysb-runner
+library = []            # sys.path without /app
 
 # As many frames as CPython's own printer shows.
 TRACEBACK_FRAMES = 1000
@@ -87,17 +91,51 @@ def show_warnings_without_mark():
 
 
 def find_own_files():
-    yield from ('<frozen runpy>', '<frozen importlib.util>')
+    yield from ('<frozen runpy>', '<frozen importlib.util>', '<frozen importlib._bootstrap>',
+                '<frozen importlib._bootstrap_external>')
     for name, module in sys.modules.items():
         origin = getattr(getattr(module, '__spec__', None), 'origin', None)
         if origin == 'frozen' and name.partition('.')[0] not in sys.stdlib_module_names:
             yield f'<frozen {name}>'
 
 
+def find_withheld():
+    """Modules in the packages that are loaded: whatever is not loaded by now can never be."""
+    for name, module in list(sys.modules.items()):
+        for place in getattr(module, '__path__', ()):
+            for file in os.listdir(place) if os.path.isdir(place) else ():
+                part = file.partition('.')[0]
+                if part.isidentifier() and part[0] != '_' and f'{name}.{part}' not in sys.modules:
+                    yield f'{name}.{part}'
+
+
+def module_exists(name):
+    """Whether the library has a module. Of what is in an installed package, the package decides.
+
+    It does not look into /app: a finder would remember that a file is not there which the program is
+    about to write.
+    """
+    if name in sys.modules or has_no_files:
+        return name in sys.modules
+    top, found, path = name.partition('.')[0], '', library
+    for part in name.split('.') if top in sys.stdlib_module_names else (top,):
+        found += '.' + part if found else part
+        if module := sys.modules.get(found):
+            path = getattr(module, '__path__', ())
+        elif found not in sys.builtin_module_names:
+            spec = PathFinder.find_spec(found, list(path))
+            if spec is None:
+                return False
+            path = spec.submodule_search_locations or ()
+    return True
+
+
 def settle(no_files):
     """The last thing before the template serves: nothing may be imported after it."""
     global has_no_files
     has_no_files = no_files
+    library.extend(sys.path)
+    withheld = list(find_withheld()) if no_files else ()
     own_files.update(find_own_files())
     # The compiler makes its types on first use: once here, not in each job.
     compile(compile('', '', 'exec', _ast.PyCF_ONLY_AST), '', 'exec')
@@ -107,6 +145,10 @@ def settle(no_files):
     sys.executable = sys._base_executable = ''
     sys.unraisablehook = show_unraisable
     if no_files:
+        if 'CapsuleType' in types.__all__:
+            # It would look for an example in a module that is not here.
+            import unicodedata
+            types.CapsuleType = type(unicodedata._ucnhash_CAPI)
         sys.path[:] = []
         sys.path_importer_cache.clear()
         # Each attempt to show a line of the library would be a denied call.
@@ -132,7 +174,7 @@ def settle(no_files):
         del sys.modules['_scrub']
     if uuid := sys.modules.get('uuid'):
         uuid._generate_time_safe = None  # libuuid would look for a daemon and for network cards
-    _policy.settle()
+    _policy.settle(withheld)
     gc.collect()
     # A collection in a job would otherwise write to, and so copy, every page of the template.
     gc.freeze()
@@ -322,6 +364,19 @@ def show_unraisable(args):
         write_error(f'{hide_paths(what + where)}\n{format_traceback(args.exc_value)}')
     finally:
         del args  # it keeps alive what is dying
+
+
+def show_thread_exception(args):
+    """As the interpreter does it, which would tell where the files of the library are."""
+    if args.exc_type is SystemExit:
+        return
+    name = args.thread.name if args.thread is not None else _thread.get_ident()
+    clean(args.exc_value)
+    write_error(f'Exception in thread {name}:\n' + format_traceback(args.exc_value))
+
+
+# Where threading, whenever it is imported, takes its hook from.
+_thread._excepthook = show_thread_exception
 
 
 def forget_main():

@@ -312,6 +312,12 @@ def begin(fields):
     return program.namespace, codes
 
 
+def refuse_module():
+    message, reason = _policy.explain(program.module)
+    _policy.violation('import_policy', program.module, reason)
+    return ModuleNotFoundError(message, name=program.module)
+
+
 def load():
     """As python -m: packages run first, and that is the program's own code already. -> code or None"""
     if program.module is None:
@@ -322,10 +328,12 @@ def load():
         raise ModuleNotFoundError(f'No module named {program.module!r} among the files of the job',
                                   name=program.module)
     if _policy.active and not _policy.is_allowed(program.module):
-        raise ModuleNotFoundError(_policy.explain(program.module)[0], name=program.module)
+        raise refuse_module()
     try:
         name, spec, code = runpy._get_module_details(program.module, NotRunnable)
     except NotRunnable as error:
+        if _policy.active and str(error).startswith('No module named'):
+            raise refuse_module() from None
         raise ModuleNotFoundError(str(error), name=program.module) from None
     sys.argv[0] = _bootstrap.program_name = code.co_filename
     program.namespace.update(__file__=code.co_filename, __cached__=spec.cached, __spec__=spec,

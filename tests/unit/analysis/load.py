@@ -36,6 +36,7 @@ def load(name):
 
 
 stand_in("_policy", explain=explain, active=True,
+         is_withheld=lambda package, name: False,
          is_allowed=lambda name: name.partition(".")[0] in ALLOWED)
 stand_in("_pysb", send=lambda kind, fields: SENT.append((kind, dict(fields))), FINDINGS_MAX=20, FINDING_MESSAGE_MAX=2048,
          FRAME_FINDING=4, FIELD_FINDING_RULE=40, FIELD_FINDING_SEVERITY=41, FIELD_FINDING_MESSAGE=42,
@@ -43,7 +44,8 @@ stand_in("_pysb", send=lambda kind, fields: SENT.append((kind, dict(fields))), F
          FIELD_FINDING_PATH=46, FINDING_PATH_MAX=256,
          FRAME_VIOLATION=6, VIOLATION_SUBJECT_MAX=256, FIELD_VIOLATION_LAYER=48,
          FIELD_VIOLATION_SUBJECT=49, FIELD_VIOLATION_REASON=50)
-stand_in("_bootstrap", clip=lambda text, limit: text.encode("utf-8", "backslashreplace")[:limit])
+stand_in("_bootstrap", has_no_files=True, module_exists=lambda name: True,
+         clip=lambda text, limit: text.encode("utf-8", "backslashreplace")[:limit])
 pieces = load("pieces")
 rules = load("analysis_rules")
 load("analysis_scopes")

@@ -199,7 +199,7 @@ static const Case cases[] = {
           "import sys\nprint('colorsys' in sys.modules)\nimport colorsys", 1, "True\n", NULL,
           "ModuleNotFoundError", "No module named 'colorsys' in this sandbox" },
         { "a module that does not exist", "import nothing_here", 1, "", NULL, "ModuleNotFoundError",
-          "No module named 'nothing_here'" },
+          "No module named 'nothing_here' in this sandbox" },
 
         /* Renewal, signals, surroundings */
         { "no path of the host but the library's",
