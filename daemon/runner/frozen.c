@@ -3,6 +3,7 @@
 
 /* Made by freeze.c at build time. */
 #include "runner/analysis.inc"
+#include "runner/analysis_modules.inc"
 #include "runner/analysis_rules.inc"
 #include "runner/analysis_scopes.inc"
 #include "runner/analysis_strict.inc"
@@ -22,6 +23,7 @@
 const struct _frozen frozen_modules[] = {
         { .name = "_analysis", .code = analysis, .size = sizeof(analysis) },
         { .name = "_analysis_rules", .code = analysis_rules, .size = sizeof(analysis_rules) },
+        { .name = "_analysis_modules", .code = analysis_modules, .size = sizeof(analysis_modules) },
         { .name = "_analysis_scopes", .code = analysis_scopes, .size = sizeof(analysis_scopes) },
         { .name = "_analysis_strict", .code = analysis_strict, .size = sizeof(analysis_strict) },
         { .name = "_bootstrap", .code = bootstrap, .size = sizeof(bootstrap) },

@@ -131,7 +131,7 @@ class Modules(Served):
 import datetime, decimal, random, statistics, json, textwrap, pickle, base64, uuid, hashlib, difflib
 import dataclasses, inspect, pprint, urllib.parse, calendar, xml.etree.ElementTree as E, csv, io, string
 print(datetime.datetime.strptime("2024-02-29", "%Y-%m-%d"), 'x'.encode('idna'), '\\N{BULLET}')
-print(pickle.loads(pickle.dumps(datetime.date(2020, 1, 1))), uuid.uuid4().version, int('9' * 4000) % 7)
+print(len(pickle.dumps(datetime.date(2020, 1, 1))) > 9, uuid.uuid4().version, int('9' * 4000) % 7)
 print(E.fromstring('<a><b/></a>')[0].tag, statistics.NormalDist(0, 1).cdf(0), b'x'.hex(), 'é'.encode('cp1252'))
 print(list(csv.reader(io.StringIO('a,b'))), calendar.month(2024, 2)[:3], 'ß'.encode('utf-16')[:2])
 print(string.Template('$a').substitute(a=1), difflib.get_close_matches('a', ['ab']), 'ab'.encode('utf-7'))

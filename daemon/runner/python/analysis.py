@@ -266,7 +266,7 @@ def collect(source, level, tree, own):
     if can_nest(source):
         findings += examine_nesting(tree)
     if level == STRICT:
-        findings += examine_strictly(tree)
+        findings += examine_strictly(tree, own)
     return list(place(sorted(findings, key=lambda f: (f.line, f.column)), source))
 
 

@@ -30,8 +30,8 @@ RULES = {
         'imports', 'an import of a module that is nowhere; only a note inside `try` with a handler for'
         ' it', 'one of the modules that the message lists'),
     'builtin-denied': Rule(
-        'strict', 'eval, exec, compile, open, __import__, globals, locals, vars and breakpoint, and the'
-        ' functions of modules that do the same; a local variable of a function may have such a name',
+        'strict', 'eval, exec, compile, open, __import__, globals, locals, vars and breakpoint, and what'
+        ' modules have that does the same, such as timeit.timeit, pickle.loads, sys.modules or eval_str=True; a local variable of a function may have such a name',
         'literals and functions; ast.literal_eval() or json.loads() for data'),
     'dunder-access': Rule(
         'strict', 'an attribute with two underscores on both sides that is not harmless, such as'
@@ -40,9 +40,13 @@ RULES = {
     'frame-access': Rule(
         'strict', 'attributes and functions of frames, generators, coroutines, tracebacks and code'
         ' objects, such as f_globals or gi_frame', 'the module traceback for error texts'),
+    'module-access': Rule(
+        'strict', 'what modules of the library have for themselves: names with an underscore in front, such'
+        ' as random._os, and other modules that the program may not import, such as codecs.builtins',
+        'what the module documents'),
     'attribute-computed': Rule(
-        'strict', 'getattr(), setattr() and delattr() with a name that is not in the source, and these'
-        ' three as values', 'x.name, getattr(x, "name", None), or a dict'),
+        'strict', 'getattr(), setattr(), delattr(), attrgetter() and methodcaller() with a name that is not'
+        ' in the source, and the first three as values', 'x.name, getattr(x, "name", None), or a dict'),
     'attribute-in-string': Rule(
         'strict', 'the names of dunder-access and frame-access in format strings, and as arguments of'
         ' getattr() or attrgetter()', 'an f-string without that name'),
@@ -60,19 +64,79 @@ DENIED_BUILTINS = {
     'vars': 'use x.__dict__, or a dict of your own',
 }
 
-# Functions of modules that do the same as a denied builtin.
-DENIED_MEMBERS = {
-    'builtins': frozenset(DENIED_BUILTINS) | {'getattr', 'setattr', 'delattr'},
-    'codecs': frozenset({'open'}),
-    'importlib': frozenset({'__import__', 'import_module', 'reload'}),
-    'io': frozenset({'FileIO', 'open', 'open_code'}),
-    '_io': frozenset({'FileIO', 'open', 'open_code'}),
-    'types': frozenset({'CodeType'}),
-    'typing': frozenset({'ForwardRef', 'get_type_hints'}),  # they evaluate strings
-}
-MEMBER_NAMES = frozenset().union(*DENIED_MEMBERS.values())
+Members = collections.namedtuple('Members', 'rule names instead')
+
+
+def members(names, instead='it does what a refused builtin does', rule='builtin-denied'):
+    return Members(rule, frozenset(names.split()), instead)
+
+
+FRAMES = {'rule': 'frame-access', 'instead': 'frames and code objects are not for programs'}
+OPENS = 'it opens files'
+RUNS = 'it runs code from a string or a file'
+FINDS = 'it finds modules and functions by name'
+PICKLES = 'it calls whatever the data names; use json'
+REACHES = 'it leads behind the interpreter'
+
+# What modules have that does the same as a denied builtin or attribute, on any version of Python: all of
+# the modules of `eval` and `data` have been gone through, of the others there is what is best known. Not
+# here: types.FunctionType, which needs a code object, and collections.namedtuple and
+# dataclasses.make_dataclass, which run what they have checked to be identifiers.
+MEMBERS = (
+    ('builtins', members(' '.join(DENIED_BUILTINS) + ' getattr setattr delattr')),
+    ('sys', members('breakpointhook meta_path modules path_hooks path_importer_cache', FINDS)),
+    ('sys', members('addaudithook call_tracing monitoring setprofile settrace', **FRAMES)),
+    ('inspect', members('classify_class_attrs getattr_static getclosurevars getmembers getmembers_static'
+                        ' getmodule', REACHES)),
+    ('inspect', members('getasyncgenlocals getcoroutinelocals getgeneratorlocals stack trace', **FRAMES)),
+    ('traceback', members('walk_stack walk_tb', **FRAMES)),
+    ('gc', members('get_objects get_referents get_referrers', REACHES)),
+    ('threading', members('setprofile setprofile_all_threads settrace settrace_all_threads', **FRAMES)),
+    ('types', members('CodeType', **FRAMES)),
+    # Strings and data that are run
+    ('timeit', members('Timer main repeat template timeit', f'{RUNS}; use time.perf_counter()')),
+    ('typing', members('ForwardRef evaluate_forward_ref get_type_hints', 'it evaluates strings')),
+    ('annotationlib', members('ForwardRef call_annotate_function get_annotations', 'it evaluates strings')),
+    ('pickle', members('Unpickler load loads', PICKLES)),
+    ('marshal', members('load loads', 'it makes code objects')),
+    ('shelve', members('DbfilenameShelf Shelf open', PICKLES)),
+    ('numpy.testing', members('measure rundocs runstring', RUNS)),
+    ('pandas', members('eval read_pickle', 'it runs what the text or the data says')),
+    ('logging.config', members('dictConfig fileConfig listen', FINDS)),
+    ('code', members('InteractiveConsole InteractiveInterpreter compile_command interact', RUNS)),
+    ('codeop', members('CommandCompiler Compile compile_command', RUNS)),
+    ('runpy', members('run_module run_path', RUNS)),
+    ('pdb', members('Pdb run runctx runeval set_trace', RUNS)),
+    ('bdb', members('Bdb set_trace', RUNS)),
+    ('trace', members('Trace', RUNS)),
+    ('doctest', members('debug debug_src run_docstring_examples testfile testmod', RUNS)),
+    ('profile', members('run runctx', RUNS)),
+    ('cProfile', members('run runctx', RUNS)),
+    # Modules by name
+    ('importlib', members('__import__ import_module reload', 'write an import statement')),
+    ('importlib.util', members('module_from_spec spec_from_file_location', FINDS)),
+    ('pkgutil', members('find_loader get_loader resolve_name', FINDS)),
+    ('pydoc', members('importfile locate resolve safeimport', FINDS)),
+    # Files by name
+    ('codecs', members('open', OPENS)),
+    ('io', members('FileIO open open_code', OPENS)),
+    ('_io', members('FileIO open open_code', OPENS)),
+    ('os', members('fdopen open popen', OPENS)),
+    ('tokenize', members('open', OPENS)),
+)
+MODULES = frozenset(module for module, _ in MEMBERS)
+REFUSED = {(module, name): refused for module, refused in MEMBERS for name in refused.names}
+
+# Names with an underscore in front that are for programs, too.
+PUBLIC_MEMBERS = frozenset({('os', '_exit')})
+
+# How modules call these two, for themselves.
+PRIVATE_MODULES = {'sys': 'sys', '_sys': 'sys', 'builtins': 'builtins', 'bltns': 'builtins'}
 
 ATTRIBUTE_FUNCTIONS = frozenset({'getattr', 'setattr', 'delattr'})
+
+# They make such functions.
+ATTRIBUTE_MAKERS = frozenset({'attrgetter', 'methodcaller'})
 
 # Which of its arguments name attributes, of a function that takes names as strings.
 NAMING_FUNCTIONS = {
@@ -109,6 +173,10 @@ FRAME_ATTRIBUTES = frozenset('''
     co_cellvars co_code co_consts co_exceptiontable co_freevars co_linetable co_names co_varnames
     _current_exceptions _current_frames _getframe _getframemodulename
     currentframe getinnerframes getouterframes'''.split())
+
+# A string in an annotation that is more than a type, and what has other strings than types in it.
+EVALUATED = re.compile(r'[(:{]|__')
+NO_TYPES = frozenset({'Annotated', 'Literal'})
 
 FORMAT_ATTRIBUTE = re.compile(r'\.(__\w+__|%s)(?!\w)' % '|'.join(sorted(FRAME_ATTRIBUTES)))
 

@@ -6,9 +6,10 @@ import itertools
 
 import _pysb
 
-from _analysis_rules import (ATTRIBUTE_FUNCTIONS, CLASS_TEXTS, DENIED_BUILTINS, DENIED_MEMBERS,
-                             DENIED_NAMES, FORMAT_ATTRIBUTE, FRAME_ATTRIBUTES, MEMBER_NAMES,
-                             NAMING_FUNCTIONS, REFUSE, Finding, judge_attribute)
+from _analysis_modules import Modules, judge_module_member
+from _analysis_rules import (ATTRIBUTE_FUNCTIONS, ATTRIBUTE_MAKERS, CLASS_TEXTS, DENIED_BUILTINS,
+                             DENIED_NAMES, EVALUATED, FORMAT_ATTRIBUTE, FRAME_ATTRIBUTES,
+                             NAMING_FUNCTIONS, NO_TYPES, REFUSE, Finding, judge_attribute)
 from _analysis_scopes import find_locals
 
 # Fields that never hold a node, and those that hold one without anything to examine.
@@ -40,6 +41,8 @@ def walk(tree):
                 stack.append(value)
 
 
+NAMES = {_ast.Attribute, _ast.Name}
+
 # So many are kept at most, to choose the first from.
 COLLECTED_MAX = 1000
 
@@ -47,11 +50,11 @@ COLLECTED_MAX = 1000
 class Examiner:
     """One walk over one program; a method for each class of nodes that a rule is about."""
 
-    def __init__(self):
+    def __init__(self, own):
         self.findings = []
         self.harmless = set()  # nodes that what is around them makes harmless
-        self.modules = {}  # name in the program -> module
-        self.members = []  # attributes that are denied if they are a module's
+        self.modules = Modules(own)
+        self.members = []  # (node, what it is an attribute of, its name), denied if that is a module
         self.builtins = []  # names that are denied unless they are local variables
 
     def refuse(self, rule, message, node, subject, column=None):
@@ -104,22 +107,34 @@ class Examiner:
             if node.lineno != node.end_lineno:
                 node = _ast.Name('', lineno=node.end_lineno, col_offset=column)
             self.refuse_attribute(name, node, column)
-        elif name in MEMBER_NAMES and isinstance(node.value, _ast.Name):
-            self.members.append(node)
+        elif node.value.__class__ in NAMES:
+            self.members.append((node, node.value, name))
 
     def see_call(self, node):
         function = node.func
         name = function.id if isinstance(function, _ast.Name) else getattr(function, 'attr', None)
+        for keyword in node.keywords:
+            if keyword.arg == 'eval_str' and getattr(keyword.value, 'value', None) is not False:
+                self.refuse('builtin-denied', 'eval_str is refused: it evaluates strings', keyword,
+                            'eval_str')
         if name not in NAMING_FUNCTIONS:
             return
         arguments = node.args[NAMING_FUNCTIONS[name]]
         for argument in arguments:
             self.see_naming(argument)
-        if name in ATTRIBUTE_FUNCTIONS and isinstance(function, _ast.Name):
+        if name in ATTRIBUTE_MAKERS:
+            if has_star(node.args) or not all(map(is_harmless_name, arguments)):
+                self.refuse_computed(name, node)
+        elif name in ATTRIBUTE_FUNCTIONS and isinstance(function, _ast.Name):
             self.harmless.add(id(function))
+            if is_text(arguments):
+                self.members.append((node, node.args[0], arguments[0].value))
             if not arguments or not is_harmless_name(arguments[0]) or has_star(node.args[:2]):
-                self.refuse('attribute-computed', f'{name}() with a name that is not in the source is '
-                            'refused: write the name in quotes, or use a dict', node, name)
+                self.refuse_computed(name, node)
+
+    def refuse_computed(self, name, node):
+        self.refuse('attribute-computed', f'{name}() with a name that is not in the source is refused: '
+                    'write the name in quotes, or use a dict', node, name)
 
     def see_naming(self, node):
         """A string that names attributes, such as "a.b"."""
@@ -162,6 +177,25 @@ class Examiner:
     def see_argument(self, node):
         if node.arg:
             self.refuse_name(node.arg, node)
+        if annotation := getattr(node, 'annotation', None):
+            self.see_annotation(annotation)
+
+    def see_function(self, node):
+        self.refuse_name(node.name, node)
+        if node.returns:
+            self.see_annotation(node.returns)
+
+    def see_annotation(self, node):
+        """functools.singledispatch evaluates strings there."""
+        parts = list(walk(node))
+        if any(isinstance(part, _ast.Subscript) and getattr(part.value, 'id', getattr(
+                part.value, 'attr', None)) in NO_TYPES for part in parts):
+            return
+        for part in parts:
+            text = getattr(part, 'value', None)
+            if isinstance(part, _ast.Constant) and isinstance(text, str) and EVALUATED.search(text):
+                self.refuse('builtin-denied', 'a string that is more than a type is refused as an annotation:'
+                            ' it may be evaluated', part, text)
 
     def see_mapping(self, node):
         if node.rest:
@@ -169,7 +203,7 @@ class Examiner:
 
     def see_import(self, node):
         for alias in node.names:
-            self.modules[alias.asname or alias.name] = alias.name
+            self.modules.add_import(alias)
             self.refuse_name(alias.asname or alias.name, alias)
             if alias.name == 'builtins':
                 self.refuse_builtin('builtins', alias)
@@ -177,20 +211,32 @@ class Examiner:
     def see_import_from(self, node):
         for alias in node.names:
             self.refuse_name(alias.asname or alias.name, alias)
-            if alias.name in DENIED_MEMBERS.get(node.module, ()):
-                self.refuse_builtin(alias.name, alias)
-            else:
+            if judge_attribute(alias.name):
                 self.refuse_attribute(alias.name, alias)
+            elif node.level == 0 and alias.name != '*':
+                self.refuse_member(node.module, alias.name, alias, alias.name)
+                self.modules.add_import_from(node.module, alias)
+
+    def refuse_member(self, module, name, node, subject):
+        if refused := judge_module_member(self.modules, module, name):
+            rule, instead = refused
+            self.refuse(rule, f'{module}.{name} is refused: {instead}', node, subject)
+            return True
+        return False
 
     def finish(self, tree):
         local = find_locals(tree, CHILDREN) if self.builtins else ()
         for node in self.builtins:
             if id(node) not in local:
                 self.refuse_builtin(node.id, node)
-        for node in self.members:
-            module = self.modules.get(node.value.id)
-            if node.attr in DENIED_MEMBERS.get(module, ()):
-                self.refuse_builtin(f'{module}.{node.attr}', node)
+        known = self.modules.names
+        for node, value, name in self.members:
+            # Most are of something that is no module
+            if value.__class__ is _ast.Name and value.id not in known:
+                continue
+            for module in self.modules.resolve(value):
+                if self.refuse_member(module, name, node, f'{module}.{name}'):
+                    break
         return self.first()
 
 
@@ -221,6 +267,11 @@ def is_harmless_name(node):
                                                       itertools.repeat(start)))
 
 
+def is_text(arguments):
+    return (bool(arguments) and isinstance(arguments[0], _ast.Constant) and
+            isinstance(arguments[0].value, str))
+
+
 def has_star(arguments):
     return any(isinstance(argument, _ast.Starred) for argument in arguments)
 
@@ -238,8 +289,8 @@ SEE = {
     _ast.AnnAssign: Examiner.see_assign,
     _ast.Global: Examiner.see_declaration,
     _ast.Nonlocal: Examiner.see_declaration,
-    _ast.FunctionDef: Examiner.see_binding,
-    _ast.AsyncFunctionDef: Examiner.see_binding,
+    _ast.FunctionDef: Examiner.see_function,
+    _ast.AsyncFunctionDef: Examiner.see_function,
     _ast.ClassDef: Examiner.see_binding,
     _ast.ExceptHandler: Examiner.see_binding,
     _ast.arg: Examiner.see_argument,
@@ -248,8 +299,8 @@ SEE = {
 }
 
 
-def examine_strictly(tree):
-    examiner = Examiner()
+def examine_strictly(tree, own):
+    examiner = Examiner(own)
     for node in walk(tree):
         if see := SEE.get(node.__class__):
             see(examiner, node)

@@ -302,4 +302,33 @@ class Box(Generic[T]):
     def __init__(self, item: T) -> None: self.item = item
     def __str__(self) -> str: return super().__str__() + str(self.item.__class__.__name__)
 print(Box[int].__origin__, Box[int].__args__)
+''', '''
+# What the modules with refused members are for
+import concurrent.futures, copy, dataclasses, enum, functools, inspect, io, json, logging, operator
+import pickle, random, sys, timeit, traceback, types, typing, warnings
+import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
+from json import decoder
+from operator import attrgetter, itemgetter, methodcaller
+from timeit import default_timer as timer
+import _sandbox
+_sandbox.result({"n": 1})
+print(sys.version_info, sys.maxsize, sys.path, sys.exc_info()[0], timeit.default_timer(), timer())
+print(inspect.signature(print), inspect.signature(print, eval_str=False), inspect.isfunction(print))
+print(pickle.dumps(1), copy.deepcopy([1]), io.StringIO("x").read(), json.decoder.JSONDecodeError)
+print(isinstance(print, types.FunctionType), types.SimpleNamespace(modules=1).modules)
+print(ET.fromstring("<a/>").tag, concurrent.futures.as_completed, logging.getLogger(__name__))
+Point = dataclasses.make_dataclass("Point", [("x", "int"), ("y", int)])
+print(sorted([Point(1, 2)], key=operator.attrgetter("x", "y")), methodcaller("upper")("a"))
+class Registry:
+    def __init__(self, modules: "list[str] | None" = None) -> "Registry":
+        self.modules, self._modules, self.sys = modules, {}, None
+        self.stack = []
+    def load(self, kind: typing.Literal["a(b)", "x:y"], text: "dict[str, 'Registry']" = None):
+        return self._modules, self.modules, self.stack, self.load(kind), self.__dict__, warnings.warn("x")
+    def trace(self): return self.trace()
+@functools.singledispatch
+def show(x: "object") -> "str": return str(x)
+''', '''
+def f(loader): return loader.modules, loader.loads, loader.timeit, loader._private
 ''']

@@ -2,17 +2,26 @@
 """The analysis outside of a sandbox: its modules under the names that they are frozen as, and stand-ins
 for the two modules that only pysb-runner has."""
 
+import builtins
+import concurrent.futures
+import contextlib
+import dataclasses
 import importlib.util
+import json
 import os
+import random
 import sys
 import types
+import xml.etree.ElementTree
 
 PYTHON = os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../../daemon/runner/python")
 # What the profile allows in these tests, and what exists besides.
 ALLOWED = {"abc", "ast", "asyncio", "collections", "contextlib", "csv", "dataclasses", "datetime",
            "decimal", "enum", "functools", "heapq", "importlib", "io", "itertools", "json", "math",
            "operator", "re", "statistics", "string", "textwrap", "types", "typing", "unicodedata",
-           "__future__", "builtins", "codecs", "inspect", "sys", "time", "traceback", "random"}
+           "__future__", "builtins", "codecs", "copy", "inspect", "logging", "pickle", "random", "sys",
+           "time", "timeit", "traceback", "warnings",
+           "xml", "concurrent", "_sandbox"}
 INSTALLED = {"os", "socket", "subprocess", "sys"}
 
 SENT = []  # (frame type, fields) of report()
@@ -44,10 +53,12 @@ stand_in("_pysb", send=lambda kind, fields: SENT.append((kind, dict(fields))), F
          FIELD_FINDING_PATH=46, FINDING_PATH_MAX=256,
          FRAME_VIOLATION=6, VIOLATION_SUBJECT_MAX=256, FIELD_VIOLATION_LAYER=48,
          FIELD_VIOLATION_SUBJECT=49, FIELD_VIOLATION_REASON=50)
+stand_in("_sandbox", builtins=builtins, json=json, _tools=sys, result=print)
 stand_in("_bootstrap", has_no_files=True, module_exists=lambda name: True,
          clip=lambda text, limit: text.encode("utf-8", "backslashreplace")[:limit])
 pieces = load("pieces")
 rules = load("analysis_rules")
+load("analysis_modules")
 load("analysis_scopes")
 load("analysis_strict")
 analysis = load("analysis")

@@ -6,8 +6,8 @@
 
 import sys
 
-B, D, F, C, S, M, X = ("builtin-denied", "dunder-access", "frame-access", "attribute-computed",
-                       "attribute-in-string", "import-not-allowed", "code-too-complex")
+B, D, F, C, S, M, X, A = ("builtin-denied", "dunder-access", "frame-access", "attribute-computed",
+                       "attribute-in-string", "import-not-allowed", "code-too-complex", "module-access")
 
 REFUSED = [
     # Imports
@@ -104,7 +104,7 @@ REFUSED = [
     ("from io import open_code", f"{B} 1:16 open_code"),
     ("import _io\n_io.open('f')", "import-not-installed 1:8 _io", f"{B} 2:1 _io.open"),
     ("import codecs\ncodecs.open('f')", f"{B} 2:1 codecs.open"),
-    ("import types\ntypes.CodeType(1)", f"{B} 2:1 types.CodeType"),
+    ("import types\ntypes.CodeType(1)", f"{F} 2:1 types.CodeType"),
     ("import typing as t\nt.get_type_hints(f)", f"{B} 2:1 typing.get_type_hints"),
     # Attributes
     ("().__class__", f"{D} 1:4 __class__"),
@@ -159,6 +159,48 @@ REFUSED = [
     ("import sys\nsys._getframe()", f"{F} 2:5 _getframe"),
     ("from inspect import currentframe", f"{F} 1:21 currentframe"),
     ("del f.f_trace", f"{F} 1:7 f_trace"),
+    # What modules have that does the same as a builtin
+    ("import timeit\ntimeit.timeit('code')", f"{B} 2:1 timeit.timeit"),
+    ("from timeit import Timer, repeat", f"{B} 1:20 Timer", f"{B} 1:27 repeat"),
+    ("import pickle as p\np.loads(x)", f"{B} 2:1 pickle.loads"),
+    ("import pickle\nclass U(pickle.Unpickler): pass", f"{B} 2:9 pickle.Unpickler"),
+    ("import pickle\npickle._loads(x)", f"{A} 2:1 pickle._loads"),
+    ("import inspect\ninspect.signature(f, eval_str=True)", f"{B} 2:22 eval_str"),
+    ("from inspect import get_annotations as g\ng(f, eval_str=1)", f"{B} 2:6 eval_str"),
+    ("import inspect\ninspect.getmodule(print).eval('1')", f"{B} 2:1 inspect.getmodule"),
+    ("import inspect\ninspect.stack(), inspect.trace()", f"{F} 2:1 inspect.stack", f"{F} 2:18 inspect.trace"),
+    ("import inspect\ninspect.currentframe()", f"{F} 2:9 currentframe"),
+    ("from inspect import getouterframes", f"{F} 1:21 getouterframes"),
+    ("from traceback import walk_stack", f"{F} 1:23 walk_stack"),
+    ("import sys\nsys.modules['builtins'].eval('1')", f"{B} 2:1 sys.modules"),
+    ("from sys import modules", f"{B} 1:17 modules"),
+    ("import sys\ngetattr(sys, 'modules')", f"{B} 2:1 sys.modules"),
+    ("import sys\nsys.settrace(f)", f"{F} 2:1 sys.settrace"),
+    ("import sys\nsys.__dict__['modules']", f"{A} 2:1 sys.__dict__"),
+    ("import json\nimport sys as json\njson.modules", f"{B} 3:1 sys.modules"),
+    ("import json as x\nif 1: import sys as x\nx.modules", f"{B} 3:1 sys.modules"),
+    ("import sys as x\nif 1: import json as x\nx.modules", f"{B} 3:1 sys.modules"),
+    ("import _sandbox\n_sandbox.builtins.eval('1')", f"{A} 2:1 _sandbox.builtins",
+     f"{B} 2:1 builtins.eval"),
+    ("import _sandbox\n_sandbox._tools", f"{A} 2:1 _sandbox._tools"),
+    ("import codecs\ncodecs.builtins.exec('1')", f"{A} 2:1 codecs.builtins",
+     f"{B} 2:1 builtins.exec"),
+    ("import dataclasses\ndataclasses.sys.modules", f"{B} 2:1 sys.modules"),
+    ("from codecs import builtins as b\nb.exec('1')", f"{A} 1:20 builtins",
+     f"{B} 2:1 builtins.exec"),
+    ("import random\nrandom._os", f"{A} 2:1 random._os"),
+    ("from random import _os as o", f"{A} 1:20 _os"),
+    ("import contextlib\ncontextlib.os", f"{A} 2:1 contextlib.os"),
+    ("import json\njson.codecs.open('f')", f"{B} 2:1 codecs.open"),
+    ("x.builtins.eval('1')", f"{B} 1:1 builtins.eval"),
+    ("f()._module.sys.modules", f"{B} 1:1 sys.modules"),
+    ("import importlib.util\nimportlib.import_module", f"{B} 2:1 importlib.import_module"),
+    ("import typing\ntyping.get_type_hints(f)", f"{B} 2:1 typing.get_type_hints"),
+    ("from operator import attrgetter\nattrgetter(x)", f"{C} 2:1 attrgetter"),
+    ("import operator\noperator.methodcaller(x, 1)", f"{C} 2:1 methodcaller"),
+    ("import operator\noperator.methodcaller('__reduce__')", f"{S} 2:23 __reduce__"),
+    ("def h(x: 'print(1)'): pass", f"{B} 1:10 print(1)"),
+    ("def h(x) -> list['f()']: pass", f"{B} 1:18 f()"),
     # Names of attributes in strings
     ("getattr(x, '__class__')", f"{S} 1:12 __class__"),
     ("getattr(x, 'gi_frame', None)", f"{S} 1:12 gi_frame"),

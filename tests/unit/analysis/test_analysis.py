@@ -88,6 +88,13 @@ class Imports(unittest.TestCase):
         self.assertEqual(findings[0].path, "helper.py")
         self.assertTrue(findings[0].message.startswith("No module named 'os'"))
 
+    def test_own_members(self):
+        """the job's own modules may have what a module of the library keeps for itself"""
+        source = "import helper\nfrom helper import _x\nfrom .io import open\nhelper._y, helper.stack()"
+        self.assertEqual(show(examine(source, own={"helper", "io"})), [])
+        self.assertEqual(show(examine("import random\nrandom._os", own={"random"})),
+                         ["module-access 2:1 random._os"])
+
     def test_long_list(self):
         """a list of modules is cut between two names"""
         modules = ", ".join(f"module{i}" for i in range(300))
