@@ -154,7 +154,7 @@ static void box_job_ended(Box *box, const BoxReport *end) {
 }
 
 /* The box ended before init could report: init was reaped, and with PID 1 the kernel ended everything
- * else in it. What that had used is known to its cgroup alone. */
+ * else in it. What that had used is known to its cgroup, or as of the moment before. */
 static void box_gone(Box *box, const siginfo_t *info) {
         BoxFacts facts = box_facts(box, clock_monotonic_usec());
 
@@ -167,6 +167,7 @@ static void box_gone(Box *box, const siginfo_t *info) {
                         facts.setup_op = box->builder->plans[box->plan]->steps[box->setup_step].op;
         } else if (box->ready_usec == 0 && box->end_reason == END_BY_ITSELF)
                 facts.setup_error = ECHILD;
+        facts.cpu_user_usec = box->late_cpu_usec; /* of both kinds, nobody has told them apart */
         if (box->leaf_fd >= 0)
                 cgroup_leaf_read_facts(box->leaf_fd, &facts);
         box_report_end(box, &facts);
@@ -177,10 +178,14 @@ static int box_on_wall(sd_event_source *source, uint64_t usec, void *userdata) {
 
         if (box->state == BOX_SETUP)
                 box->setup_error = ETIMEDOUT;
-        if (box->state == BOX_SETUP || box->end_reason != END_BY_ITSELF)
-                box_kill_init(box);
-        else
+        if (box->state != BOX_SETUP && box->end_reason == END_BY_ITSELF) {
                 box_kill(box, END_WALL_TIME);
+                return 0;
+        }
+        /* Init has not got around to its report, and soon there is nobody left to ask. */
+        if (box->state == BOX_RUNNING && box->leaf_fd < 0)
+                box->late_cpu_usec = usage_tree_cpu_usec(box->pid);
+        box_kill_init(box);
         return 0;
 }
 

@@ -31,9 +31,10 @@ typedef struct Box {
 
         EndReason end_reason;
         uint64_t requested_usec, ready_usec;
-        WallClock clock;     /* once it is ready */
-        int setup_error;     /* positive errno */
-        uint32_t setup_step; /* UINT32_MAX: none of the plan's own */
+        WallClock clock;        /* once it is ready */
+        uint64_t late_cpu_usec; /* without a cgroup: as of the moment when it had to be killed */
+        int setup_error;        /* positive errno */
+        uint32_t setup_step;    /* UINT32_MAX: none of the plan's own */
 } Box;
 
 /* Makes a box from a request that was checked; takes the descriptors over. Failures are reported
