@@ -376,6 +376,7 @@ def show_thread_exception(args):
 
 
 # Where threading, whenever it is imported, takes its hook from.
+show_thread_exception.__module__ = '_thread'
 _thread._excepthook = show_thread_exception
 
 
