@@ -14,9 +14,8 @@
 static const char *missing_rule(const Job *job) {
         switch (job->verdict.outcome) {
         case OUTCOME_SUCCESS:
-                return NULL;
         case OUTCOME_REJECTED:
-                return job->spec->source_too_large ? "source-too-large" : NULL;
+                return NULL;
         case OUTCOME_WALL_TIME_LIMIT:
         case OUTCOME_CPU_TIME_LIMIT:
         case OUTCOME_MEMORY_LIMIT:

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,9 +226,27 @@ static int finding_field(void *target, uint32_t type, const char *data, size_t s
         }
 }
 
+static int add_finding(RunnerSaid *said, const RunnerFinding *finding) {
+        RunnerFinding *all = reallocarray(said->findings, said->n_findings + 1, sizeof(*all));
+
+        if (!all)
+                return -ENOMEM;
+        all[said->n_findings++] = *finding;
+        said->findings = all;
+        return 0;
+}
+
+int said_refuse(RunnerSaid *said, const char *rule, const char *message) {
+        RunnerFinding finding = { .severity = FINDING_REFUSE };
+
+        (void) snprintf(finding.rule, sizeof(finding.rule), "%s", rule);
+        (void) snprintf(finding.message, sizeof(finding.message), "%s", message);
+        return add_finding(said, &finding);
+}
+
 /* Once the program runs, what looks like a finding is its own work. */
 static int take_finding(RunnerSaid *said, const char *data, size_t size) {
-        RunnerFinding finding = {}, *all;
+        RunnerFinding finding = {};
         int r;
 
         if (said->is_running || said->n_findings >= FINDINGS_MAX)
@@ -238,12 +257,7 @@ static int take_finding(RunnerSaid *said, const char *data, size_t size) {
         if (finding.rule[0] == '\0' || finding.message[0] == '\0' ||
             finding.severity >= _FINDING_SEVERITY_MAX)
                 return -EBADMSG;
-        all = reallocarray(said->findings, said->n_findings + 1, sizeof(*all));
-        if (!all)
-                return -ENOMEM;
-        all[said->n_findings++] = finding;
-        said->findings = all;
-        return 0;
+        return add_finding(said, &finding);
 }
 
 static int violation_field(void *target, uint32_t type, const char *data, size_t size) {

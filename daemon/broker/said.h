@@ -94,6 +94,9 @@ void said_done(RunnerSaid *said);
 /* Memory behind it. */
 size_t said_bytes(const RunnerSaid *said);
 
+/* A finding of our own, of a job that nobody needed to start. -ENOMEM. */
+int said_refuse(RunnerSaid *said, const char *rule, const char *message);
+
 /* The first finding for which nothing may run; NULL is none. */
 const RunnerFinding *said_refusal(const RunnerSaid *said);
 

@@ -162,8 +162,9 @@ int scheduler_submit(Broker *b, uid_t uid, JobSpec *spec, int stdin_fd, Job **re
                                 limit_format(LIMIT_SOURCE, spec->limits.value[LIMIT_SOURCE], text,
                                              sizeof(text)),
                                 limit_infos[LIMIT_SOURCE].key);
+                r = said_refuse(&job->said, "source-too-large", why);
                 scheduler_finish_without_box(b, job, OUTCOME_REJECTED, why);
-                return 0;
+                return MIN(r, 0);
         }
         list_insert_before(&b->queue, &job->queue);
         b->n_queued++;

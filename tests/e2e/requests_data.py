@@ -105,7 +105,8 @@ REQUESTS = [
             result={"resultJson": "64"}),
     Request("files_count_as_source", {"code": "1", "limits": {"sourceBytes": 10},
                                       "files": [{"path": "f", "text": "x" * 10}]},
-            "rejected", {"message": has("11 bytes", "limits.source")}),
+            "rejected", {"message": has("11 bytes", "limits.source"), "exitCode": None,
+                         "findings.0.rule": "source-too-large"}),
 
     # Values that JSON has none for
     Request("problem", {"code": "import threading\nresult = threading.Lock()"},
