@@ -267,6 +267,9 @@ def collect(source, level, tree, own):
         findings += examine_nesting(tree)
     if level == STRICT:
         findings += examine_strictly(tree, own)
+    # One for each place and subject, the most severe.
+    findings.sort(key=lambda f: (f.line, f.column, -f.severity))
+    findings = list({(f.line, f.column, f.subject): f for f in reversed(findings)}.values())[::-1]
     return list(place(sorted(findings, key=lambda f: (f.line, f.column)), source))
 
 

@@ -46,7 +46,8 @@ RULES = {
         'what the module documents'),
     'attribute-computed': Rule(
         'strict', 'getattr(), setattr(), delattr(), attrgetter() and methodcaller() with a name that is not'
-        ' in the source, and the first three as values', 'x.name, getattr(x, "name", None), or a dict'),
+        ' in the source, and the first three as values; binding __match_args__ other than as in'
+        ' __match_args__ = ("a", "b"), and the string of that name', 'x.name, getattr(x, "name", None), or a dict'),
     'attribute-in-string': Rule(
         'strict', 'the names of dunder-access and frame-access in format strings, and as arguments of'
         ' getattr() or attrgetter()', 'an f-string without that name'),

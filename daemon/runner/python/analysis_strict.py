@@ -56,6 +56,8 @@ class Examiner:
         self.modules = Modules(own)
         self.members = []  # (node, what it is an attribute of, its name), denied if that is a module
         self.builtins = []  # names that are denied unless they are local variables
+        self.aliases = {}  # name in the program -> the one of NAMING_FUNCTIONS that an import gives it
+        self.stars = []  # modules of `from module import *`
 
     def refuse(self, rule, message, node, subject, column=None):
         self.findings.append(Finding(rule, REFUSE, message, node.lineno,
@@ -84,10 +86,17 @@ class Examiner:
         if name in DENIED_NAMES:
             self.refuse('dunder-access', f'the name {name} is refused: it leads behind the interpreter',
                         node, name)
+        elif name == '__match_args__':
+            self.refuse_match_args(node)
+
+    def refuse_match_args(self, node):
+        self.refuse('attribute-computed', '__match_args__ is refused, other than in __match_args__ = '
+                    '("a", "b"): it names attributes', node, '__match_args__')
 
     def see_name(self, node):
         name = node.id
-        self.refuse_name(name, node)
+        if name != '__match_args__' or not (id(node) in self.harmless or isinstance(node.ctx, _ast.Load)):
+            self.refuse_name(name, node)
         if name == '__class__':
             if id(node) not in self.harmless:
                 self.refuse_attribute(name, node)
@@ -107,6 +116,9 @@ class Examiner:
             if node.lineno != node.end_lineno:
                 node = _ast.Name('', lineno=node.end_lineno, col_offset=column)
             self.refuse_attribute(name, node, column)
+        elif name == '__match_args__':
+            if id(node) not in self.harmless and not isinstance(node.ctx, _ast.Load):
+                self.refuse_match_args(node)
         elif node.value.__class__ in NAMES:
             self.members.append((node, node.value, name))
 
@@ -117,8 +129,13 @@ class Examiner:
             if keyword.arg == 'eval_str' and getattr(keyword.value, 'value', None) is not False:
                 self.refuse('builtin-denied', 'eval_str is refused: it evaluates strings', keyword,
                             'eval_str')
-        if name not in NAMING_FUNCTIONS:
-            return
+            elif keyword.arg == '__match_args__':
+                self.refuse_match_args(keyword)
+        if name in NAMING_FUNCTIONS:
+            self.see_naming_call(node, name)
+
+    def see_naming_call(self, node, name):
+        function = node.func
         arguments = node.args[NAMING_FUNCTIONS[name]]
         for argument in arguments:
             self.see_naming(argument)
@@ -131,6 +148,9 @@ class Examiner:
                 self.members.append((node, node.args[0], arguments[0].value))
             if not arguments or not is_harmless_name(arguments[0]) or has_star(node.args[:2]):
                 self.refuse_computed(name, node)
+        else:
+            for part, text in itertools.chain.from_iterable(map(find_sums, map(find_operands, arguments))):
+                self.see_path(text, part)
 
     def refuse_computed(self, name, node):
         self.refuse('attribute-computed', f'{name}() with a name that is not in the source is refused: '
@@ -139,8 +159,11 @@ class Examiner:
     def see_naming(self, node):
         """A string that names attributes, such as "a.b"."""
         if isinstance(node, _ast.Constant) and isinstance(node.value, str):
-            for name in node.value.split('.'):
-                self.refuse_in_string(name.strip(), node)
+            self.see_path(node.value, node)
+
+    def see_path(self, text, node):
+        for name in text.split('.'):
+            self.refuse_in_string(name.strip(), node)
 
     def refuse_in_string(self, name, node):
         if judge_attribute(name):
@@ -148,9 +171,20 @@ class Examiner:
                         name)
 
     def see_constant(self, node):
-        """A format string can read attributes."""
-        text = node.value
-        if isinstance(text, str) and '.' in text and (start := text.find('{')) >= 0:
+        if isinstance(node.value, str):
+            self.see_text(node.value, node)
+
+    def see_sum(self, node):
+        """Strings that are put together of strings."""
+        if isinstance(node.op, _ast.Add) and id(node) not in self.harmless:
+            for part, text in find_sums(find_operands(node, self.harmless)):
+                self.see_text(text, part)
+
+    def see_text(self, text, node):
+        """A format string can read attributes; a key of a class's dict makes one."""
+        if text == '__match_args__':
+            self.refuse_match_args(node)
+        elif '.' in text and (start := text.find('{')) >= 0:
             for match in FORMAT_ATTRIBUTE.finditer(text, start, max(text.rfind('}'), 0)):
                 self.refuse_in_string(match[1], node)
 
@@ -162,9 +196,17 @@ class Examiner:
         """__match_args__ makes attributes of positional patterns."""
         for target in node.targets if isinstance(node, _ast.Assign) else (node.target,):
             name = getattr(target, 'id', getattr(target, 'attr', None))
-            if name == '__match_args__' and node.value is not None:
-                for part in walk(node.value):
-                    self.see_naming(part)
+            if name == '__match_args__':
+                self.harmless.add(id(target))
+                if node.value is not None:
+                    self.see_match_args(node.value)
+
+    def see_match_args(self, value):
+        parts = value.elts if isinstance(value, (_ast.Tuple, _ast.List)) else (value,)
+        if parts == (value,) or not all(is_text([part]) for part in parts):
+            self.refuse_match_args(value)
+        for part in parts:
+            self.see_naming(part)
 
     def see_declaration(self, node):
         for name in node.names:
@@ -213,7 +255,11 @@ class Examiner:
             self.refuse_name(alias.asname or alias.name, alias)
             if judge_attribute(alias.name):
                 self.refuse_attribute(alias.name, alias)
-            elif node.level == 0 and alias.name != '*':
+            elif node.level == 0 and alias.name == '*':
+                self.stars.append(node.module)
+            elif node.level == 0:
+                if alias.asname and alias.name in NAMING_FUNCTIONS:
+                    self.aliases[alias.asname] = alias.name
                 self.refuse_member(node.module, alias.name, alias, alias.name)
                 self.modules.add_import_from(node.module, alias)
 
@@ -224,7 +270,35 @@ class Examiner:
             return True
         return False
 
+    def see_stars(self, tree):
+        """The names that `from module import *` may have brought."""
+        local = find_locals(tree, CHILDREN)
+        stars = dict.fromkeys(self.stars)
+        judged = {}
+        for node in walk(tree):
+            if (not isinstance(node, _ast.Name) or not isinstance(node.ctx, _ast.Load) or id(node) in local or
+                    node.id[0] == '_' or node.id in DENIED_BUILTINS):
+                continue
+            name = node.id
+            if name not in judged:
+                judged[name] = next((module for module in stars
+                                     if judge_module_member(self.modules, module, name)), None)
+            if judged[name]:
+                self.refuse_member(judged[name], name, node, f'{judged[name]}.{name}')
+            else:
+                self.refuse_attribute(name, node)
+
+    def see_aliases(self, tree):
+        for node in walk(tree):
+            if isinstance(node, _ast.Call) and isinstance(node.func, _ast.Name):
+                if name := self.aliases.get(node.func.id):
+                    self.see_naming_call(node, name)
+
     def finish(self, tree):
+        if self.stars:
+            self.see_stars(tree)
+        if self.aliases:
+            self.see_aliases(tree)
         local = find_locals(tree, CHILDREN) if self.builtins else ()
         for node in self.builtins:
             if id(node) not in local:
@@ -238,6 +312,28 @@ class Examiner:
                 if self.refuse_member(module, name, node, f'{module}.{name}'):
                     break
         return self.first()
+
+
+def find_operands(node, sums=None):
+    """-> the operands of a + b + …, in their order. The id() of each sum among them goes to sums."""
+    stack = [node]
+    operands = []
+    while stack:
+        node = stack.pop()
+        if isinstance(node, _ast.BinOp) and isinstance(node.op, _ast.Add):
+            stack += [node.right, node.left]
+            if sums is not None:
+                sums.add(id(node))
+        else:
+            operands.append(node)
+    return operands
+
+
+def find_sums(operands):
+    """-> (first operand, text) of neighbours that are strings."""
+    for are_texts, parts in itertools.groupby(operands, lambda node: is_text([node])):
+        if are_texts and len(parts := list(parts)) > 1:
+            yield parts[0], ''.join(part.value for part in parts)
 
 
 def find_prefix(node):
@@ -281,6 +377,7 @@ SEE = {
     _ast.Attribute: Examiner.see_attribute,
     _ast.Call: Examiner.see_call,
     _ast.Constant: Examiner.see_constant,
+    _ast.BinOp: Examiner.see_sum,
     _ast.MatchClass: Examiner.see_match_class,
     _ast.MatchAs: Examiner.see_binding,
     _ast.MatchStar: Examiner.see_binding,

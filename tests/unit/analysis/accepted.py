@@ -331,4 +331,19 @@ class Registry:
 def show(x: "object") -> "str": return str(x)
 ''', '''
 def f(loader): return loader.modules, loader.loads, loader.timeit, loader._private
+''', '''
+from typing import *
+from operator import attrgetter as by, methodcaller as call
+from dataclasses import *
+_cache: Dict[str, List[int]] = {}
+@dataclass
+class Point:
+    __match_args__: ClassVar[tuple] = ("x", "y")
+    x: int
+class Other(Point):
+    __match_args__ = ()
+Other.__match_args__ = ("x",)
+def f(load, template):
+    return load, template, Other.__match_args__, "a" + "b.{0.x}" + load, 1 + 2 + len(_cache)
+print(sorted([Point(1)], key=by("x")), call("upper")("a"), isinstance(_cache, dict))
 ''']
