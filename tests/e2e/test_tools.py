@@ -147,6 +147,21 @@ echo, fail, odd, broken, hidden
         self.assert_success(self.run_job("import tools\nprint(tools.echo(a=1, **{'class': 2}))", tools=tools),
                             "{'a': 1, 'class': 2}\n")
 
+    def test_names_of_the_client(self):
+        """tools and parameters may have the names of what the functions are made of"""
+        names = ["locals", "__debug__", "_pysb_call_", "_pysb_locals_", "extra", "None"]
+        schema = json.dumps({"required": ["a", "locals"], "properties": {
+            name: {} for name in ["a", *names]}})
+        tools = [{"name": name, "parametersSchemaJson": schema} for name in ("echo", "locals")]
+        arguments = {name: 1 for name in ["a", *names]}
+        code = f"import tools\nfor tool in ('echo', 'locals', 'locals_async'):\n" \
+               f"    r = getattr(tools, tool)(**{arguments})\n" \
+               "    r = r if isinstance(r, dict) else await r\n" \
+               f"    print(tool, getattr(tools, tool).__name__, r == {arguments})"
+        result = self.run_job(code, tool=lambda name, values: values, tools=tools)
+        self.assert_success(result, "echo echo True\nlocals locals True\n"
+                                    "locals_async locals_async True\n")
+
     def test_interface(self):
         """what a program finds in _sandbox without an underscore is its interface"""
         code = "import _sandbox\nprint(*(name for name in dir(_sandbox) if name[0] != '_'))"

@@ -20,8 +20,12 @@ _callers = {}     # what generated functions call
 # What stands for an argument that was not given and has no default.
 _OMITTED = ...
 
-# Names inside a generated function: the parameters are the client's choice.
+# Names inside a generated function: all others are the client's choice.
 _CALLER = '_pysb_call_'
+_LOCALS = '_pysb_locals_'
+
+# What the compiler takes for no parameter, besides keywords.
+_RESERVED = {_CALLER, _LOCALS, '__debug__'}
 
 
 def bind(tool_call, tool_call_async):
@@ -82,7 +86,8 @@ def _read_schema(text):
 
 
 def _is_parameter(name):
-    return name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and name != _CALLER
+    return (name.isascii() and name.isidentifier() and not keyword.iskeyword(name)
+            and name not in _RESERVED)
 
 
 def _parameters(schema):
@@ -146,11 +151,12 @@ def _make(tool, name, caller):
     names = [*required, *(f'{name}=...' for name in defaults)]
     if extra:
         names.append(f'**{extra}')
-    code = compile(f'def {name}({", ".join(names)}): return {_CALLER}(locals())',
+    code = compile(f'def {name}({", ".join(names)}): return {_CALLER}({_LOCALS}())',
                    '<frozen _tools>', 'exec')
-    namespace = {_CALLER: _caller(tool, caller, extra, hidden), '__name__': 'tools'}
+    namespace = {'__name__': 'tools'}
     exec(code, namespace)
-    function = namespace[name]
+    function = namespace.pop(name)
+    namespace.update({_CALLER: _caller(tool, caller, extra, hidden), _LOCALS: locals})
     function.__defaults__ = tuple(defaults.values()) or None
     function.__doc__ = _describe(tool, schema)
     return function
