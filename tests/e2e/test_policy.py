@@ -216,6 +216,17 @@ class Imports(PolicyTest):
         self.assertIn('File "<stdlib>/threading.py"', text)
         self.assertNotIn("/usr", text)
 
+    def test_formatted(self):
+        """R-P2 nor does one that the program formats, and logging knows who called it"""
+        code = ("import json, traceback\ntry:\n    json.loads('{')\nexcept ValueError:\n"
+                "    print(traceback.format_exc())")
+        text = self.output(code, "eval")
+        self.assertIn('File "<stdlib>/json/decoder.py"', text)
+        self.assertNotIn("/usr", text)
+        code = ("import logging, sys\nlogging.basicConfig(stream=sys.stdout, "
+                "format='%(funcName)s %(lineno)d')\ndef f():\n    logging.warning('x')\nf()")
+        self.assertEqual(self.output(code, "host"), "f 4\n")
+
     def test_names(self):
         """R-P2 only user-facing names are shown: sorted, no underscore, no path"""
         for profile in self.PROFILES:

@@ -171,6 +171,7 @@ def settle(no_files):
         _scrub.open_streams()
         _scrub.scrub()
         _scrub.forget_files()
+        _scrub.forget_directories(hide_paths)
         del sys.modules['_scrub']
     if uuid := sys.modules.get('uuid'):
         uuid._generate_time_safe = None  # libuuid would look for a daemon and for network cards

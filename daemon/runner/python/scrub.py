@@ -103,6 +103,17 @@ def forget(holder, name, instead):
         setattr(holder, name, instead)
 
 
+def forget_directories(hide_paths):
+    """What the program formats itself has the names of code; the logging module knows its own one."""
+    for thing in gc.get_objects():
+        if type(thing) is PYTHON_FUNCTION:
+            name = thing.__code__.co_filename
+            if name.startswith('/'):
+                _imp._fix_co_filename(thing.__code__, sys.intern(hide_paths(name)))
+    if logging := sys.modules.get('logging'):
+        logging._srcfile = hide_paths(logging._srcfile)
+
+
 def forget_files():
     """Where the library's files are, is of no use, and error messages would tell it."""
     for name, module in list(sys.modules.items()):
