@@ -36,6 +36,10 @@ def error(kind, message=None, line=None):
         {} if line is None else {"exception.line": line})
 
 
+def problem(kind):
+    return {"resultProblem.type": kind}
+
+
 def starts(text):
     return lambda have: have is not None and have.startswith(text)
 
@@ -84,6 +88,9 @@ PLACES = [
     Case("keys_twice", {"expression": "{1: 2, '1': 3}"}, "exception",
          error("_sandbox.ResultNotEncodable",
                'the dict at $ has two keys that are "1" as JSON')),
+    Case("result_too_long", "'x' * 20_000_000", result=problem("ResultTooLarge")),
+    Case("result_without_memory", "x = 'x' * 20_000_000\n{'a': [x, x]}",
+         result=problem("ResultTooLarge")),
     Case("callable_none", {"code": "def f(): pass", "callable": "f"}, result=value("null")),
     Case("callable_before_expression", {"code": "def f(): return 1\n2", "callable": "f"},
          result=value("1")),
@@ -107,7 +114,7 @@ PLACES = [
     Case("callable_result_too_large", {"code": "def f(): return 'x' * 100", "callable": "f",
                                        "limits": {"resultBytes": 50}}, "exception",
          error("_sandbox.ResultTooLarge",
-               "the result has 102 bytes of JSON, limits.resultBytes leaves 50")),
+               "the result has at least 102 bytes of JSON, limits.resultBytes leaves 50")),
     Case("await_at_the_top", "async def f(): return 4\nx = await f()\nx + 1", result=value("5")),
     Case("await_in_the_last_expression", "async def f(): return 4\nawait f()", result=value("4")),
     Case("await_fails", "async def f():\n    1/0\n\nawait f()\n", "exception",
@@ -119,7 +126,7 @@ PLACES = [
         "resultProblem.message": contains("type module at $")}),
     Case("last_expression_too_large", {"code": "'x' * 100", "limits": {"resultBytes": 50}}, result={
         "resultProblem.type": "ResultTooLarge",
-        "resultProblem.message": "the result has 102 bytes of JSON, limits.resultBytes leaves 50"}),
+        "resultProblem.message": "the result has at least 102 bytes of JSON, limits.resultBytes leaves 50"}),
     Case("variable", "result = (1, None)", result=value("[1, null]")),
     Case("result_call", "import _sandbox\n_sandbox.result(1)\n_sandbox.result(2)\n3", result=value("2")),
     Case("result_call_refused", "import _sandbox\ntry: _sandbox.result(len)\n"

@@ -8,7 +8,6 @@ is imported for it: a value of numpy can only be there if the program has import
 
 import binascii
 import json
-import re
 import sys
 
 DEPTH_MAX = 100
@@ -85,7 +84,8 @@ def encode_nothing(value):
 
 
 def encode_dataclass(value):
-    return {name: getattr(value, name) for name in type(value).__dataclass_fields__}
+    fields = sys.modules['dataclasses'].fields(value)  # neither ClassVar nor InitVar
+    return {field.name: getattr(value, field.name) for field in fields}
 
 
 def encode_array(array):
@@ -223,6 +223,15 @@ def find_converter(kind):
     return encode_dataclass if hasattr(kind, '__dataclass_fields__') else None
 
 
+def describe(error):
+    """Its class and the beginning of what it says; a class of the program may raise anything here."""
+    try:
+        text = str(error)[:200]
+    except Exception:
+        text = ''
+    return name_class(type(error)) + (text and f': {text}')
+
+
 def convert(value):
     """One step towards what JSON has; what comes of it may need another."""
     kind = type(value)
@@ -233,8 +242,7 @@ def convert(value):
     except (ResultTooLarge, MemoryError, RecursionError):
         raise
     except Exception as error:
-        raise ResultNotEncodable(f'{name_class(kind)}, which raised '
-                                 f'{name_class(type(error))}') from error
+        raise ResultNotEncodable(f'{name_class(kind)}, which raised {describe(error)}') from error
     hint = HINTS.get(kind.__name__, 'make numbers, text, lists or dicts of it')
     raise ResultNotEncodable(f'{name_class(kind)}: {hint}')
 
@@ -262,18 +270,17 @@ def is_too_deep(data):
     return data != b''
 
 
-# A key that was perhaps no text in the program: {1: 2, '1': 3} would have the same one twice
-CONVERTED_KEY = re.compile(rb'"(?:-?[0-9][^"]*|true|false|null)": ')
-
-
 def check_pairs(pairs):
-    if len(pairs) > len({name for name, _ in pairs}):
+    if len(pairs) > len(dict(pairs)):
         raise ValueError
 
 
 def check_keys(data):
-    """Raises ValueError if an object of a valid JSON text has a key twice."""
-    if CONVERTED_KEY.search(data):
+    """Raises ValueError if an object of a valid JSON text has a key twice.
+
+    {1: 2, '1': 3} has; so may dicts and texts of classes of the program, whatever the keys look like.
+    """
+    if b', "' in data and b'": ' in data:
         json.loads(data, object_pairs_hook=check_pairs, parse_int=bool, parse_float=bool)
 
 
@@ -348,12 +355,13 @@ class Flattener:
         if not isinstance(key, (*SCALARS, float)) and find_converter(type(key)):
             plain = convert(key)
         if isinstance(plain, float):
-            return repr(float(plain))
+            return json.dumps(float(plain))
         if not isinstance(plain, (*SCALARS, float)):
             self.refuse(f'{name_class(type(key))} as a key of the dict at {self.where()}: '
                         'JSON has only text')
         self.check_bits(plain)
-        return plain if isinstance(plain, str) else json.dumps(plain)
+        # A class of the program may say that its text is unlike every other.
+        return str.__str__(plain) if isinstance(plain, str) else json.dumps(plain)
 
 
 def encode_slowly(value, max_bytes):
@@ -368,8 +376,7 @@ def encode_slowly(value, max_bytes):
         sys.set_int_max_str_digits(digits)
 
 
-def encode(value, max_bytes=sys.maxsize):
-    """JSON text in UTF-8. Raises ResultNotEncodable, or ResultTooLarge above max_bytes."""
+def encode_in_memory(value, max_bytes):
     try:
         data = dump(value)
         if is_too_deep(data):
@@ -377,6 +384,19 @@ def encode(value, max_bytes=sys.maxsize):
         check_keys(data)
     except (TypeError, ValueError, RecursionError):
         data = encode_slowly(value, max_bytes)
+    return data
+
+
+def encode(value, max_bytes=sys.maxsize):
+    """JSON text in UTF-8. Raises ResultNotEncodable, or ResultTooLarge above max_bytes."""
+    if type(value) in (str, bytes, bytearray) and len(value) > max_bytes:
+        raise ResultTooLarge(f'the result has at least {len(value) + 2} bytes of JSON, '
+                             f'limits.resultBytes leaves {max_bytes}')
+    try:
+        data = encode_in_memory(value, max_bytes)
+    except MemoryError:
+        raise ResultTooLarge('the memory that the job has left is too small for the JSON text '
+                             'of the result') from None
     if len(data) > max_bytes:
         raise ResultTooLarge(f'the result has {len(data)} bytes of JSON, '
                              f'limits.resultBytes leaves {max_bytes}')

@@ -45,6 +45,8 @@ def offer_result(value):
         result(value)
     except (ResultNotEncodable, ResultTooLarge) as error:
         problem = error
+    except MemoryError:
+        problem = ResultTooLarge('the memory that the job has left is too small for the result')
     except Exception as error:
         problem = ResultNotEncodable(f'cannot encode a value of type {name_class(type(value))}: '
                                      f'{name_class(type(error))}')

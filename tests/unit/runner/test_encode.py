@@ -16,6 +16,7 @@ import pathlib
 import sys
 import threading
 import types
+import typing
 import unittest
 import uuid
 import warnings
@@ -37,8 +38,33 @@ class Person:
     friends: object
 
 
+@dataclasses.dataclass
+class Special:
+    a: typing.ClassVar = object()
+    b: dataclasses.InitVar[int]
+    c: int = 3
+
+
+@dataclasses.dataclass
 class Broken:
-    __dataclass_fields__ = {"missing": None}
+    missing: int = dataclasses.field(init=False)
+
+
+class Twice(dict):
+    def items(self):
+        return [("q", 1), ("q", 2)]
+
+
+class Text(str):
+    __hash__ = object.__hash__
+
+    def __eq__(self, other):
+        return self is other
+
+
+class Greedy(dict):
+    def items(self):
+        raise MemoryError
 
 
 def loop(value):
@@ -92,6 +118,14 @@ class Encode(unittest.TestCase):
         for value in ("ää", 1 << 10**7, [10**5000]):
             with self.assertRaises(encode.ResultTooLarge):
                 encode.encode(value, 4)
+
+    def test_no_memory(self):
+        """what is too long is not even copied; what does not fit into memory is too large"""
+        for value in ("x" * 5, b"x" * 5, bytearray(5)):
+            with self.assertRaisesRegex(encode.ResultTooLarge, "at least 7 bytes"):
+                encode.encode(value, 4)
+        with self.assertRaises(encode.ResultTooLarge):
+            encode.encode([Greedy(a=1)])
 
     def test_names(self):
         """the errors are those of _sandbox, and caught as what they are"""
