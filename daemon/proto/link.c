@@ -77,9 +77,11 @@ int link_receive(
         size_t n_fds;
         ssize_t n;
 
+        /* A reset says, once, that the peer closed before it had read all of ours; what it had said is
+         * still there, and then the end. */
         do
                 n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC | MSG_TRUNC);
-        while (n < 0 && errno == EINTR);
+        while (n < 0 && (errno == EINTR || errno == ECONNRESET));
         if (n < 0)
                 return -errno;
         n_fds = link_take_fds(&mh, fds);
