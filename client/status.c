@@ -8,13 +8,10 @@
 #include "client/verb.h"
 
 static const Field node_fields[] = {
-        { "Version", "version" },
-        { "Python", "pythonVersion" },
-        { "Kernel", "kernel" },
-        { "Degraded", "degraded" },
-        { "Running jobs", "runningJobs" },
-        { "At most", "maxRunningJobs" },
-        { "Queued jobs", "queuedJobs" },
+        { "Version", "version" },        { "Python", "pythonVersion" },
+        { "Kernel", "kernel" },          { "Degraded", "degraded" },
+        { "Counters", "counters" },      { "Running jobs", "runningJobs" },
+        { "At most", "maxRunningJobs" }, { "Queued jobs", "queuedJobs" },
 };
 
 static const Field caller_fields[] = {

@@ -2,6 +2,7 @@
 
 /* Methods about this machine, its profiles and the caller. */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,9 +161,36 @@ static json_t *isolation_array(const Broker *broker) {
         return array;
 }
 
+/* Which counters of the processor usage has, or why none. Returns buf. */
+static const char *counters_text(int error, char *buf, size_t size) {
+        static const struct {
+                int error;
+                const char *reason;
+        } rows[] = {
+                { ENOENT, "this machine has no PMU" },
+                { EOPNOTSUPP, "this machine has no PMU" },
+                { ENODEV, "this machine has no PMU" },
+                { ENOSYS, "this kernel has no performance events" },
+                { EACCES, "allow it by sysctl kernel.perf_event_paranoid=2" },
+                { EPERM, "denied by a system call filter; for the service see docs/BUDGETS.md" },
+                { ENODATA, "the PMU does not count, or is shared" },
+        };
+        const char *reason = NULL, *name = strerrorname_np(error);
+
+        if (error == 0)
+                return "instructions";
+        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows))
+                if (row->error == error)
+                        reason = row->reason;
+        (void) snprintf(buf, size, "none (perf_event_open: %s%s%s)", name ?: "unknown error",
+                        reason ? ": " : "", reason ?: "");
+        return buf;
+}
+
 void api_get_node(Session *s) {
         const Broker *broker = s->broker;
         JsonBuild b = JSON_BUILD_INIT;
+        char counters[128];
         int unused;
 
         if (!api_parse(s, no_fields, &unused)) {
@@ -174,6 +202,8 @@ void api_get_node(Session *s) {
         json_build_string(&b, "kernel", broker->kernel);
         json_build_bool(&b, "degraded", broker_is_degraded(broker));
         json_build_value(&b, "isolation", isolation_array(broker));
+        json_build_string(&b, "counters",
+                          counters_text((int) broker->counter_error, counters, sizeof(counters)));
         json_build_uint(&b, "maxMessageBytes", VARLINK_MESSAGE_MAX_BYTES);
         json_build_uint(&b, "maxInlineBytes", REPLY_INLINE_BYTES_MAX);
         json_build_uint(&b, "maxRunningJobs",

@@ -63,6 +63,7 @@ typedef struct Broker {
         /* From the builder's NODE report; without it nothing starts. */
         uint32_t slots;
         uint64_t layers;
+        uint32_t counter_error; /* positive errno: no counters; 0 if there are */
         char python_version[32];
         char kernel[80];
 

@@ -37,6 +37,12 @@ static void build_facts(JsonBuild *b, const BoxFacts *f) {
                 json_build_uint(b, "memoryPeakBytes", f->memory_peak_bytes);
         if (f->pids_peak > 0)
                 json_build_uint(b, "processesPeak", f->pids_peak);
+        if (f->has_record) {
+                json_build_uint(b, "diskBytes", f->disk_bytes);
+                json_build_uint(b, "diskFiles", f->disk_files);
+        }
+        if (f->instructions > 0)
+                json_build_uint(b, "instructions", f->instructions);
 }
 
 json_t *reply_usage(const Job *job) {
@@ -50,8 +56,6 @@ json_t *reply_usage(const Job *job) {
         if (job->box != 0) {
                 json_build_uint(&b, "stdoutBytes", job->output.streams[STREAM_STDOUT].total_bytes);
                 json_build_uint(&b, "stderrBytes", job->output.streams[STREAM_STDERR].total_bytes);
-        }
-        if (job->box != 0 && job->spec->tools.n > 0) {
                 json_build_uint(&b, "toolCalls", job->tools.n_calls);
                 json_build_uint(&b, "toolWaitUSec", job->tools.waited_usec);
         }

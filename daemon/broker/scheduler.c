@@ -219,6 +219,7 @@ static void scheduler_node(Broker *b, const BuilderReport *report) {
 
         b->slots = report->slots;
         b->layers = report->layers;
+        b->counter_error = report->counter_error;
         /* PY_VERSION_HEX: 0x030b02f0 is 3.11.2. */
         if (v != 0)
                 (void) snprintf(b->python_version, sizeof(b->python_version), "%u.%u.%u",

@@ -131,6 +131,8 @@ static BoxFacts box_facts(const Box *box, uint64_t end_usec) {
         if (box->ready_usec > 0) {
                 facts.wall_usec = wall_clock_elapsed(&box->clock, end_usec);
                 facts.setup_usec = box->ready_usec - box->requested_usec;
+                if (limits_tasks(&box->limits) == 1)
+                        facts.pids_peak = 1; /* nobody has to count that */
         }
         return facts;
 }
@@ -144,6 +146,11 @@ static void box_job_ended(Box *box, const BoxReport *end) {
         facts.cpu_user_usec = end->cpu_user_usec;
         facts.cpu_system_usec = end->cpu_system_usec;
         facts.memory_peak_bytes = end->maxrss_bytes;
+        facts.disk_bytes = end->disk_bytes;
+        facts.disk_files = end->disk_files;
+        facts.instructions = end->instructions;
+        if (end->tasks_peak > 0)
+                facts.pids_peak = end->tasks_peak;
         facts.n_denied = MIN(end->n_denied, (uint32_t) DENIED_CALLS_MAX);
         memcpy(facts.denied, end->denied, sizeof(facts.denied));
         if (box->leaf_fd >= 0)
@@ -343,6 +350,7 @@ int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
         TemplateMake make = {
                 .box = box->id,
                 .has_cgroup = box->leaf_fd >= 0,
+                .has_counter = box->builder->counter_error == 0,
                 .vm_bytes = template_vm_bytes,
                 .limits = box->limits,
         };

@@ -7,6 +7,7 @@
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 
+#include "basic/counter.h"
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "builder/request.h"
@@ -40,6 +41,8 @@ int builder_new(sd_event *event,
                 .cgroups = *cgroups,
                 .programs = *programs,
                 .node_cpu_percent = (uint64_t) get_nprocs() * 100,
+                /* By now we have no more privilege than a box where this is asked for. */
+                .counter_error = -counter_probe(COUNTER_JOB),
                 .max_boxes = (uint32_t) config->max_running_jobs,
                 .store = store,
                 .broker_fd = -EBADF,
@@ -169,6 +172,7 @@ int builder_attach_broker(Builder *builder, int link_fd, int pidfd) {
                 .kind = BUILDER_NODE,
                 .slots = builder->max_boxes,
                 .layers = builder_layers(builder),
+                .counter_error = (uint32_t) builder->counter_error,
         };
         int r;
 

@@ -31,6 +31,7 @@ typedef struct Builder {
         Slots *slots;
         Programs programs;
         uint64_t node_cpu_percent; /* 100 for each CPU */
+        int counter_error; /* positive errno: no counters of the processor; 0 if there are */
         uint32_t max_boxes;
         uint32_t n_boxes; /* that are not OVER */
 

@@ -295,7 +295,8 @@ void cgroup_leaf_read_facts(int leaf_fd, BoxFacts *facts) {
         if (attribute_read(leaf_fd, "pids.events", &pids) >= 0)
                 facts->pids_denied = flat_value(pids, "max");
         peak = attribute_read_number(leaf_fd, "pids.peak"); /* since Linux 6.1 */
-        facts->pids_peak = peak > 0 ? peak - 1 : 0;         /* without init */
+        if (peak > 1)
+                facts->pids_peak = peak - 1; /* without init */
 }
 
 int cgroup_leaf_remove(const CgroupTree *tree, uint32_t slot) {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "basic/clock.h"
+#include "basic/counter.h"
 #include "basic/fd.h"
 #include "basic/io.h"
 #include "basic/sys.h"
@@ -33,12 +34,15 @@ enum {
         INIT_FD_END,
 };
 
+/* Above what RLIMIT_NOFILE of any job leaves for the listener, which comes later. */
+#define COUNTER_FD_MIN 64
+
 /* What the job process tells init once it is caged, before any byte of the job. */
 typedef struct JobSync {
         int32_t error; /* positive errno of a failed step */
         uint32_t step;
         int32_t listener_fd; /* in init's own table: the two are shared until then */
-        uint32_t _reserved;
+        int32_t counter_fd;  /* the same; negative is none */
         uint64_t rss_bytes;
         uint64_t at_usec;
 } JobSync;
@@ -46,7 +50,7 @@ typedef struct JobSync {
 typedef struct Init {
         const CageBox *box;
         pid_t job_pid;
-        int listener_fd;
+        int listener_fd, counter_fd;
         uint64_t job_rss_bytes;
         uint64_t job_start_usec, job_end_usec;
         DeniedCalls denied;
@@ -112,6 +116,20 @@ static int init_place_fds(const CageBox *box) {
         return close_range(INIT_FD_END, ~0U, 0) < 0 ? -errno : 0;
 }
 
+/* Counts this process and what it will start, for init: afterwards the filter denies it. */
+static int init_open_counter(const CageBox *box) {
+        int fd, high_fd;
+
+        if (!box->make.has_counter)
+                return -ENOENT;
+        fd = counter_open(COUNTER_JOB);
+        if (fd < 0)
+                return fd;
+        high_fd = fcntl(fd, F_DUPFD_CLOEXEC, COUNTER_FD_MIN);
+        (void) close(fd);
+        return high_fd;
+}
+
 /* The job's process: the last steps of the plan, then the listener goes to init, then the job. */
 static _noreturn_ void init_be_job(const CageBox *box, CageJobMain job_main) {
         struct rusage usage = {};
@@ -123,6 +141,7 @@ static _noreturn_ void init_be_job(const CageBox *box, CageJobMain job_main) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         (void) getrusage(RUSAGE_SELF, &usage);
         sync.rss_bytes = (uint64_t) usage.ru_maxrss * KIB;
+        sync.counter_fd = init_open_counter(box);
         r = cage_apply(box, PHASE_LAST, PHASE_LAST, &sync.step);
         /* The table is shared with init until here: this leaves the listener to init and gives the
          * job a table of its own, without it. */
@@ -177,6 +196,7 @@ static int init_start_job(Init *init, CageJobMain job_main, uint32_t *ret_step) 
                 return -sync.error;
         }
         init->listener_fd = sync.listener_fd;
+        init->counter_fd = sync.counter_fd;
         init->job_rss_bytes = sync.rss_bytes;
         init->job_start_usec = sync.at_usec;
         /* Now the tables are two: let go of the job's ends, or nobody would ever see them close. */
@@ -234,6 +254,24 @@ static int init_serve(Init *init) {
         }
 }
 
+/* How many tasks of the job there were at once, where no cgroup counts them. Process ids are given in
+ * turn, so the next one says how many the job ever made beside its first one: none or one of them is an
+ * answer, and of more nobody knows which of them met. */
+static uint64_t init_tasks_peak(const Init *init) {
+        pid_t next, made;
+
+        if (init->box->make.has_cgroup)
+                return 0;
+        next = vfork();
+        if (next == 0)
+                _exit(0);
+        if (next < 0)
+                return 0;
+        (void) waitpid(next, NULL, 0);
+        made = next - init->job_pid - 1;
+        return made == 0 || made == 1 ? 1 + (uint64_t) made : 0;
+}
+
 static void init_report_end(const Init *init, int job_status) {
         BoxReport report = {
                 .kind = BOX_END,
@@ -252,6 +290,9 @@ static void init_report_end(const Init *init, int job_status) {
         rss_bytes = (uint64_t) usage.ru_maxrss * KIB;
         if (rss_bytes > init->job_rss_bytes)
                 report.maxrss_bytes = rss_bytes - init->job_rss_bytes;
+        (void) counter_read(init->counter_fd, &report.instructions);
+        cage_measure_disk(init->box->plan, &report.disk_bytes, &report.disk_files);
+        report.tasks_peak = init_tasks_peak(init);
         memcpy(report.denied, init->denied.calls, sizeof(report.denied));
         (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
 }
@@ -266,7 +307,7 @@ static void init_report_ready(const Init *init) {
 }
 
 void cage_init_main(const CageBox *box, CageJobMain job_main) {
-        Init init = { .box = box, .listener_fd = -EBADF };
+        Init init = { .box = box, .listener_fd = -EBADF, .counter_fd = -EBADF };
         int control_fd = box->fds[MAKE_FD_CONTROL], status, r;
         uint32_t step = UINT32_MAX;
 

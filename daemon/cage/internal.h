@@ -24,6 +24,9 @@ int cage_bind_device(const char *source, const char *target);
 int cage_mount_tmpfs(const char *target, mode_t mode, const Limits *limits);
 int cage_mount_proc(const char *target);
 int cage_pivot_root(void);
+
+/* What is in the tmpfs that has most of it: whole pages, and inodes without the root directory's. */
+void cage_measure_disk(const PlanImage *plan, uint64_t *ret_bytes, uint64_t *ret_files);
 int cage_read_only_root(void);
 
 /* net.c: raises lo in the namespace of the caller. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "basic/cleanup.h"
@@ -89,6 +90,23 @@ int cage_mount_tmpfs(const char *target, mode_t mode, const Limits *limits) {
         if (mount(target, target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
                 return -errno;
         return 0;
+}
+
+void cage_measure_disk(const PlanImage *plan, uint64_t *ret_bytes, uint64_t *ret_files) {
+        uint64_t bytes = 0, files = 0;
+
+        if (chdir("/") < 0) /* out of /app: targets are relative to the root */
+                return;
+        FOREACH_ARRAY(step, plan->steps, plan->n_steps) {
+                struct statfs fs;
+
+                if (step->op != OP_MOUNT_TMPFS || statfs(plan_string(plan, step->target), &fs) < 0)
+                        continue;
+                bytes = MAX(bytes, (uint64_t) (fs.f_blocks - fs.f_bfree) * (uint64_t) fs.f_bsize);
+                files = MAX(files, (uint64_t) (fs.f_files - fs.f_ffree) - 1);
+        }
+        *ret_bytes = bytes;
+        *ret_files = files;
 }
 
 int cage_mount_proc(const char *target) {

@@ -44,6 +44,9 @@ typedef struct BoxFacts {
         uint64_t oom_kills;         /* memory.events: oom_kill + oom_group_kill */
         uint64_t pids_peak;         /* tasks of the job at once (init not counted); 0 is unknown */
         uint64_t pids_denied;       /* pids.events: max */
+        uint64_t disk_bytes; /* with a record: in /app or in /tmp at the end, where there is more */
+        uint64_t disk_files; /* the same for files and directories */
+        uint64_t instructions; /* of all processes, in user mode; 0 is unknown */
         uint32_t n_denied;
         uint32_t _reserved;
         DeniedCall denied[DENIED_CALLS_MAX];

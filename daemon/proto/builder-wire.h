@@ -57,10 +57,12 @@ typedef struct BuilderReport {
         uint64_t layers;         /* NODE: LAYER_BIT()s that boxes of this daemon have */
         uint64_t python_version; /* NODE: PY_VERSION_HEX of pysb-runner, 0 until known */
         uint64_t setup_usec;     /* STARTED */
-        BoxFacts facts;          /* ENDED */
+        uint32_t counter_error;  /* NODE: 0, or the positive errno of counter_probe(COUNTER_JOB) */
+        uint32_t _reserved;
+        BoxFacts facts; /* ENDED */
 } BuilderReport;
 
 _Static_assert(sizeof(Limits) == 8 * _LIMIT_MAX, "wire layout");
 _Static_assert(sizeof(BuilderRequest) == 40 + sizeof(Limits), "wire layout");
-_Static_assert(sizeof(BoxFacts) == 112 + 8 * DENIED_CALLS_MAX, "wire layout");
-_Static_assert(sizeof(BuilderReport) == 40 + sizeof(BoxFacts), "wire layout");
+_Static_assert(sizeof(BoxFacts) == 136 + 8 * DENIED_CALLS_MAX, "wire layout");
+_Static_assert(sizeof(BuilderReport) == 48 + sizeof(BoxFacts), "wire layout");

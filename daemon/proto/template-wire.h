@@ -37,9 +37,9 @@ enum {
 
 typedef struct TemplateMake {
         uint64_t box;
-        uint32_t has_cgroup; /* MAKE_FD_CGROUP comes with it */
-        uint32_t _reserved;
-        uint64_t vm_bytes; /* TemplateHello.vm_bytes, for RLIMIT_AS */
+        uint32_t has_cgroup;  /* MAKE_FD_CGROUP comes with it */
+        uint32_t has_counter; /* the job can be counted: COUNTER_JOB */
+        uint64_t vm_bytes;    /* TemplateHello.vm_bytes, for RLIMIT_AS */
         Limits limits;
 } TemplateMake;
 
@@ -74,6 +74,10 @@ typedef struct BoxReport {
         uint64_t cpu_system_usec;
         uint64_t maxrss_bytes; /* END: of the largest process, the template's pages not counted */
         uint64_t at_usec;      /* READY, END: the instant, on the monotonic clock */
+        uint64_t disk_bytes;   /* END: of what the job left in the tmpfs that has most */
+        uint64_t disk_files;
+        uint64_t tasks_peak;   /* END: of the job at once; 0 is unknown */
+        uint64_t instructions; /* END: of all processes, in user mode; 0 is unknown */
         uint32_t n_denied;     /* END */
         uint32_t _reserved;
         DeniedCall denied[DENIED_CALLS_MAX];
@@ -82,4 +86,4 @@ typedef struct BoxReport {
 _Static_assert(sizeof(TemplateHello) == 32, "wire layout");
 _Static_assert(sizeof(TemplateMake) == 24 + sizeof(Limits), "wire layout");
 _Static_assert(sizeof(TemplateMade) == 16, "wire layout");
-_Static_assert(sizeof(BoxReport) == 56 + 8 * DENIED_CALLS_MAX, "wire layout");
+_Static_assert(sizeof(BoxReport) == 88 + 8 * DENIED_CALLS_MAX, "wire layout");
