@@ -159,7 +159,7 @@ static void print_missing(PysbClient *client) {
         }
 }
 
-/* One line: outcome, figures, and what stood between the program and the machine. */
+/* One line: outcome, figures, and what stood between the program and the machine; and one of advice. */
 static void report_summary(PysbClient *client, const PysbResult *result) {
         fputs("pysbctl: ", stderr);
         text_print(stderr, pysb_result_get_outcome_name(result));
@@ -170,6 +170,8 @@ static void report_summary(PysbClient *client, const PysbResult *result) {
                 print_missing(client);
         }
         fputc('\n', stderr);
+        if (pysb_result_get_limits(result))
+                text_error("limits: %s", pysb_result_get_limits(result));
 }
 
 int report_result(const Common *common, PysbClient *client, const PysbResult *result) {

@@ -16,6 +16,7 @@ static const Field fields[] = {
         { "Started", "info.startedAtUSec" },
         { "Finished", "info.finishedAtUSec" },
         { "Kept until", "info.retainedUntilUSec" },
+        { "Limits", "info.limits" },
 };
 
 int verb_show(int argc, char *argv[]) {

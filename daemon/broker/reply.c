@@ -2,9 +2,11 @@
 #include "broker/reply.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "basic/macro.h"
 #include "basic/utf8.h"
+#include "broker/advice.h"
 #include "broker/api.h"
 #include "broker/reply-said.h"
 #include "profile/limits.h"
@@ -60,6 +62,28 @@ json_t *reply_usage(const Job *job) {
                 json_build_uint(&b, "toolWaitUSec", job->tools.waited_usec);
         }
         return json_build_take(&b);
+}
+
+/* Of a job that had a box: which limits it came near to. */
+static void build_advice(JsonBuild *b, const Job *job) {
+        const RunnerSaid *said = &job->said;
+        AdviceInput input = {
+                .facts = &job->facts,
+                .limits = &job->spec->limits,
+                .outcome = job->verdict.outcome,
+                .output_bytes = job->output.streams[STREAM_STDOUT].total_bytes +
+                                job->output.streams[STREAM_STDERR].total_bytes,
+                .result_bytes = said->result_size + said->display_bytes,
+                .result_too_large =
+                        said->problem && strcmp(said->problem->type, "ResultTooLarge") == 0,
+                .source_bytes = job->spec->source_bytes,
+                .tool_calls = job->tools.n_calls,
+                .tool_wait_usec = job->tools.waited_usec,
+        };
+        char text[ADVICE_MAX];
+
+        if (job->has_facts && job->facts.setup_error == 0)
+                json_build_string(b, "limits", advice_write(&input, text));
 }
 
 static json_t *output_object(const Job *job, const JobEvent *e) {
@@ -181,6 +205,7 @@ json_t *reply_result_object(const Job *job, bool with_output) {
                                  captured_object(&job->output.streams[STREAM_STDERR]));
         }
         json_build_value(&b, "usage", reply_usage(job));
+        build_advice(&b, job);
         build_isolation(&b, job);
         return json_build_take(&b);
 }
@@ -210,6 +235,7 @@ json_t *reply_job_info(const Job *job) {
                 json_build_uint(&b, "finishedAtUSec", job->finished.realtime_usec);
                 json_build_string(&b, "outcome", outcome_names[job->verdict.outcome]);
                 json_build_value(&b, "usage", reply_usage(job));
+                build_advice(&b, job);
                 json_build_uint(&b, "retainedUntilUSec",
                                 job->finished.realtime_usec + job->spec->retain_usec);
         }

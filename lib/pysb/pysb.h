@@ -349,6 +349,9 @@ bool pysb_result_is_truncated(const PysbResult *result, PysbStream stream);
  * -ENODATA if it was not measured. */
 int pysb_result_get_usage(const PysbResult *result, const char *name, uint64_t *ret_value);
 
+/* Which limits it reached or came near to, and what to raise: one sentence; NULL if none. */
+const char *pysb_result_get_limits(const PysbResult *result);
+
 /* The engine that ran it, such as "namespace"; NULL if none did. */
 const char *pysb_result_get_engine(const PysbResult *result);
 

@@ -149,6 +149,10 @@ pysb_result_get_usage(const PysbResult *result, const char *name, uint64_t *ret_
         return 0;
 }
 
+_public_ const char *pysb_result_get_limits(const PysbResult *result) {
+        return json_member_string(result->json, "limits");
+}
+
 _public_ const char *pysb_result_get_engine(const PysbResult *result) {
         return json_member_string(result->json, "engine");
 }

@@ -126,6 +126,7 @@ static void builder_node(Harness *h, uint32_t slots) {
                 .slots = slots,
                 .layers = LAYER_BIT(_LAYER_MAX) - 1 - LAYER_BIT(LAYER_CGROUP_CPU),
                 .python_version = 0x030b02f0,
+                .counter_error = EACCES,
         };
 
         assert_int_equal(link_send(h->builder, &report, sizeof(report), NULL, 0), 0);

@@ -31,6 +31,9 @@ static void test_node(void **state) {
                 (void) reply_string(layer, "detail");
         }
         assert_int_equal(degraded, 1);
+        assert_string_equal(reply_string(r, "counters"),
+                            "none (perf_event_open: EACCES: allow it by sysctl "
+                            "kernel.perf_event_paranoid=2)");
         json_decref(r);
         client_free(c);
 }
@@ -259,6 +262,78 @@ static void test_denied_calls(void **state) {
         client_free(c);
 }
 
+/* Runs a job to this end; the result that its client gets. */
+static json_t *run_to(Harness *h, Client *c, const BoxFacts *facts) {
+        Box box;
+
+        client_call(c, "Run", "{\"request\":{\"code\":\"\"}}", false);
+        box = builder_start(h);
+        builder_started(&box);
+        box_write(&box, BOX_STDOUT, "out");
+        builder_ended(&box, facts);
+        return client_reply(c);
+}
+
+static void test_usage(void **state) {
+        Client *c = client_new(*state, geteuid());
+        json_t *r = run_to(*state, c,
+                           &(BoxFacts){
+                                   .has_record = 1,
+                                   .pids_peak = 2,
+                                   .wall_usec = 3,
+                                   .cpu_user_usec = 4,
+                                   .cpu_system_usec = 5,
+                                   .memory_peak_bytes = 6,
+                                   .disk_bytes = 7,
+                                   .disk_files = 8,
+                                   .instructions = 9,
+                           });
+        static const char *const figures[] = {
+                "processesPeak",   "wallTimeUSec", "cpuUserUSec", "cpuSystemUSec",
+                "memoryPeakBytes", "diskBytes",    "diskFiles",   "instructions",
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(figures); i++)
+                assert_int_equal(json_integer_value(
+                                         json_object_get(reply_get(r, "result.usage"), figures[i])),
+                                 2 + i);
+        assert_int_equal(reply_int(r, "result.usage.stdoutBytes"), 3);
+        assert_int_equal(reply_int(r, "result.usage.stderrBytes"), 0);
+        /* The request has no tools. */
+        assert_int_equal(reply_int(r, "result.usage.toolCalls"), 0);
+        assert_int_equal(reply_int(r, "result.usage.toolWaitUSec"), 0);
+        assert_null(json_object_get(reply_get(r, "result"), "limits"));
+        json_decref(r);
+        client_free(c);
+}
+
+/* A box that was killed late has no record: nobody looked at its disk. */
+static void test_usage_unknown(void **state) {
+        static const char *const absent[] = {
+                "memoryPeakBytes", "processesPeak", "diskBytes",
+                "diskFiles",       "instructions",  "cpuThrottledUSec"
+        };
+        Client *c = client_new(*state, geteuid());
+        json_t *r = run_to(*state, c, &(BoxFacts){ .end_reason = END_WALL_TIME, .wall_usec = 1 });
+
+        FOREACH_ARRAY(name, absent, ELEMENTSOF(absent))
+                assert_null(json_object_get(reply_get(r, "result.usage"), *name));
+        /* What ended it is known all the same. */
+        assert_non_null(strstr(reply_string(r, "result.limits"), "raise limits.wall_time"));
+        json_decref(r);
+        client_free(c);
+}
+
+static void test_advice(void **state) {
+        Client *c = client_new(*state, geteuid());
+        const BoxFacts too_much = { .has_record = 1, .memory_peak_bytes = 100000 * MIB };
+        json_t *r = run_to(*state, c, &too_much);
+
+        assert_non_null(strstr(reply_string(r, "result.limits"), "raise limits.memory"));
+        json_decref(r);
+        client_free(c);
+}
+
 #define LIVE(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 
 int main(void) {
@@ -266,6 +341,7 @@ int main(void) {
                 LIVE(test_node),    LIVE(test_who_am_i),       LIVE(test_profiles),
                 LIVE(test_service), LIVE(test_refusals),       LIVE(test_list),
                 LIVE(test_get_job), LIVE(test_retained_bound), LIVE(test_denied_calls),
+                LIVE(test_usage),   LIVE(test_usage_unknown),  LIVE(test_advice),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

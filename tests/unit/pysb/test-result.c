@@ -35,6 +35,7 @@ static void test_minimal(void **state) {
         assert_int_equal(size, 0);
         assert_false(pysb_result_is_truncated(result, PYSB_STREAM_STDERR));
         assert_int_equal(pysb_result_get_usage(result, "wallTimeUSec", &value), -ENODATA);
+        assert_null(pysb_result_get_limits(result));
         assert_null(pysb_result_get_engine(result));
         assert_null(pysb_result_get_layer(result, 0));
         assert_false(pysb_result_is_degraded(result));
@@ -50,7 +51,7 @@ static void test_full(void **state) {
                 "\"text\":\"out\",\"totalBytes\":3,\"truncated\":false},\"stderr\":{\"data\":"
                 "\"AP8=\",\"totalBytes\":9,\"truncated\":true},\"usage\":{\"wallTimeUSec\":12,"
                 "\"stdoutBytes\":-1},\"engine\":\"namespace\",\"isolation\":[\"seccomp\","
-                "\"rlimits\"],\"degraded\":true,\"futureField\":{}}");
+                "\"rlimits\"],\"degraded\":true,\"limits\":\"raise it\",\"futureField\":{}}");
         uint64_t value;
         const char *data;
         size_t size;
@@ -78,6 +79,7 @@ static void test_full(void **state) {
         assert_int_equal(pysb_result_get_usage(result, "wallTimeUSec", &value), 0);
         assert_int_equal(value, 12);
         assert_int_equal(pysb_result_get_usage(result, "stdoutBytes", &value), -ENODATA);
+        assert_string_equal(pysb_result_get_limits(result), "raise it");
         assert_string_equal(pysb_result_get_layer(result, 1), "rlimits");
         assert_null(pysb_result_get_layer(result, 2));
         assert_true(pysb_result_is_degraded(result));
