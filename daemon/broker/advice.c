@@ -140,7 +140,8 @@ typedef struct AdviceText {
         char keys[KEYS_MAX - sizeof(": raise ")];
 } AdviceText;
 
-static void advice_add(AdviceText *text, const AdviceInput *in, const AdviceRow *row, uint64_t used) {
+static void
+advice_add(AdviceText *text, const AdviceInput *in, const AdviceRow *row, uint64_t used) {
         uint64_t limit = in->limits->value[row->limit];
         uint64_t percent = limit > 0 ? used * 100 / limit : used > 0 ? 100 : 0;
         const LimitInfo *info = &limit_infos[row->limit];

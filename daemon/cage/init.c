@@ -258,10 +258,11 @@ static int init_serve(Init *init) {
  * turn, so the next one says how many the job ever made beside its first one: none or one of them is an
  * answer, and of more nobody knows which of them met. */
 static uint64_t init_tasks_peak(const Init *init) {
+        const TemplateMake *make = &init->box->make;
         pid_t next, made;
 
-        if (init->box->make.has_cgroup)
-                return 0;
+        if (make->has_cgroup || limits_tasks(&make->limits) == 1)
+                return 0; /* it is counted, or there is nothing to count */
         next = vfork();
         if (next == 0)
                 _exit(0);

@@ -222,6 +222,55 @@ class Service(unittest.TestCase):
         self.check(submit(code, "--memory", "40M", "--disk", "64M", "--timeout", "50s"),
                    "memory_limit", 137)
 
+    def test_usage(self):
+        """three processes of 20 MiB each, 10 MB in 100 files: the figures are those of all together"""
+        code = ("import mmap, os, signal\nr, w = os.pipe()\n"
+                "def use():\n    m = mmap.mmap(-1, 20 << 20)\n"
+                "    for i in range(0, 20 << 20, 4096): m[i] = 1\n    return m\n"
+                "for _ in range(2):\n    if os.fork() == 0:\n"
+                "        m = use()\n        os.write(w, b'.')\n        signal.pause()\n"
+                "m = use()\nos.read(r, 1)\nos.read(r, 1)\n"
+                "for i in range(100): open(f'/app/{i}', 'wb').write(bytes(100_000))")
+        usage = self.check(submit(code, "--timeout", "50s"), "success", 0)["usage"]
+        self.assertEqual(usage["processesPeak"], 3, usage)
+        self.assertEqual((usage["diskBytes"], usage["diskFiles"]), (100 * 25 * 4096, 100), usage)
+        # 20 MiB each, and the files
+        self.assertGreaterEqual(usage["memoryPeakBytes"], 69 << 20, usage)
+        self.assertLess(usage["memoryPeakBytes"], 100 << 20, usage)
+
+    def test_advice(self):
+        """processes at the limit, and the CPU share that held a job back, are advised about"""
+        code = "import os\nif os.fork() == 0: os._exit(0)\nos.wait()"
+        result = self.check(submit(code, "--processes", "2"), "success", 0)
+        self.assertEqual(result["limits"], "processes 2 of 2 (100 %): raise limits.processes")
+        code = "import time\nwhile time.process_time() < 0.5: pass"
+        result = self.check(submit(code, "--cpus", "0.2", "--timeout", "50s"), "success", 0)
+        self.assertRegex(result["limits"], r"held back for .* by the CPU share of 20 %: .*limits\.cpu")
+
+    def test_counters(self):
+        """GetNode says why there are no counters: the unit, then the sysctl, then this machine"""
+        paranoid = "/proc/sys/kernel/perf_event_paranoid"
+        before, dropins = read(paranoid), "/run/systemd/system/pysbd.service.d"
+
+        def restart(level):
+            with open(paranoid, "w", encoding="ascii") as file:
+                file.write(level)
+            shell("systemctl", "daemon-reload")
+            shell("systemctl", "restart", "pysbd.service")
+            return json.loads(shell(*client("status", "--json")))["node"]["counters"]
+        try:
+            self.assertIn("EPERM", restart("2"))
+            os.makedirs(dropins)
+            with open(f"{dropins}/counters.conf", "w", encoding="ascii") as file:
+                file.write("[Service]\nSystemCallFilter=perf_event_open\n")
+            # More than 2 is Debian's own, and refuses also what stays in user mode
+            self.assertRegex(restart("3"), "EACCES.*kernel.perf_event_paranoid=2")
+            self.assertRegex(restart("2"), "no PMU|^instructions$")
+            self.check(submit("print(1)"), "success", 0)
+        finally:
+            shutil.rmtree(dropins, ignore_errors=True)
+            restart(before)
+
     def test_memory_error(self):
         """one large allocation is a MemoryError that the program sees first"""
         code = "try: bytearray(10**9)\nexcept MemoryError: print('clean')"
