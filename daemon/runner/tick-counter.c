@@ -60,10 +60,11 @@ static bool object_is_mark(PyObject *o) {
                PySet_GET_SIZE(PyTuple_GET_ITEM(o, 0)) == 0;
 }
 
-PyDoc_STRVAR(bind_doc,
-             "bind($module, code, /)\n--\n\n"
-             "Put the counter where the constant MARK is. The code must be new: nobody else has seen\n"
-             "its constants, nor has it run.");
+PyDoc_STRVAR(
+        bind_doc,
+        "bind($module, code, /)\n--\n\n"
+        "Put the counter where the constant MARK is. The code must be new: nobody else has seen\n"
+        "its constants, nor has it run.");
 
 static PyObject *counter_bind(PyObject *module, PyObject *code) {
         PyObject *constants; /* borrowed */
