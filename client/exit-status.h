@@ -13,6 +13,7 @@
 #define EXIT_BROKEN_PIPE 141  /* 128 + SIGPIPE: nobody reads our output any more */
 #define EXIT_OUTPUT_LIMIT 153 /* 128 + SIGXFSZ, as after writing more than a limit allows */
 #define EXIT_TOOL_CALL_LIMIT 154
+#define EXIT_TICK_LIMIT 155
 #define EXIT_CANCELLED 130 /* 128 + SIGINT */
 
 /* The exit status for a result. */

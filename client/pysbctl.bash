@@ -42,7 +42,7 @@ _pysbctl() {
                 ;;
         -c | --code | -e | --expression | --module | --callable | --inputs | --modules | \
                 --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
-                --output-limit | --source-limit | --tool | --tool-calls | --tool-wait | \
+                --output-limit | --source-limit | --tool | --tool-calls | --tool-wait | --ticks | \
                 --env | --address)
                 return
                 ;;
@@ -53,7 +53,7 @@ _pysbctl() {
                 [[ $verb != submit ]] || words+=" --result --display-dir --detach --events --summary"
                 [[ $verb != submit ]] || words+=" --tool"
                 words+=" --profile --memory --timeout --cpu-time --cpus --processes --disk"
-                words+=" --tool-calls --tool-wait --output-limit --source-limit --stdin --env"
+                words+=" --tool-calls --tool-wait --ticks --output-limit --source-limit --stdin --env"
                 [[ $verb == eval ]] || words+=" --json"
                 ;;
         wait) words+=" --json --summary --display-dir $(_pysbctl_jobs)" ;;

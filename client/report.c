@@ -2,6 +2,7 @@
 #include "client/report.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -74,6 +75,7 @@ static bool message_is_news(const PysbResult *result) {
         case PYSB_OUTCOME_MEMORY_LIMIT:
         case PYSB_OUTCOME_OUTPUT_LIMIT:
         case PYSB_OUTCOME_TOOL_CALL_LIMIT:
+        case PYSB_OUTCOME_TICK_LIMIT:
         case PYSB_OUTCOME_REJECTED:
         case PYSB_OUTCOME_CANCELLED:
         case PYSB_OUTCOME_EXPIRED:
@@ -107,7 +109,7 @@ static void report_message(const Common *common, const PysbResult *result) {
 }
 
 static void print_usage(const PysbResult *result) {
-        uint64_t user, system, wall, memory;
+        uint64_t user, system, wall, memory, ticks;
         char buf[TEXT_NUMBER_MAX];
 
         if (pysb_result_get_usage(result, "wallTimeUSec", &wall) == 0)
@@ -117,6 +119,8 @@ static void print_usage(const PysbResult *result) {
                 fprintf(stderr, ", CPU %s", text_usec(user + system, buf));
         if (pysb_result_get_usage(result, "memoryPeakBytes", &memory) == 0)
                 fprintf(stderr, ", memory peak %s", text_bytes(memory, buf));
+        if (pysb_result_get_usage(result, "ticks", &ticks) == 0)
+                fprintf(stderr, ", %" PRIu64 " ticks", ticks);
 }
 
 static void print_layers(const PysbResult *result) {

@@ -44,6 +44,7 @@ static const LimitOption limit_options[] = {
         { "source-limit", "sourceBytes", parse_size, "256K" },
         { "tool-calls", "toolCalls", parse_u64, "100" },
         { "tool-wait", "toolWaitUSec", parse_duration, "1min" },
+        { "ticks", "ticks", parse_u64, "1000000" },
 };
 
 enum {
@@ -77,6 +78,7 @@ static const struct option options[] = {
         { "source-limit", required_argument, NULL, OPTION_LIMITS + 7 },
         { "tool-calls", required_argument, NULL, OPTION_LIMITS + 8 },
         { "tool-wait", required_argument, NULL, OPTION_LIMITS + 9 },
+        { "ticks", required_argument, NULL, OPTION_LIMITS + 10 },
         { "tool", required_argument, NULL, OPTION_TOOL },
         {},
 };

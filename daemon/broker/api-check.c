@@ -25,6 +25,7 @@ static const char *missing_rule(const Job *job) {
                 return "code-too-complex";
         case OUTCOME_EXCEPTION:
         case OUTCOME_EXIT_NONZERO:
+        case OUTCOME_TICK_LIMIT:
         case OUTCOME_CANCELLED:
         case OUTCOME_EXPIRED:
         case OUTCOME_LOST:

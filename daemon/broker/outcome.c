@@ -265,8 +265,17 @@ static void verdict_rejected(Verdict *v, const RunnerFinding *finding) {
                 verdict_say(v, "%s%s%s%s", path, colon, type, finding->message);
 }
 
+/* Whoever has caught the exception has used up his ticks even so. */
+static bool ticks_are_used_up(const OutcomeInput *in) {
+        return in->limits->value[LIMIT_TICKS] > 0 && in->said->ticks_exceeded;
+}
+
 static void verdict_exit(Verdict *v, const OutcomeInput *in, int code) {
         v->exit_code = code;
+        if (ticks_are_used_up(in)) {
+                verdict_limit(v, OUTCOME_TICK_LIMIT, LIMIT_TICKS, in->limits, "");
+                return;
+        }
         /* The runner exits with 1 after the frame; any other code means that the job wrote the
          * frame or left on its own, and then only the code counts. */
         if (code == 1 && in->said->exception) {

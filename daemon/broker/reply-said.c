@@ -140,7 +140,8 @@ void reply_build_said(JsonBuild *b, const Job *job, bool with_displays) {
         const RunnerSaid *said = &job->said;
         Outcome outcome = job->verdict.outcome;
 
-        if (said->exception && (outcome == OUTCOME_EXCEPTION || outcome == OUTCOME_MEMORY_LIMIT))
+        if (said->exception && (outcome == OUTCOME_EXCEPTION || outcome == OUTCOME_MEMORY_LIMIT ||
+                                outcome == OUTCOME_TICK_LIMIT))
                 json_build_value(b, "exception", exception_object(said->exception));
         /* The value of a program that did not succeed is no value. */
         if (said->result && outcome == OUTCOME_SUCCESS)

@@ -61,6 +61,8 @@ json_t *reply_usage(const Job *job) {
                 json_build_uint(&b, "toolCalls", job->tools.n_calls);
                 json_build_uint(&b, "toolWaitUSec", job->tools.waited_usec);
         }
+        if (job->said.has_ticks && job->spec->limits.value[LIMIT_TICKS] > 0)
+                json_build_uint(&b, "ticks", job->said.ticks);
         return json_build_take(&b);
 }
 

@@ -93,14 +93,23 @@ static int dispatch_tools(const JsonField *field, json_t *value, void *target, c
 
 /* The names are those of limit_infos; a test compares the two. */
 static const JsonField limits_fields[] = {
-        LIMIT_FIELD("wallTimeUSec", LIMIT_WALL_TIME), LIMIT_FIELD("cpuTimeUSec", LIMIT_CPU_TIME),
-        LIMIT_FIELD("memoryBytes", LIMIT_MEMORY),     LIMIT_FIELD("cpuPercent", LIMIT_CPU),
-        LIMIT_FIELD("processes", LIMIT_PROCESSES),    LIMIT_FIELD("threads", LIMIT_THREADS),
-        LIMIT_FIELD("diskBytes", LIMIT_DISK),         LIMIT_FIELD("diskFiles", LIMIT_DISK_FILES),
-        LIMIT_FIELD("fileBytes", LIMIT_FILE_SIZE),    LIMIT_FIELD("openFiles", LIMIT_OPEN_FILES),
-        LIMIT_FIELD("outputBytes", LIMIT_OUTPUT),     LIMIT_FIELD("resultBytes", LIMIT_RESULT),
-        LIMIT_FIELD("sourceBytes", LIMIT_SOURCE),     LIMIT_FIELD("toolCalls", LIMIT_TOOL_CALLS),
-        LIMIT_FIELD("toolWaitUSec", LIMIT_TOOL_WAIT), {},
+        LIMIT_FIELD("wallTimeUSec", LIMIT_WALL_TIME),
+        LIMIT_FIELD("cpuTimeUSec", LIMIT_CPU_TIME),
+        LIMIT_FIELD("memoryBytes", LIMIT_MEMORY),
+        LIMIT_FIELD("cpuPercent", LIMIT_CPU),
+        LIMIT_FIELD("processes", LIMIT_PROCESSES),
+        LIMIT_FIELD("threads", LIMIT_THREADS),
+        LIMIT_FIELD("diskBytes", LIMIT_DISK),
+        LIMIT_FIELD("diskFiles", LIMIT_DISK_FILES),
+        LIMIT_FIELD("fileBytes", LIMIT_FILE_SIZE),
+        LIMIT_FIELD("openFiles", LIMIT_OPEN_FILES),
+        LIMIT_FIELD("outputBytes", LIMIT_OUTPUT),
+        LIMIT_FIELD("resultBytes", LIMIT_RESULT),
+        LIMIT_FIELD("sourceBytes", LIMIT_SOURCE),
+        LIMIT_FIELD("toolCalls", LIMIT_TOOL_CALLS),
+        LIMIT_FIELD("toolWaitUSec", LIMIT_TOOL_WAIT),
+        LIMIT_FIELD("ticks", LIMIT_TICKS),
+        {},
 };
 
 static const JsonField request_fields[] = {

@@ -10,6 +10,7 @@
 #include "basic/cleanup.h"
 #include "basic/macro.h"
 #include "basic/utf8.h"
+#include "proto/limits.h"
 #include "wire/build.h"
 
 /* Headers of a frame's small fields included, with room to spare. */
@@ -66,6 +67,8 @@ size_t said_payload_max(uint32_t type, uint64_t result_max) {
                 return VIOLATION_SUBJECT_MAX + 2 * SAID_NAME_MAX + PAYLOAD_ROOM;
         case FRAME_DISPLAY:
                 return MIN(result_max + DISPLAY_ROOM, (uint64_t) FRAME_PAYLOAD_MAX);
+        case FRAME_TICKS:
+                return 2 * sizeof(FieldHeader) + sizeof(uint64_t);
         default:
                 return 0;
         }
@@ -403,6 +406,42 @@ static int take_running(RunnerSaid *said, size_t size) {
         return 0;
 }
 
+static int ticks_field(void *target, uint32_t type, const char *data, size_t size) {
+        RunnerSaid *said = target;
+
+        switch (type) {
+        case FIELD_TICKS_COUNT:
+                if (size != sizeof(said->ticks))
+                        return -EBADMSG;
+                memcpy(&said->ticks, data, size);
+                said->has_ticks = true;
+                return said->ticks <= TICKS_MAX ? 0 : -EBADMSG;
+        case FIELD_TICKS_EXCEEDED:
+                said->ticks_exceeded = true;
+                return size == 0 ? 0 : -EBADMSG;
+        default:
+                return -EBADMSG;
+        }
+}
+
+/* Before the program runs there is nothing to count. */
+static int take_ticks(RunnerSaid *said, const char *data, size_t size) {
+        RunnerSaid counted = {};
+        int r;
+
+        if (!said->is_running || said->has_ticks)
+                return -EBADMSG;
+        r = fields_read(data, size, ticks_field, &counted);
+        if (r < 0)
+                return r;
+        if (!counted.has_ticks)
+                return -EBADMSG;
+        said->has_ticks = true;
+        said->ticks = counted.ticks;
+        said->ticks_exceeded = counted.ticks_exceeded;
+        return 0;
+}
+
 int said_take(
         RunnerSaid *said, uint32_t type, const char *payload, size_t size, uint64_t result_max) {
         switch (type) {
@@ -420,6 +459,8 @@ int said_take(
                 return take_display(said, payload, size, result_max);
         case FRAME_RESULT_PROBLEM:
                 return take_problem(said, payload, size);
+        case FRAME_TICKS:
+                return take_ticks(said, payload, size);
         default:
                 return -EBADMSG;
         }

@@ -87,6 +87,8 @@ typedef struct RunnerSaid {
         RunnerDisplay *displays;
         size_t n_displays;
         size_t display_bytes;
+        bool has_ticks, ticks_exceeded;
+        uint64_t ticks; /* at most TICKS_MAX */
 } RunnerSaid;
 
 void said_done(RunnerSaid *said);

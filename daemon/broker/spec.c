@@ -269,6 +269,8 @@ static int spec_frame(const SpecContext *c, const JobRequest *q, JobSpec *s, Spe
         frame_add(&frame, FIELD_RESULT_MAX, &result_max, sizeof(result_max));
         if (q->seed.is_set)
                 frame_add(&frame, FIELD_SEED, &q->seed.value, sizeof(q->seed.value));
+        if (s->limits.value[LIMIT_TICKS] > 0)
+                frame_add(&frame, FIELD_TICKS, &s->limits.value[LIMIT_TICKS], sizeof(uint64_t));
         r = spec_arguments(q, &frame, e);
         if (r == 0)
                 r = spec_environment(q, &frame, e);

@@ -36,6 +36,7 @@ const LimitInfo limit_infos[_LIMIT_MAX] = {
                                10000 },
         [LIMIT_TOOL_WAIT] = { "toolWaitUSec", "tool_wait", "limit on waiting for tools",
                               LIMIT_UNIT_USEC, 0, 24 * USEC_PER_HOUR },
+        [LIMIT_TICKS] = { "ticks", "ticks", "tick limit", LIMIT_UNIT_COUNT, 0, TICKS_MAX },
 };
 
 typedef struct Scale {

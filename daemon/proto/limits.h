@@ -22,8 +22,12 @@ typedef enum LimitId {
         LIMIT_SOURCE,     /* bytes of the program text, and of all files of the request */
         LIMIT_TOOL_CALLS, /* tool calls of one job; 0 is none */
         LIMIT_TOOL_WAIT, /* microseconds in which at least one tool call waits: not wall clock time */
+        LIMIT_TICKS,     /* loop iterations and function entries of the program; 0: not counted */
         _LIMIT_MAX,
 } LimitId;
+
+/* Hours at the speed of CPython. */
+#define TICKS_MAX UINT64_C(1000000000000)
 
 typedef struct Limits {
         uint64_t value[_LIMIT_MAX];

@@ -28,6 +28,7 @@ typedef enum FrameType {
         FRAME_RESULT_PROBLEM = 8, /* job -> broker: why there is no RESULT; the last one counts */
         FRAME_TOOL_CALL = 9,      /* job -> broker */
         FRAME_TOOL_REPLY = 10,    /* broker -> job: the answer to one TOOL_CALL */
+        FRAME_TICKS = 11, /* job -> broker, once, last: how many, if the JOB had a FIELD_TICKS */
 } FrameType;
 
 #define FINDINGS_MAX 20
@@ -68,7 +69,8 @@ typedef enum FieldType {
         FIELD_ANALYSIS = 15,   /* uint32: AnalysisLevel in force */
         FIELD_CHECK_ONLY = 32, /* empty: analyse, then exit with 0 or RUNNER_EXIT_REJECTED */
         FIELD_DISPLAY_LAST =
-                33, /* uint32: 0 never, 1 always; absent: if it has a rich representation */
+                33,       /* uint32: 0 never, 1 always; absent: if it has a rich representation */
+        FIELD_TICKS = 34, /* uint64: count, and end the program after so many; absent: do not */
         /* EXCEPTION */
         FIELD_EXCEPTION_TYPE = 16,      /* qualified class name */
         FIELD_EXCEPTION_MESSAGE = 17,   /* str() of it */
@@ -100,6 +102,9 @@ typedef enum FieldType {
         FIELD_TOOL_VALUE = 67,      /* REPLY: JSON text, at most TOOL_VALUE_MAX; or the next two */
         FIELD_TOOL_ERROR_TYPE = 68, /* REPLY: at most 64 bytes */
         FIELD_TOOL_ERROR_MESSAGE = 69, /* REPLY: at most 4096 bytes */
+        /* TICKS */
+        FIELD_TICKS_COUNT = 72,    /* uint64, at most TICKS_MAX */
+        FIELD_TICKS_EXCEEDED = 73, /* empty: the program wanted more */
 } FieldType;
 
 /* As the enum Analysis of the interface. */

@@ -60,6 +60,7 @@ static const struct {
         { FIELD_ANALYSIS, KIND_U32, 1 },
         { FIELD_CHECK_ONLY, KIND_EMPTY, 1 },
         { FIELD_DISPLAY_LAST, KIND_U32, 1 },
+        { FIELD_TICKS, KIND_U64, 1 },
 };
 
 static bool text_is_valid(const char *data, size_t size) {

@@ -18,6 +18,7 @@
 #include "runner/program.inc"
 #include "runner/sandbox.inc"
 #include "runner/scrub.inc"
+#include "runner/ticks.inc"
 #include "runner/tools.inc"
 
 const struct _frozen frozen_modules[] = {
@@ -37,6 +38,7 @@ const struct _frozen frozen_modules[] = {
         { .name = "_program", .code = program, .size = sizeof(program) },
         { .name = "_sandbox", .code = sandbox, .size = sizeof(sandbox) },
         { .name = "_scrub", .code = scrub, .size = sizeof(scrub) },
+        { .name = "_ticks", .code = ticks, .size = sizeof(ticks) },
         { .name = "_tools", .code = tools, .size = sizeof(tools) },
         {},
 };

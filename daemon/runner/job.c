@@ -14,6 +14,7 @@
 #include "runner/interp.h"
 #include "runner/policy.h"
 #include "runner/report.h"
+#include "runner/tick-counter.h"
 #include "runner/warm.h"
 
 /* The broker went away, or broke the protocol: nobody reads what we have to say. */
@@ -233,5 +234,7 @@ void job_main(void) {
                 _exit(EXIT_NO_REQUEST);
         }
         r = job_run(fields, job_pid);
-        _exit(job_finish(r));
+        r = job_finish(r);
+        tick_counter_report();
+        _exit(r);
 }

@@ -12,6 +12,7 @@
 #include "runner/frozen.h"
 #include "runner/interp.h"
 #include "runner/policy.h"
+#include "runner/tick-counter.h"
 
 /* A few arenas of CPython's allocator (1 MiB each). Never touched: it costs address space only, and
  * that is the template's and not counted against a job. */
@@ -106,7 +107,8 @@ int warm_up(const PlanImage *plan) {
         /* One malloc arena: an arena per thread takes 64 MiB of address space each, and address
          * space is what a job is limited by. */
         (void) mallopt(M_ARENA_MAX, 1);
-        if (policy_prepare(plan) < 0 || PyImport_AppendInittab("_pysb", channel_module_init) < 0)
+        if (policy_prepare(plan) < 0 || PyImport_AppendInittab("_pysb", channel_module_init) < 0 ||
+            PyImport_AppendInittab("_tick_counter", tick_counter_module_init) < 0)
                 return -ENOMEM;
         r = interp_start(frozen_modules, *plan_string(plan, plan->packages) != '\0');
         if (r < 0)

@@ -19,6 +19,7 @@ const char *const outcome_names[_OUTCOME_MAX + 1] = {
         [OUTCOME_MEMORY_LIMIT] = "memory_limit",
         [OUTCOME_OUTPUT_LIMIT] = "output_limit",
         [OUTCOME_TOOL_CALL_LIMIT] = "tool_call_limit",
+        [OUTCOME_TICK_LIMIT] = "tick_limit",
         [OUTCOME_REJECTED] = "rejected",
         [OUTCOME_CANCELLED] = "cancelled",
         [OUTCOME_EXPIRED] = "expired",

@@ -16,6 +16,7 @@ import _policy
 import _pysb
 import _sandbox
 import _signal
+import _ticks
 import builtins
 import contextlib
 import json
@@ -60,6 +61,7 @@ class Program:
     keywords = {}      # for the callable
     is_expression = False
     display_last = None
+    ticks = 0          # that it may use; 0: they are not counted
 
 
 program = Program()
@@ -200,12 +202,14 @@ def compile_tree(tree, mode):
 
 
 def compile_program(source, tree):
-    """What _pieces could not compile: it has its errors and warnings from here."""
+    """What _pieces could not compile: it has its errors and warnings from here. Also what counts ticks."""
+    mode = 'eval' if program.is_expression else 'exec'
+    if tree is None and (program.ticks or not program.is_expression):
+        tree = compile(source, program.compile_name, mode, _ast.PyCF_ONLY_AST | TOP_LEVEL_AWAIT, True)
+    if program.ticks:
+        _ticks.write(tree)
     if program.is_expression:
-        return [compile_tree(tree or source, 'eval')]
-    if tree is None:
-        tree = compile(source, program.compile_name, 'exec', _ast.PyCF_ONLY_AST | TOP_LEVEL_AWAIT,
-                       True)
+        return [compile_tree(tree or source, mode)]
     return _pieces.split_tree(tree, compile_tree)
 
 
@@ -232,7 +236,8 @@ def examine(source, level, is_check, files):
     if _analysis.report(findings):
         return None
     try:
-        codes = codes or compile_program(source, tree)
+        if program.ticks or not codes:
+            codes = compile_program(source, tree)
     except (SyntaxError, ValueError, MemoryError, RecursionError, SystemError) as error:
         finding = _analysis.describe_failure(error)
         if finding is None and is_check and isinstance(error, SyntaxError):
@@ -246,6 +251,8 @@ def examine(source, level, is_check, files):
     if program.compile_name != program.name:
         for code in codes:
             _imp._fix_co_filename(code, program.name)
+    if program.ticks:
+        _ticks.bind(codes)
     return codes
 
 
@@ -267,6 +274,7 @@ def set_up(fields):
     program.namespace = new_main()
     program.callable = text_of(fields, _pysb.FIELD_CALLABLE)
     program.display_last = number_of(fields, _pysb.FIELD_DISPLAY_LAST)
+    program.ticks = number_of(fields, _pysb.FIELD_TICKS, 0)
     _outbox.budget.limit = number_of(fields, _pysb.FIELD_RESULT_MAX, 0)
     sys.argv = [program.name, *[text.decode() for text in fields.get(_pysb.FIELD_ARGUMENT, ())]]
     set_signals()
@@ -309,6 +317,8 @@ def begin(fields):
     if not _bootstrap.has_no_files:
         for path, data in files.items():
             write_file(path, data)
+    if program.ticks:
+        _ticks.begin(program.ticks)
     return program.namespace, codes
 
 

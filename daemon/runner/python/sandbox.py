@@ -17,9 +17,10 @@ import _tools
 from _display import display
 from _encode import ResultNotEncodable, ResultTooLarge
 from _outbox import result
+from _tick_counter import TickLimit
 
 # All else has an underscore in front: what a program sees of this module is its interface.
-__all__ = ['ResultNotEncodable', 'ResultTooLarge', 'ToolError', 'display', 'gather',
+__all__ = ['ResultNotEncodable', 'ResultTooLarge', 'TickLimit', 'ToolError', 'display', 'gather',
            'get_tool_result', 'print', 'result', 'stderr', 'tool_call', 'tool_call_async',
            'tool_call_start']
 

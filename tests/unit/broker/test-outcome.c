@@ -29,6 +29,7 @@ static const Limits limits = {
                 [LIMIT_OPEN_FILES] = 256,
                 [LIMIT_DISK] = 64 * MIB,
                 [LIMIT_DISK_FILES] = 4096,
+                [LIMIT_TICKS] = 1000,
         },
 };
 
@@ -41,6 +42,7 @@ typedef struct Case {
         const char *exception_message;
         bool is_memory_error;
         bool is_examined; /* no RUNNING came */
+        bool ticks_exceeded;
         const RunnerFinding *findings;
         Outcome outcome;
         int exit_code, signal;
@@ -363,6 +365,44 @@ static const Case cases[] = {
           .outcome = OUTCOME_CANCELLED,
           .exit_code = -1,
           .message = "cancelled while it ran" },
+
+        { "ticks",
+          { RAN, .job_status = EXITED(1) },
+          .exception = "_sandbox.TickLimit",
+          .ticks_exceeded = true,
+          .outcome = OUTCOME_TICK_LIMIT,
+          .exit_code = 1,
+          .message = "tick limit of 1000 reached, raise limits.ticks" },
+        { "the exception is caught",
+          { RAN, .job_status = EXITED(0) },
+          .ticks_exceeded = true,
+          .outcome = OUTCOME_TICK_LIMIT },
+        { "an exception of that name",
+          { RAN, .job_status = EXITED(1) },
+          .exception = "_sandbox.TickLimit",
+          .outcome = OUTCOME_EXCEPTION,
+          .exit_code = 1 },
+        { "the word of the kernel comes before that of the job",
+          { RAN, .oom_kills = 1 },
+          .ticks_exceeded = true,
+          .outcome = OUTCOME_MEMORY_LIMIT,
+          .exit_code = -1 },
+        { "and so does a deadline",
+          { .end_reason = END_WALL_TIME },
+          .ticks_exceeded = true,
+          .outcome = OUTCOME_WALL_TIME_LIMIT,
+          .exit_code = -1 },
+        { "and a signal",
+          { RAN, .job_status = KILLED(SIGSEGV) },
+          .ticks_exceeded = true,
+          .outcome = OUTCOME_SIGNALED,
+          .exit_code = -1,
+          .signal = SIGSEGV },
+        { "and CPU time",
+          { RAN, .job_status = EXITED(1), .cpu_user_usec = 3 * USEC_PER_SEC },
+          .ticks_exceeded = true,
+          .outcome = OUTCOME_CPU_TIME_LIMIT,
+          .exit_code = 1 },
 };
 
 static void test_table(void **state) {
@@ -371,6 +411,8 @@ static void test_table(void **state) {
                 const RunnerSaid said = {
                         .exception = c->exception ? &e : NULL,
                         .is_running = !c->is_examined,
+                        .has_ticks = c->ticks_exceeded,
+                        .ticks_exceeded = c->ticks_exceeded,
                         .findings = (RunnerFinding *) c->findings,
                         .n_findings = c->findings ? 2 : 0,
                 };
@@ -392,6 +434,17 @@ static void test_table(void **state) {
                         fail_msg("%s: %s, exit code %d, signal %d, \"%s\"", c->name,
                                  outcome_names[v.outcome], v.exit_code, v.signal, v.message);
         }
+}
+
+/* A job that was not told to count has nothing to say about it. */
+static void test_uncounted_ticks(void **state) {
+        const BoxFacts facts = { RAN };
+        const RunnerSaid said = { .is_running = true, .has_ticks = true, .ticks_exceeded = true };
+        const Limits uncounted = { .value = { [LIMIT_MEMORY] = 50 * MIB, [LIMIT_CPU_TIME] = 1 } };
+        Verdict v;
+
+        outcome_decide(&(OutcomeInput){ .facts = &facts, .limits = &uncounted, .said = &said }, &v);
+        assert_int_equal(v.outcome, OUTCOME_SUCCESS);
 }
 
 /* A profile that cannot fork at all answers EPERM; the message still names the limit. */
@@ -466,7 +519,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_table),       cmocka_unit_test(test_thread_limit),
                 cmocka_unit_test(test_denied_fork), cmocka_unit_test(test_long_message),
-                cmocka_unit_test(test_without_box),
+                cmocka_unit_test(test_without_box), cmocka_unit_test(test_uncounted_ticks),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

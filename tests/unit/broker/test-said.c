@@ -25,6 +25,8 @@ typedef struct TestField {
         { type, text, 0 }
 #define U32(type, bytes) \
         { type, bytes, 4 }
+#define U64(type, bytes) \
+        { type, bytes, 8 }
 #define EMPTY(type) \
         { type, "", 0 }
 
@@ -172,6 +174,39 @@ static void test_findings_after_running(void **state) {
         said_done(&said);
 }
 
+/* At most so many, once, and only of a program. */
+static void test_ticks(void **state) {
+        static const struct {
+                TestField fields[3];
+                int r;
+        } rows[] = {
+                { { U64(FIELD_TICKS_COUNT, "\2\1\0\0\0\0\0\0") }, 0 },
+                { { U64(FIELD_TICKS_COUNT, "\2\1\0\0\0\0\0\0"), EMPTY(FIELD_TICKS_EXCEEDED) }, 0 },
+                { { U64(FIELD_TICKS_COUNT, "\0\x10\xa5\xd4\xe8\0\0\0") }, 0 }, /* TICKS_MAX */
+                { { U64(FIELD_TICKS_COUNT, "\1\x10\xa5\xd4\xe8\0\0\0") }, -EBADMSG },
+                { { U64(FIELD_TICKS_COUNT, "\xff\xff\xff\xff\xff\xff\xff\xff") }, -EBADMSG },
+                { { U32(FIELD_TICKS_COUNT, "\2\1\0\0") }, -EBADMSG },
+                { { EMPTY(FIELD_TICKS_EXCEEDED) }, -EBADMSG },
+                { { U64(FIELD_TICKS_COUNT, "\2\1\0\0\0\0\0\0"), RULE }, -EBADMSG },
+                { {}, -EBADMSG },
+        };
+
+        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
+                RunnerSaid said = { .is_running = true };
+
+                assert_int_equal(take_fields(&said, FRAME_TICKS, row->fields, 3), row->r);
+                assert_int_equal(said.has_ticks, row->r == 0);
+                assert_int_equal(said.ticks_exceeded, row == &rows[1]);
+                if (row == &rows[0])
+                        assert_int_equal(said.ticks, 0x102);
+                assert_int_equal(take_fields(&said, FRAME_TICKS, rows[0].fields, 3),
+                                 row->r == 0 ? -EBADMSG : 0);
+                said.is_running = said.has_ticks = false;
+                assert_int_equal(take_fields(&said, FRAME_TICKS, rows[0].fields, 3), -EBADMSG);
+                said_done(&said);
+        }
+}
+
 static void test_counts(void **state) {
         const TestField display[] = { MIME("a/b"), DATA };
         RunnerSaid said = {};
@@ -256,10 +291,10 @@ static void test_refusal(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_table),   cmocka_unit_test(test_findings_after_running),
-                cmocka_unit_test(test_counts),  cmocka_unit_test(test_violations),
-                cmocka_unit_test(test_budget),  cmocka_unit_test(test_growth),
-                cmocka_unit_test(test_refusal),
+                cmocka_unit_test(test_table),      cmocka_unit_test(test_findings_after_running),
+                cmocka_unit_test(test_ticks),      cmocka_unit_test(test_counts),
+                cmocka_unit_test(test_violations), cmocka_unit_test(test_budget),
+                cmocka_unit_test(test_growth),     cmocka_unit_test(test_refusal),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,7 +22,7 @@ static const struct {
         { "output_limit", -1, 9, 153 },    { "rejected", -1, -1, 126 },
         { "tool_call_limit", -1, 9, 154 }, { "cancelled", -1, 9, 130 },
         { "expired", -1, -1, 125 },        { "lost", -1, -1, 125 },
-        { "internal_error", -1, -1, 125 },
+        { "internal_error", -1, -1, 125 }, { "tick_limit", 1, -1, 155 },
 };
 
 static int outcome_find(const char *name) {

@@ -92,7 +92,7 @@ static void test_full(void **state) {
 /* Each outcome of the interface has its own number here, and a new daemon's is "unknown". */
 static void test_outcomes(void **state) {
         for (int i = 0; i <= _OUTCOME_MAX; i++) {
-                const char *name = i < _OUTCOME_MAX ? outcome_names[i] : "tick_limit";
+                const char *name = i < _OUTCOME_MAX ? outcome_names[i] : "of_tomorrow";
                 char json[128];
                 PysbResult *result;
 

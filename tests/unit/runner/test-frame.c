@@ -59,6 +59,7 @@ static void test_request(void **state) {
         add(&p, FIELD_ANALYSIS, &level, sizeof(level));
         add_text(&p, FIELD_CHECK_ONLY, "");
         add(&p, FIELD_DISPLAY_LAST, &level, sizeof(level));
+        add(&p, FIELD_TICKS, &max, sizeof(max));
         assert_int_equal(check(&p), 0);
 }
 
@@ -110,6 +111,7 @@ static void test_request_refusals(void **state) {
                 { FIELD_ANALYSIS, "1", 1 },
                 { FIELD_CHECK_ONLY, "1", 1 },
                 { FIELD_DISPLAY_LAST, "12345678", 8 },
+                { FIELD_TICKS, "1234", 4 },
         };
 
         FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
