@@ -86,6 +86,7 @@ static const Field profile_fields[] = {
         { "Host", "hostEnvironment" },
         { "Imports", "importMode" },
         { "Packages", "packages" },
+        { "Recommended", "recommended" },
         { "Modules", "modules" },
         { "Denied modules", "deniedModules" },
         { "Preloaded", "preloadedModules" },

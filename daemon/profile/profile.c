@@ -153,7 +153,7 @@ static bool path_is_own(const char *path) {
 }
 
 /* It becomes a mount point and its source: one way to write each. */
-static int parse_path(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+static int check_path(const FlatLine *line, char **ret_error) {
         const char *text = line->text;
 
         if (line->type != FLAT_STRING || text[0] != '/' || text[1] == '\0' ||
@@ -163,7 +163,25 @@ static int parse_path(const Key *key, const FlatLine *line, void *field, char **
                                   "%s: %s: '%s' must be an absolute path without \"..\", such as "
                                   "\"/usr/share/fonts\", and none of /app, /dev, /proc and /tmp",
                                   line->where, line->key, text);
-        return list_append(field, text, line, ret_error);
+        return 0;
+}
+
+static int parse_path(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        int r = check_path(line, ret_error);
+
+        return r < 0 ? r : key_parse_string(key, line, field, ret_error);
+}
+
+static int parse_paths(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        int r = check_path(line, ret_error);
+
+        return r < 0 ? r : list_append(field, line->text, line, ret_error);
+}
+
+static int parse_text(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        if (line->type != FLAT_STRING)
+                return flat_error(ret_error, "%s: %s: must be a string", line->where, line->key);
+        return list_append(field, line->text, line, ret_error);
 }
 
 static int parse_limit_value(const LimitInfo *info,
@@ -319,8 +337,34 @@ static const Key keys[] = {
                     packages,
                     .is_list = true,
                     .documentation =
-                            "Packages that do not come with Python, from Debian's python3-NAME, "
-                            "by their import names. They can be imported. Needs files"),
+                            "Packages that do not come with Python, from wheels or from Debian's "
+                            "python3-NAME: what is imported, or the name of the distribution, such "
+                            "as \"python-dateutil\". They can be imported, and are before any job. "
+                            "Needs files"),
+        PROFILE_KEY("python.wheels",
+                    parse_path,
+                    wheels,
+                    .is_optional = true,
+                    .documentation = "A directory of wheels that `pysbctl profile vet --into` has "
+                                     "made, where packages are looked for first. Default: none"),
+        PROFILE_KEY("python.native_packages",
+                    key_parse_boolean,
+                    native_packages,
+                    .documentation = "Whether packages, and what they require, may have native "
+                                     "code. Where it is false, one with an .so is refused"),
+        PROFILE_KEY("python.package_paths",
+                    parse_paths,
+                    package_paths,
+                    .is_list = true,
+                    .documentation = "Is looked up and cannot be set: the directories of the "
+                                     "packages, which are in the box, read-only"),
+        PROFILE_KEY("python.recommended",
+                    parse_text,
+                    recommended,
+                    .is_list = true,
+                    .documentation =
+                            "Is looked up and cannot be set: the packages with version and "
+                            "import names, in words for who writes programs"),
         PROFILE_KEY("python.package_debs",
                     parse_package,
                     package_debs,
@@ -328,7 +372,7 @@ static const Key keys[] = {
                     .documentation = "Is looked up at start and cannot be set: the Debian packages "
                                      "that are missing. No job runs while there are any"),
         PROFILE_KEY("profile.read_only",
-                    parse_path,
+                    parse_paths,
                     read_only,
                     .is_list = true,
                     .documentation =
@@ -376,7 +420,7 @@ static int check_missing(const KeySources *sources, const char *file, char **ret
 
                         (void) snprintf(name, sizeof(name), "%s%s", key->name,
                                         is_section ? limit_infos[id].key : "");
-                        if (!key->is_list && !key_sources_find(sources, name))
+                        if (!key->is_list && !key->is_optional && !key_sources_find(sources, name))
                                 return flat_error(ret_error,
                                                   "%s: %s: is missing; set it, or extend a profile "
                                                   "that does",
@@ -436,10 +480,11 @@ static int check_limits(const Profile *p, const KeySources *sources, char **ret_
 }
 
 static const size_t list_offsets[] = {
-        offsetof(Profile, modules),   offsetof(Profile, internal),
-        offsetof(Profile, preload),   offsetof(Profile, deny_modules),
-        offsetof(Profile, packages),  offsetof(Profile, package_debs),
-        offsetof(Profile, read_only), offsetof(Profile, environment),
+        offsetof(Profile, modules),       offsetof(Profile, internal),
+        offsetof(Profile, preload),       offsetof(Profile, deny_modules),
+        offsetof(Profile, packages),      offsetof(Profile, package_debs),
+        offsetof(Profile, package_paths), offsetof(Profile, recommended),
+        offsetof(Profile, read_only),     offsetof(Profile, environment),
 };
 
 static char ***profile_list(Profile *p, size_t offset) {
@@ -479,6 +524,7 @@ Profile *profile_free(Profile *profile) {
         free(profile->name);
         free(profile->description);
         free(profile->digest);
+        free(profile->wheels);
         free(profile);
         return NULL;
 }

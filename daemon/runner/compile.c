@@ -40,7 +40,7 @@ static int compile_run(char **arguments, int n_arguments) {
 int compile_main(char **arguments, int n_arguments) {
         int r;
 
-        if (interp_start(frozen_modules, false) < 0)
+        if (interp_start(frozen_modules, "") < 0)
                 return 1;
         r = compile_run(arguments, n_arguments);
         /* Writes standard output out. No object of ours may live on. */

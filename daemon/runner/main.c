@@ -9,7 +9,7 @@
 
 static int usage(void) {
         fprintf(stderr, "usage: pysb-runner --template\n"
-                        "       pysb-runner --compile-profile FILE [DIRECTORY...]\n"
+                        "       pysb-runner --compile-profile [--shipped] FILE [DIRECTORY...]\n"
                         "       pysb-runner --compile-config FILE\n"
                         "       pysb-runner --version\n");
         return 2;
