@@ -21,6 +21,8 @@
 #include "runner/sandbox.inc"
 #include "runner/scrub.inc"
 #include "runner/tools.inc"
+#include "runner/vet.inc"
+#include "runner/wheel.inc"
 
 const struct _frozen frozen_modules[] = {
         { .name = "_analysis", .code = analysis, .size = sizeof(analysis) },
@@ -42,5 +44,7 @@ const struct _frozen frozen_modules[] = {
         { .name = "_sandbox", .code = sandbox, .size = sizeof(sandbox) },
         { .name = "_scrub", .code = scrub, .size = sizeof(scrub) },
         { .name = "_tools", .code = tools, .size = sizeof(tools) },
+        { .name = "_vet", .code = vet, .size = sizeof(vet) },
+        { .name = "_wheel", .code = wheel, .size = sizeof(wheel) },
         {},
 };
