@@ -77,10 +77,8 @@ static char *import_error(const PysbResult *result) {
         return strdup(message ?: pysb_result_get_outcome_name(result) ?: "?");
 }
 
-static int import_try(PysbClient *client,
-                      const char *profile,
-                      const char *program,
-                      VetImport *import) {
+static int
+import_try(PysbClient *client, const char *profile, const char *program, VetImport *import) {
         _cleanup_(pysb_document_freep) PysbDocument *document = NULL;
         _cleanup_(pysb_result_freep) PysbResult *result = NULL;
         int status = import_run_job(client, profile, program, &result);
@@ -89,8 +87,8 @@ static int import_try(PysbClient *client,
                 return status;
         import->error = import_error(result);
         if (pysb_result_get_document(result, &document) >= 0)
-                import->n_violations = MAX(import->n_violations,
-                                           pysb_document_get_size(document, "violations"));
+                import->n_violations =
+                        MAX(import->n_violations, pysb_document_get_size(document, "violations"));
         return 0;
 }
 
@@ -115,8 +113,8 @@ static int import_measure_one(PysbClient *client, const char *program, Cost *cos
         (void) pysb_result_get_usage(result, "cpuUserUSec", &user_usec);
         (void) pysb_result_get_usage(result, "cpuSystemUSec", &system_usec);
         cost->cpu_usec[i] = user_usec + system_usec;
-        cost->has_memory = pysb_result_get_usage(result, "memoryPeakBytes",
-                                                 &cost->memory_bytes[i]) >= 0;
+        cost->has_memory =
+                pysb_result_get_usage(result, "memoryPeakBytes", &cost->memory_bytes[i]) >= 0;
         return 0;
 }
 
@@ -138,8 +136,8 @@ static int import_measure(PysbClient *client, const char *program, VetImport *im
         import->cpu_usec = difference(median(busy.cpu_usec), median(idle.cpu_usec));
         import->has_memory = idle.has_memory && busy.has_memory;
         if (import->has_memory)
-                import->memory_bytes = difference(median(busy.memory_bytes),
-                                                  median(idle.memory_bytes));
+                import->memory_bytes =
+                        difference(median(busy.memory_bytes), median(idle.memory_bytes));
         return 0;
 }
 
@@ -150,8 +148,8 @@ int vet_import_run(const PysbDocument *report, VetImport *ret_import) {
         VetImport import = {};
         int status;
 
-        if (!program || asprintf(&profiles, "%s/profiles",
-                                 pysb_document_get_string(report, "staging")) < 0) {
+        if (!program ||
+            asprintf(&profiles, "%s/profiles", pysb_document_get_string(report, "staging")) < 0) {
                 text_error("%s.", strerror(ENOMEM));
                 return EXIT_NOT_ACCEPTED;
         }

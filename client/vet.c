@@ -139,14 +139,10 @@ static int vet_spawn(const Vet *vet, const char *const arguments[], int input_fd
 
 static int vet_examine(const Vet *vet, const char *wheel, PysbDocument **ret_report) {
         const char *const arguments[] = {
-                "examine",
-                PYSB_VERSION,
-                vet->profile,
-                vet->directories,
-                vet->into ?: "",
-                vet->native ? "native" : "",
-                wheel,
-                NULL,
+                "examine",       PYSB_VERSION,
+                vet->profile,    vet->directories,
+                vet->into ?: "", vet->native ? "native" : "",
+                wheel,           NULL,
         };
         _cleanup_close_ int fd = open(wheel, O_RDONLY | O_CLOEXEC);
         _cleanup_free_ char *text = NULL;
@@ -183,10 +179,8 @@ static const Field report_fields[] = {
         { "Not installed", "ignored" },
 };
 
-static void print_text(const PysbDocument *report,
-                       const VetImport *import,
-                       bool passed,
-                       const char *kept) {
+static void
+print_text(const PysbDocument *report, const VetImport *import, bool passed, const char *kept) {
         char cpu[TEXT_NUMBER_MAX], memory[TEXT_NUMBER_MAX];
 
         fields_print(report, report_fields, ELEMENTSOF(report_fields));
@@ -214,10 +208,8 @@ static void print_text(const PysbDocument *report,
                 printf("%16s: %s\n", "Unpacked in", kept);
 }
 
-static void print_json(const PysbDocument *report,
-                       const VetImport *import,
-                       bool passed,
-                       const char *kept) {
+static void
+print_json(const PysbDocument *report, const VetImport *import, bool passed, const char *kept) {
         _cleanup_free_ char *text = NULL, *error = NULL, *directory = NULL;
 
         if (pysb_document_to_json(report, NULL, &text) < 0 ||

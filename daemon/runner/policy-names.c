@@ -30,9 +30,11 @@ static PyObject *names_prefixes(const char *lines) {
         _cleanup_python_ PyObject *list = PyList_New(0);
 
         while (list && *lines != '\0') {
-                int size = (int) strcspn(lines, "\n");
-                _cleanup_python_ PyObject *prefix = PyUnicode_FromFormat("%.*s/", size, lines);
+                size_t size = strcspn(lines, "\n");
+                _cleanup_python_ PyObject *path = NULL, *prefix = NULL;
 
+                path = PyUnicode_DecodeFSDefaultAndSize(lines, (Py_ssize_t) size);
+                prefix = path ? PyUnicode_FromFormat("%U/", path) : NULL;
                 if (!prefix || PyList_Append(list, prefix) < 0)
                         return NULL;
                 lines += size + (lines[size] == '\n');
