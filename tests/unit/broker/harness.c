@@ -58,6 +58,7 @@ static Profile *make_profile(const char *name, bool granted) {
         p->modules = calloc(2, sizeof(char *));
         p->modules[0] = strdup("json");
         p->packages = calloc(1, sizeof(char *));
+        p->recommended = calloc(1, sizeof(char *));
         p->package_debs = calloc(1, sizeof(char *));
         p->deny_modules = calloc(2, sizeof(char *));
         p->deny_modules[0] = strdup("ctypes");
