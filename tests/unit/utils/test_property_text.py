@@ -15,8 +15,8 @@ import subprocess
 import unittest
 from unittest import mock
 
-import text_case
-import tap
+import load
+from load import tap
 from sandbox_utils import _diff, text
 
 SEED = int(os.environ.get("PYSB_PROPERTY_SEED") or random.SystemRandom().randrange(10 ** 9))
@@ -80,7 +80,7 @@ class Generator(random.Random):
         return "".join(row[0] for row in chosen), "".join(row[1] for row in chosen)
 
 
-class Property(text_case.TextCase):
+class Property(load.Rooted):
     maxDiff = None
 
     def generator(self, name):
