@@ -87,7 +87,7 @@ class ArrayReader:
                 self.peek()
         self.position += 1
         if self.peek():
-            raise self.error('Extra data behind the array', self.position)
+            raise self.error('Extra data', self.position)
 
 
 def iter_json(file: _paths.Path) -> Iterator[object]:

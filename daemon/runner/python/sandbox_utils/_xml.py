@@ -44,7 +44,7 @@ class Builder:
         raise self.error_here('entity declarations are refused')
 
     def refuse_entity(self, name: str, is_parameter: bool) -> None:
-        raise self.error_here('the entity %s%s; is not declared' % ('%' if is_parameter else '&', name))
+        raise self.error_here('the entity &%s; is not declared' % name)
 
     def start(self, name: str, attributes: dict) -> None:
         self.depth += 1

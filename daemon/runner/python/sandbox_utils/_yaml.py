@@ -16,8 +16,13 @@ EXPANSION_MAX = 1_000_000
 
 TAG = 'tag:yaml.org,2002:'
 MERGE = TAG + 'merge'
-LISTS = tuple(TAG + name for name in ('seq', 'omap', 'pairs'))
-OBJECTS = tuple(TAG + name for name in ('map', 'set'))
+VALUE = TAG + 'value'  # "=", which YAML 1.1 meant to be something once
+KINDS = {
+    'sequence': tuple(TAG + name for name in ('seq', 'omap', 'pairs')),
+    'mapping': tuple(TAG + name for name in ('map', 'set')),
+}
+OTHER_LINE_ENDS = set('\x85\u2028\u2029')
+COLLECTIONS = KINDS['sequence'] + KINDS['mapping']
 
 
 def import_yaml():
@@ -61,6 +66,19 @@ def loader_class():
     return Loader
 
 
+@functools.cache
+def dumper_class():
+    class Dumper(import_yaml().SafeDumper):
+        """Writes a text with other line ends than \\n with escapes: in single quotes it would lose them."""
+
+        def represent_str(self, text):
+            style = '"' if OTHER_LINE_ENDS & set(text) else None
+            return self.represent_scalar(TAG + 'str', text, style=style)
+
+    Dumper.add_representer(str, Dumper.represent_str)
+    return Dumper
+
+
 class Document:
     """One document: its nodes are checked, then made into values."""
 
@@ -72,6 +90,8 @@ class Document:
 
     def scalar(self, node) -> object:
         """What JSON has for it: null, true, false, a number or a text."""
+        if node.tag in (MERGE, VALUE):
+            return node.value
         try:
             value = self.loader.construct_object(node)
         except Exception:  # the constructors expect what their regular expressions would match
@@ -85,7 +105,7 @@ class Document:
         return value
 
     def key(self, node) -> str:
-        if not isinstance(node.value, str):
+        if node.id != 'scalar':
             refuse(node, 'a list or an object is no key of JSON')
         value = self.scalar(node)
         return value if isinstance(value, str) else json.dumps(value)
@@ -109,15 +129,15 @@ class Document:
             return self.sizes[node]
         self.sizes[node] = None
         own, children = 1, ()
-        if isinstance(node.value, str):
+        if (node.tag not in KINDS[node.id]) if node.id in KINDS else (node.tag in COLLECTIONS):
+            refuse(node, 'JSON has nothing for the tag %s of a %s' % (node.tag.replace(TAG, '!!'), node.id))
+        if node.id == 'scalar':
             own += len(node.value)
-        elif node.tag in OBJECTS:
-            self.check_keys(node)
-            children = [child for pair in node.value for child in pair]
-        elif node.tag in LISTS:
+        elif node.id == 'sequence':
             children = node.value
         else:
-            refuse(node, 'JSON has nothing for the tag %s' % node.tag.replace(TAG, '!!'))
+            self.check_keys(node)
+            children = [child for pair in node.value for child in pair]
         self.written += own
         sizes = [self.check(child) for child in children]
         size = own + sum(size for size, _ in sizes)
@@ -135,16 +155,18 @@ class Document:
         return self.values[node]
 
     def build_new(self, node) -> object:
-        if node.tag in LISTS:
+        if node.id == 'sequence':
             return [self.build(child) for child in node.value]
-        if node.tag not in OBJECTS:
+        if node.id == 'scalar':
             return self.scalar(node)
         self.loader.flatten_mapping(node)
         return {self.key(key): self.build(value) for key, value in node.value}
 
     def value(self) -> object:
         self.check(self.root)
-        return self.build(self.root)
+        value = self.build(self.root)
+        self.loader.constructed_objects.clear()  # else it would keep all nodes of a stream
+        return value
 
 
 def explain(error) -> str:
@@ -184,8 +206,8 @@ def yaml_to_json(yaml_str: str) -> str:
     included: nothing but JSON's types is ever made), a key that is there twice, an alias inside of what
     it stands for, more than 100 levels, aliases that make the document larger by more than 1,000,000
     nodes and characters ("billion laughs"), and a second document (iter_yaml() reads several, of a
-    file). ModuleNotFoundError in a profile without the package yaml. Memory: some kilobytes for each
-    node, and slow: about 50 KB of text in a second.
+    file). ModuleNotFoundError in a profile without the package yaml. Memory: some 200
+    times the text. It is slow, too: 50 to 100 KB in a second.
     """
     if not isinstance(yaml_str, str):
         raise TypeError('yaml_str must be str, not %s' % type(yaml_str).__name__)
@@ -215,7 +237,7 @@ def json_to_yaml(json_str: str) -> str:
     yaml = import_yaml()
     value = _json_stream.parse(json_str.removeprefix('\ufeff'))
     try:
-        return yaml.dump(value, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True,
+        return yaml.dump(value, Dumper=dumper_class(), sort_keys=False, allow_unicode=True,
                          default_flow_style=False, width=1 << 30)
     except RecursionError:
         raise ValueError('nested too deeply') from None
@@ -225,7 +247,7 @@ def iter_yaml(file: _paths.Path) -> Iterator[object]:
     """The documents of a YAML file, lazily, each as the value of what yaml_to_json() would give for it.
 
     ValueError with file, line and column as there (when it is reached); ModuleNotFoundError in a
-    profile without the package yaml; FileNotFoundError. Memory: one document.
+    profile without the package yaml; FileNotFoundError. Memory: one document, some 200 times its text.
     """
     import_yaml()
     return read_file(_streams.open_text(file), _streams.name_of(file))
