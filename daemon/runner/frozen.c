@@ -21,7 +21,11 @@
 #include "runner/sandbox.inc"
 #include "runner/sandbox_utils.inc"
 #include "runner/sandbox_utils__diff.inc"
+#include "runner/sandbox_utils__json_stream.inc"
 #include "runner/sandbox_utils__paths.inc"
+#include "runner/sandbox_utils__streams.inc"
+#include "runner/sandbox_utils__xml.inc"
+#include "runner/sandbox_utils__yaml.inc"
 #include "runner/sandbox_utils_data.inc"
 #include "runner/sandbox_utils_files.inc"
 #include "runner/sandbox_utils_formats.inc"
@@ -63,9 +67,21 @@ const struct _frozen frozen_modules[] = {
         { .name = "sandbox_utils._diff",
           .code = sandbox_utils__diff,
           .size = sizeof(sandbox_utils__diff) },
+        { .name = "sandbox_utils._json_stream",
+          .code = sandbox_utils__json_stream,
+          .size = sizeof(sandbox_utils__json_stream) },
         { .name = "sandbox_utils._paths",
           .code = sandbox_utils__paths,
           .size = sizeof(sandbox_utils__paths) },
+        { .name = "sandbox_utils._streams",
+          .code = sandbox_utils__streams,
+          .size = sizeof(sandbox_utils__streams) },
+        { .name = "sandbox_utils._xml",
+          .code = sandbox_utils__xml,
+          .size = sizeof(sandbox_utils__xml) },
+        { .name = "sandbox_utils._yaml",
+          .code = sandbox_utils__yaml,
+          .size = sizeof(sandbox_utils__yaml) },
         { .name = "sandbox_utils.data",
           .code = sandbox_utils_data,
           .size = sizeof(sandbox_utils_data) },
