@@ -30,6 +30,7 @@ static const AdviceRow rows[] = {
         { LIMIT_DISK_FILES, "files" },      { LIMIT_OUTPUT, "output" },
         { LIMIT_RESULT, "result" },         { LIMIT_SOURCE, "source" },
         { LIMIT_TOOL_CALLS, "tool calls" }, { LIMIT_TOOL_WAIT, "waiting for tools" },
+        { LIMIT_TICKS, "ticks" },
 };
 
 /* What was used of each limit; 0 is nothing, or not known, and neither is near. */
@@ -47,6 +48,7 @@ static void advice_measure(const AdviceInput *in, Limits *ret_used) {
                         [LIMIT_SOURCE] = in->source_bytes,
                         [LIMIT_TOOL_CALLS] = in->tool_calls,
                         [LIMIT_TOOL_WAIT] = in->tool_wait_usec,
+                        [LIMIT_TICKS] = in->ticks,
                 },
         };
 
@@ -73,6 +75,8 @@ static bool advice_is_reached(const AdviceInput *in, LimitId limit) {
                 return limit == LIMIT_OUTPUT;
         case OUTCOME_TOOL_CALL_LIMIT:
                 return limit == LIMIT_TOOL_CALLS;
+        case OUTCOME_TICK_LIMIT:
+                return limit == LIMIT_TICKS;
         case OUTCOME_SUCCESS:
                 return limit == LIMIT_RESULT && in->result_too_large;
         case OUTCOME_EXCEPTION:

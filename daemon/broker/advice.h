@@ -23,6 +23,7 @@ typedef struct AdviceInput {
         uint64_t source_bytes;
         uint64_t tool_calls;
         uint64_t tool_wait_usec;
+        uint64_t ticks; /* 0 also if they were not counted */
 } AdviceInput;
 
 /* "memory 45 MiB of 50 MiB (90 %), output 900 KiB of 1 MiB (87 %): raise limits.memory, limits.output".

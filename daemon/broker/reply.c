@@ -80,6 +80,7 @@ static void build_advice(JsonBuild *b, const Job *job) {
                         said->problem && strcmp(said->problem->type, "ResultTooLarge") == 0,
                 .source_bytes = job->spec->source_bytes,
                 .tool_calls = job->tools.n_calls,
+                .ticks = job->said.has_ticks ? job->said.ticks : 0,
                 .tool_wait_usec = job->tools.waited_usec,
         };
         char text[ADVICE_MAX];

@@ -28,6 +28,7 @@ static const Limits limits = {
                 [LIMIT_SOURCE] = 1000,
                 [LIMIT_TOOL_CALLS] = 100,
                 [LIMIT_TOOL_WAIT] = 2 * USEC_PER_SEC,
+                [LIMIT_TICKS] = 1000,
         },
 };
 
@@ -75,6 +76,13 @@ static const Case cases[] = {
           { .oom_kills = 1 },
           { .outcome = OUTCOME_MEMORY_LIMIT },
           "memory limit of 50 MiB reached: raise limits.memory" },
+        { "ticks, 79 %", {}, { .ticks = 799 }, NULL },
+        { "ticks, 81 %", {}, { .ticks = 810 }, "ticks 810 of 1000 (81 %): raise limits.ticks" },
+        { "ticks, used up",
+          {},
+          { .ticks = 1001, .outcome = OUTCOME_TICK_LIMIT },
+          "ticks 1001 of 1000 (100 %): raise limits.ticks" },
+        { "ticks that nobody counts", {}, {}, NULL, WITH(LIMIT_TICKS, 0) },
         { "a job without other tasks", { .pids_peak = 1 }, {}, NULL, WITH(LIMIT_THREADS, 0) },
         { "tasks are unknown", {}, {}, NULL, WITH(LIMIT_THREADS, 0) },
         { "threads beyond the first, 79 %", { .pids_peak = 52 }, {}, NULL },
