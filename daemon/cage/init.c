@@ -34,7 +34,7 @@ enum {
         INIT_FD_END,
 };
 
-/* Above what RLIMIT_NOFILE of any job leaves for the listener, which comes later. */
+/* The low numbers are for the listener, which comes later: then RLIMIT_NOFILE of the job holds. */
 #define COUNTER_FD_MIN 64
 
 /* What the job process tells init once it is caged, before any byte of the job. */
