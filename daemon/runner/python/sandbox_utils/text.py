@@ -324,12 +324,12 @@ def diff(file1: Path, file2: Path) -> str:
 
     The text has the lines `--- file1` and `+++ file2` (the names as given, without times), hunks of
     `@@ -1,4 +1,5 @@` with lines that begin with ' ', '-' or '+', and `\ No newline at end of file`
-    where that is so. patch(1) and `git apply` take it.
+    where that is so. patch(1) takes it.
 
     Errors: FileNotFoundError if one of them is missing, ValueError for paths as everywhere, OSErrors as
     open().
-    Memory: the different lines of both files, and 16 bytes for each line. Time: grows with the number of
-    lines and of changes; where there are very many, more may be shown as changed than had to be.
+    Memory: the files and the result, and for each line some 200 bytes more. Time: grows with the number
+    of lines and of changes; where there are very many, more may be shown as changed than had to be.
     Unlike diff: all files are texts; now and then it chooses other ones of several equal lines.
     """
     numbers: dict[bytes, int] = {}
