@@ -75,6 +75,14 @@ class Validate(load.Rooted):
             with self.assertRaisesRegex(TypeError, "must be a str or a pathlib.Path, not "):
                 _paths.validate(path)
 
+    def test_long_names(self):
+        """255 bytes, not characters; also of what is not there yet"""
+        self.lead("no/" + "n" * 255, "no/" + "n" * 255)
+        for name in ("n" * 256, "ä" * 128, "\udcff" * 256):
+            for path in (name, "no/" + name, name + "/x", "no/" + name + "/.."):
+                with self.assertRaisesRegex(ValueError, "has a name that is too long: at most 255 bytes"):
+                    _paths.validate(path)
+
     def test_two_faced(self):
         """a str that says another thing each time is what it is"""
         class Two(str):

@@ -12,7 +12,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import unittest
 from unittest import mock
 
 import load
@@ -81,8 +80,6 @@ class Generator(random.Random):
 
 
 class Property(load.Rooted):
-    maxDiff = None
-
     def generator(self, name):
         return Generator(f"{SEED} {name}")
 
@@ -96,7 +93,8 @@ class Property(load.Rooted):
     def compare(self, cases, expected, ours):
         self.assertEqual(len(cases), CASES)
         for case, should, is_now in zip(cases, expected, ours):
-            self.assertEqual(should, is_now, f"seed {SEED}: {case!r}")
+            if should != is_now:  # assertEqual would look for the differences, which can take long
+                self.fail(f"seed {SEED}: {case!r}\nshould be {should!r}\nbut is    {is_now!r}")
 
     def grep_cases(self, name, make_pattern, line, word):
         make, cases, commands, ours = self.generator(name), [], [], []
@@ -197,9 +195,28 @@ class Property(load.Rooted):
         end = make.choice(["\n", "\n", "\r\n"])
         return [end.join(lines) + end * (make.random() < 0.8 and lines != []) for lines in (before, after)]
 
-    @unittest.skipUnless(shutil.which("patch"), "patch is not installed")
+    @staticmethod
+    def apply(diff, before):
+        """What patch does, without its tolerance: every line that stays or goes must be the one there."""
+        lines, made, at = re.findall("[^\n]*\n|[^\n]+", before), [], 0
+        for line, no_end in re.findall("([^\n]*\n)(\\\\ No newline at end of file\n)?", diff)[2:]:
+            line = line[:-1] if no_end else line
+            if line[0] == "@":
+                start, count = re.match(r"@@ -(\d+)(?:,(\d+))? ", line).groups()
+                start = int(start) - (count != "0")
+                made += lines[at:start]
+                at = start
+                continue
+            if line[0] != "+":
+                if lines[at] != line[1:]:
+                    return f"{line!r} is not line {at + 1}"
+                at += 1
+            if line[0] != "-":
+                made.append(line[1:])
+        return "".join(made + lines[at:])
+
     def test_diff(self):
-        """patch makes the second text of the first one and diff; diff is no larger than diff -u"""
+        """diff makes the second text of the first one, by patch, too; it is no larger than diff -u"""
         make, cases, ours = self.generator("diff"), [], []
         for i in range(CASES):
             cases.append(self.diff_case(make))
@@ -210,10 +227,14 @@ class Property(load.Rooted):
                 ours.append(text.diff(f"{i}.a", f"{i}.b"))
                 cases[-1].append(_diff.STEPS_MAX)
             self.write(f"{i}.diff", ours[-1])
-        self.tool([f"patch --binary -s -o {i}.new {i}.a {i}.diff" if ours[i] else f"cp {i}.a {i}.new"
-                   for i in range(CASES)])
-        self.compare(cases, [self.read(f"{i}.b") for i in range(CASES)],
-                     [self.read(f"{i}.new") for i in range(CASES)])
+        self.compare(cases, [case[1] for case in cases], map(self.apply, ours, [case[0] for case in cases]))
+        if shutil.which("patch"):
+            self.tool([f"patch --binary -s -o {i}.new {i}.a {i}.diff" if ours[i] else f"cp {i}.a {i}.new"
+                       for i in range(CASES)])
+            self.compare(cases, [self.read(f"{i}.b") for i in range(CASES)],
+                         [self.read(f"{i}.new") for i in range(CASES)])
+        else:
+            print("# patch is not installed: its judgement is missing")
         theirs = self.tool([f"diff -au --label {i}.a --label {i}.b {i}.a {i}.b" for i in range(CASES)])
         self.compare(cases, [t == "" for t in theirs], [o == "" for o in ours])
         exact = [i for i in range(CASES) if cases[i][2] == 256]
@@ -221,7 +242,7 @@ class Property(load.Rooted):
             self.assertLessEqual(self.size(ours[i]), self.size(theirs[i]), f"seed {SEED}: {cases[i]!r}")
         same = sum(ours[i] == theirs[i] for i in exact)
         print(f"# {same} of {len(exact)} texts are those of diff -u")
-        self.assertGreater(same, len(exact) * 0.8)
+        self.assertGreater(same, len(exact) * 0.9)
 
     @staticmethod
     def size(diff):

@@ -113,11 +113,12 @@ def _may_match_nothing(expression: re.Pattern[str]) -> bool:
 
 def _substitute_once(expression: re.Pattern[str], replacement: str, line: str) -> tuple[str, int]:
     """Pattern.subn(), but nothing right behind a match is not one more match, as it is for re."""
+    plain = '\\' not in replacement
     pieces, count, end = [], 0, 0
     for match in expression.finditer(line):
         if count and match.start() == match.end() == end:
             continue
-        pieces += line[end:match.start()], match.expand(replacement)
+        pieces += line[end:match.start()], replacement if plain else match.expand(replacement)
         count += 1
         end = match.end()
     return ''.join(pieces) + line[end:], count
@@ -323,12 +324,12 @@ def diff(file1: Path, file2: Path) -> str:
 
     The text has the lines `--- file1` and `+++ file2` (the names as given, without times), hunks of
     `@@ -1,4 +1,5 @@` with lines that begin with ' ', '-' or '+', and `\ No newline at end of file`
-    where that is so. patch(1) and `git apply` take it.
+    where that is so. patch(1) takes it.
 
     Errors: FileNotFoundError if one of them is missing, ValueError for paths as everywhere, OSErrors as
     open().
-    Memory: the different lines of both files, and 16 bytes for each line. Time: grows with the number of
-    lines and of changes; where there are very many, more may be shown as changed than had to be.
+    Memory: the files and the result, and for each line some 200 bytes more. Time: grows with the number
+    of lines and of changes; where there are very many, more may be shown as changed than had to be.
     Unlike diff: all files are texts; now and then it chooses other ones of several equal lines.
     """
     numbers: dict[bytes, int] = {}
