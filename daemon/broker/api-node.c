@@ -108,6 +108,18 @@ static void build_modules(JsonBuild *b, const Profile *p) {
                          modules_array(p->files == PROFILE_FILES_NONE ? p->modules : p->preload));
 }
 
+static void build_toml(JsonBuild *b, const Profile *p) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *memory = open_memstream(&text, &size);
+
+        if (memory) {
+                profile_print(p, memory);
+                fclose(memory);
+        }
+        json_build_string(b, "toml", text);
+}
+
 void api_get_profile(Session *s) {
         struct {
                 const char *profile;
@@ -138,6 +150,7 @@ void api_get_profile(Session *s) {
         build_modules(&b, p);
         json_build_value(&b, "sources", sources_array(p));
         json_build_string(&b, "digest", p->digest);
+        build_toml(&b, p);
         session_reply(s, varlink_reply_new(json_build_take(&b), false));
 }
 

@@ -90,6 +90,13 @@ static int list_append(char ***list, const char *text, const FlatLine *line, cha
         return 0;
 }
 
+static int parse_names(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        _cleanup_free_ char *name = NULL;
+        int r = parse_name(key, line, &name, ret_error);
+
+        return r < 0 ? r : list_append(field, name, line, ret_error);
+}
+
 /* Dotted identifiers. ASCII only: what looks like another name is not allowed to be one. */
 static bool module_is_valid(const char *s) {
         bool at_start = true;
@@ -242,11 +249,21 @@ static const Key keys[] = {
         PROFILE_KEY("profile.name",
                     parse_name,
                     name,
+                    .is_computed = true,
                     .documentation = "Is the name of the file without .toml and cannot be set"),
         PROFILE_KEY("profile.digest",
                     parse_digest,
                     digest,
+                    .is_computed = true,
                     .documentation = "Is computed over all other values and cannot be set"),
+        PROFILE_KEY("profile.extends",
+                    parse_names,
+                    extends,
+                    .is_list = true,
+                    .is_computed = true, /* of all of them, this file's own is the first */
+                    .documentation =
+                            "The profile whose values hold where this one sets none. Is not "
+                            "inherited"),
         PROFILE_KEY("profile.description",
                     key_parse_string,
                     description,
@@ -311,6 +328,7 @@ static const Key keys[] = {
                     parse_module,
                     internal,
                     .is_list = true,
+                    .is_computed = true,
                     .documentation =
                             "Is computed from the modules of a whitelist and cannot be set: what "
                             "they import in turn"),
@@ -325,6 +343,7 @@ static const Key keys[] = {
                     parse_package,
                     package_debs,
                     .is_list = true,
+                    .is_computed = true,
                     .documentation = "Is looked up at start and cannot be set: the Debian packages "
                                      "that are missing. No job runs while there are any"),
         PROFILE_KEY("profile.read_only",
@@ -440,6 +459,7 @@ static const size_t list_offsets[] = {
         offsetof(Profile, preload),   offsetof(Profile, deny_modules),
         offsetof(Profile, packages),  offsetof(Profile, package_debs),
         offsetof(Profile, read_only), offsetof(Profile, environment),
+        offsetof(Profile, extends),
 };
 
 static char ***profile_list(Profile *p, size_t offset) {
@@ -552,21 +572,7 @@ uint64_t profile_digest_short(const Profile *profile) {
         return v;
 }
 
-void profile_print_keys(FILE *f) {
-        FOREACH_ARRAY(key, keys, ELEMENTSOF(keys)) {
-                if (key->parse != parse_limit) {
-                        fprintf(f, "%s\n        %s.\n", key->name, key->documentation);
-                        continue;
-                }
-                fprintf(f, "%s*\n        %s:\n", key->name, key->documentation);
-                for (LimitId id = 0; id < _LIMIT_MAX; id++) {
-                        char lowest[32], highest[32];
-
-                        fprintf(f, "        %-11s %s, %s to %s\n", limit_infos[id].key,
-                                limit_infos[id].label,
-                                limit_format(id, limit_infos[id].lowest, lowest, sizeof(lowest)),
-                                limit_format(id, limit_infos[id].highest, highest,
-                                             sizeof(highest)));
-                }
-        }
+const Key *profile_keys(size_t *ret_n) {
+        *ret_n = ELEMENTSOF(keys);
+        return keys;
 }

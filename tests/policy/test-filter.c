@@ -362,7 +362,7 @@ static void test_only_some_profiles(void **state) {
                 { D | E | L, "clone", NOTIFY, { 17 } },
                 { D | E | L, "clone", NOTIFY, { 0x01200011 } },
                 { D | E | L, "clone", NOTIFY, { 0x4111 } }, /* CLONE_VFORK | CLONE_VM */
-                { E | T, "clone", NOTIFY, { 0x3d0f00 } }, /* no threads either */
+                { E | T, "clone", NOTIFY, { 0x3d0f00 } },   /* no threads either */
                 { E, "open", NOTIFY },
                 { E, "openat", NOTIFY },
                 { E, "creat", NOTIFY },

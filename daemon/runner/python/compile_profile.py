@@ -252,6 +252,8 @@ def resolve(path, directories, chain=()):
     inherited = resolve(base, directories, chain)
     for key in IDENTITY_KEYS:
         inherited.pop(key, None)
+    bases = list_items(inherited, 'profile.extends')
+    inherited['profile.extends'] = Value([extends, *bases], extends.where)
     return with_added(inherited | values)
 
 
@@ -405,9 +407,12 @@ def compile_profile(path, directories=()):
     values = resolve(path, directories)
     resolve_modules(values, directories)
     values['profile.name'] = Value(name[:-len('.toml')], name + ':1')
+    # Where values come from is no part of what they are.
+    bases = {key: values.pop(key) for key in ('profile.extends',) if key in values}
     lines = list(flat_lines(values))
     digest = hashlib.sha256(''.join(line + '\n' for _, line in lines).encode()).hexdigest()
     lines.append((name + ':1', 'profile.digest = %s' % json.dumps(digest)))
+    lines += flat_lines(bases)
     return ''.join('%s: %s\n' % line for line in lines)
 
 

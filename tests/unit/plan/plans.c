@@ -10,15 +10,9 @@
 #include "basic/io.h"
 
 const char *const shipped_names[_SHIPPED_MAX] = {
-        [AGENT] = "agent",
-        [DATA] = "data",
-        [DATA_ANALYSIS] = "data-analysis",
-        [DEFAULT] = "default",
-        [EVAL] = "eval",
-        [FILE_OPERATIONS] = "file-operations",
-        [LOOPBACK] = "loopback",
-        [RAW] = "raw",
-        [TEXT_PROCESSING] = "text-processing",
+        [AGENT] = "agent",       [DATA] = "data", [DATA_ANALYSIS] = "data-analysis",
+        [DEFAULT] = "default",   [EVAL] = "eval", [FILE_OPERATIONS] = "file-operations",
+        [LOOPBACK] = "loopback", [RAW] = "raw",   [TEXT_PROCESSING] = "text-processing",
 };
 
 static _noreturn_ void die(const char *name, const char *what) {
