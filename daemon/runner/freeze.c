@@ -15,7 +15,13 @@
 
 #define SOURCE_BYTES_MAX (1U << 20)
 
-static int freeze(const char *name, const char *path) {
+/* The name of a module as one of C: without the underscore in front, which C has for itself. */
+static void print_symbol(const char *module) {
+        for (const char *c = module + (*module == '_'); *c != '\0'; c++)
+                putchar(*c == '.' ? '_' : *c);
+}
+
+static int freeze(const char *module, const char *path) {
         _cleanup_python_ PyObject *code = NULL, *data = NULL;
         _cleanup_free_ char *source = NULL;
         char file_name[128];
@@ -27,14 +33,16 @@ static int freeze(const char *name, const char *path) {
                 fprintf(stderr, "freeze: cannot read %s: %s\n", path, strerror(-r));
                 return r;
         }
-        (void) snprintf(file_name, sizeof(file_name), "<frozen _%s>", name);
+        (void) snprintf(file_name, sizeof(file_name), "<frozen %s>", module);
         code = Py_CompileString(source, file_name, Py_file_input);
         data = code ? PyMarshal_WriteObjectToString(code, Py_MARSHAL_VERSION) : NULL;
         if (!data) {
                 PyErr_Print();
                 return -EINVAL;
         }
-        printf("static const unsigned char %s[] = {", name);
+        printf("static const unsigned char ");
+        print_symbol(module);
+        printf("[] = {");
         for (Py_ssize_t i = 0; i < PyBytes_GET_SIZE(data); i++)
                 printf("%s%u,", i % 24 == 0 ? "\n" : "",
                        (unsigned char) PyBytes_AS_STRING(data)[i]);
@@ -44,7 +52,7 @@ static int freeze(const char *name, const char *path) {
 
 int main(int argc, char **argv) {
         if (argc != 3) {
-                fprintf(stderr, "usage: freeze NAME FILE\n");
+                fprintf(stderr, "usage: freeze MODULE FILE\n");
                 return 2;
         }
         if (interp_start(NULL, false) < 0)

@@ -17,6 +17,13 @@
 #include "runner/pieces.inc"
 #include "runner/program.inc"
 #include "runner/sandbox.inc"
+#include "runner/sandbox_utils.inc"
+#include "runner/sandbox_utils__paths.inc"
+#include "runner/sandbox_utils_data.inc"
+#include "runner/sandbox_utils_files.inc"
+#include "runner/sandbox_utils_formats.inc"
+#include "runner/sandbox_utils_shell.inc"
+#include "runner/sandbox_utils_text.inc"
 #include "runner/scrub.inc"
 #include "runner/tools.inc"
 
@@ -38,5 +45,27 @@ const struct _frozen frozen_modules[] = {
         { .name = "_sandbox", .code = sandbox, .size = sizeof(sandbox) },
         { .name = "_scrub", .code = scrub, .size = sizeof(scrub) },
         { .name = "_tools", .code = tools, .size = sizeof(tools) },
+        { .name = "sandbox_utils",
+          .code = sandbox_utils,
+          .size = sizeof(sandbox_utils),
+          .is_package = true },
+        { .name = "sandbox_utils._paths",
+          .code = sandbox_utils__paths,
+          .size = sizeof(sandbox_utils__paths) },
+        { .name = "sandbox_utils.data",
+          .code = sandbox_utils_data,
+          .size = sizeof(sandbox_utils_data) },
+        { .name = "sandbox_utils.files",
+          .code = sandbox_utils_files,
+          .size = sizeof(sandbox_utils_files) },
+        { .name = "sandbox_utils.formats",
+          .code = sandbox_utils_formats,
+          .size = sizeof(sandbox_utils_formats) },
+        { .name = "sandbox_utils.shell",
+          .code = sandbox_utils_shell,
+          .size = sizeof(sandbox_utils_shell) },
+        { .name = "sandbox_utils.text",
+          .code = sandbox_utils_text,
+          .size = sizeof(sandbox_utils_text) },
         {},
 };

@@ -6,7 +6,7 @@
 
 #include "runner/policy.h"
 
-/* Modules outside of it are the job's own. */
+/* Modules outside of it are the job's own, except for those that are frozen into the program. */
 #define LIBRARY_PREFIX "/usr/"
 
 /* A set of the names in a list of the plan. */
@@ -165,7 +165,8 @@ bool policy_origin_is_library(PyObject *origin) {
         _cleanup_python_ PyObject *prefix = PyUnicode_FromString(LIBRARY_PREFIX);
 
         return prefix && PyUnicode_Check(origin) &&
-               PyUnicode_Tailmatch(origin, prefix, 0, PY_SSIZE_T_MAX, -1) == 1;
+               (PyUnicode_Tailmatch(origin, prefix, 0, PY_SSIZE_T_MAX, -1) == 1 ||
+                PyUnicode_CompareWithASCIIString(origin, "frozen") == 0);
 }
 
 /* Where the import system would take a module from; None if there is none. */

@@ -7,6 +7,7 @@ is on the stack while the job's own code runs.
 """
 
 import _ast
+import _imp
 import _policy
 import _sitebuiltins
 import _thread
@@ -23,6 +24,10 @@ import warnings
 from _encode import name_class
 from _frozen_importlib_external import PathFinder
 from _outbox import clip
+
+# The library of a sandbox has one package more: no file of a job stands in for that one either.
+UTILS = 'sandbox_utils'
+sys.stdlib_module_names |= {UTILS}
 
 STDLIB = sys.path[0]
 PACKAGES = '/usr/lib/python3/dist-packages'
@@ -93,9 +98,9 @@ def show_warnings_without_mark():
 def find_own_files():
     yield from ('<frozen runpy>', '<frozen importlib.util>', '<frozen importlib._bootstrap>',
                 '<frozen importlib._bootstrap_external>')
-    for name, module in sys.modules.items():
-        origin = getattr(getattr(module, '__spec__', None), 'origin', None)
-        if origin == 'frozen' and name.partition('.')[0] not in sys.stdlib_module_names:
+    for name in _imp._frozen_module_names():
+        top = name.partition('.')[0]
+        if top == UTILS or top not in sys.stdlib_module_names:
             yield f'<frozen {name}>'
 
 
@@ -122,6 +127,8 @@ def module_exists(name):
         found += '.' + part if found else part
         if module := sys.modules.get(found):
             path = getattr(module, '__path__', ())
+        elif _imp.is_frozen(found):
+            path = ()
         elif found not in sys.builtin_module_names:
             spec = PathFinder.find_spec(found, list(path))
             if spec is None:

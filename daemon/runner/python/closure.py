@@ -77,9 +77,12 @@ HOST = frozenset((
     '_ctypes', '_curses', '_dbm', '_gdbm', '_imp', '_multiprocessing', '_posixshmem', '_posixsubprocess',
     '_signal', '_socket', 'ctypes', 'curses', 'dbm', 'faulthandler', 'fcntl', 'grp', 'mmap',
     'multiprocessing', 'nis', 'os', 'ossaudiodev', 'posix', 'pty', 'pwd', 'readline', 'resource',
-    'select', 'selectors', 'signal', 'socket', 'socketserver', 'spwd', 'subprocess', 'syslog',
-    'termios', 'tty',
+    'sandbox_utils', 'select', 'selectors', 'signal', 'socket', 'socketserver', 'spwd', 'subprocess',
+    'syslog', 'termios', 'tty',
 ))
+
+# The package that pysb itself adds to the library: frozen into pysb-runner, elsewhere beside this file.
+UTILS = 'sandbox_utils'
 
 # Functions that are only called where a module is run as a program.
 PROGRAMS = ('main', '_main', 'test', '_test')
@@ -90,6 +93,18 @@ NOT_SHOWN = (
     'antigravity', 'curses', 'distutils', 'ensurepip', 'idlelib', 'lib2to3', 'pydoc_data', 'readline',
     'test', 'this', 'tkinter', 'turtle', 'turtledemo', 'venv',
 )
+
+
+class UtilsFinder:
+    """For the interpreter of the build: finds that package, and nothing else that lies beside it."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        beside = [os.path.dirname(os.path.abspath(__file__))]
+        return importlib.machinery.PathFinder.find_spec(name, beside) if name == UTILS else None
+
+
+sys.meta_path.append(UtilsFinder)
 
 
 def is_below(name, names):
@@ -103,10 +118,11 @@ def module_exists(name):
     if name in sys.modules:  # os.path is nowhere else
         return True
     search, found = None, ''
+    below = (importlib.machinery.FrozenImporter, importlib.machinery.PathFinder)
     for part in name.split('.'):
         found += '.' + part if found else part
         spec = None
-        for finder in sys.meta_path if search is None else [importlib.machinery.PathFinder]:
+        for finder in sys.meta_path if search is None else below:
             spec = spec or finder.find_spec(found, search)
         if not spec:
             return False
@@ -116,10 +132,10 @@ def module_exists(name):
 
 
 def public_library(denied):
-    """The standard library as a blacklist leaves it: top-level names, without underscores."""
+    """The library as a blacklist leaves it: top-level names, without underscores."""
     return [
         name
-        for name in sorted(sys.stdlib_module_names)
+        for name in sorted({*sys.stdlib_module_names, UTILS})
         if not name.startswith('_')
         and name not in NOT_SHOWN
         and name not in denied

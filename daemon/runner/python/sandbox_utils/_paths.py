@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Which paths may be touched: those in /app. The one place of sandbox_utils that decides it.
+
+validate() says where a path leads, and refuses what leads out. Since everything may have changed a moment
+later, whoever acts on a path does it through at() or open_file(), which go down to it once more from a
+descriptor of /app, component by component, and follow no symlink on that way.
+
+None of this is the wall: that is the mount namespace of the box, in which there is nothing else to write
+to. It keeps honest programs, and those that they hand names to, from surprises.
+"""
+
+import contextlib
+import errno
+import io
+import os
+import stat
+from collections.abc import Iterator
+
+# Tests outside of a box let it be another directory, one without symlinks in its path.
+ROOT = '/app'
+
+PATH_BYTES = 4096
+NAME_BYTES = 255
+LINKS_MAX = 40  # as many as the kernel follows
+
+_DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Without a look at the file, open() would ask whether it is a terminal: a denied call in a box.
+_BUFFER_BYTES = 65536
+_SHOWN_CHARACTERS = 200
+
+Path = str | os.PathLike[str]
+
+
+def shown(path: str) -> str:
+    """A path as messages show it: as it was given, quoted, and cut where it is very long."""
+    if len(path) > _SHOWN_CHARACTERS:
+        return repr(path[:_SHOWN_CHARACTERS])[:-1] + "…'"
+    return repr(path)
+
+
+def _outside(path: str) -> ValueError:
+    return ValueError(f'{shown(path)} leads outside: paths must be inside /app')
+
+
+def text_of(path: Path) -> str:
+    """The path as a str that the kernel could take. TypeError, ValueError."""
+    text = path if isinstance(path, str) else os.fspath(path) if isinstance(path, os.PathLike) else None
+    if not isinstance(text, str):
+        raise TypeError(f'a path must be a str or a pathlib.Path, not {type(path).__name__}')
+    text = str.__str__(text)  # a class of the program's may say one thing now and another one later
+    if not text:
+        raise ValueError("'' is no path: the directory itself is '.' or '/app'")
+    if '\0' in text:
+        raise ValueError(f'{shown(text)} has a NUL character: no path can have one')
+    try:
+        size = len(text) if len(text) > PATH_BYTES else len(os.fsencode(text))
+    except UnicodeEncodeError:
+        raise ValueError(f'{shown(text)} has half a surrogate pair: no path can have one') from None
+    if size > PATH_BYTES:
+        raise ValueError(f'{shown(text)} is too long: a path has at most {PATH_BYTES} bytes')
+    if size > NAME_BYTES and any(len(os.fsencode(name)) > NAME_BYTES for name in text.split('/')):
+        raise ValueError(f'{shown(text)} has a name that is too long: at most {NAME_BYTES} bytes')
+    return text
+
+
+def _components(text: str) -> list[str]:
+    return [name for name in text.split('/') if name not in ('', '.')]
+
+
+def _below_root(text: str, path: str) -> list[str]:
+    """The components behind /app; a path that is not absolute begins there."""
+    names = _components(text)
+    if not text.startswith('/'):
+        return names
+    root = _components(ROOT)
+    if names[:len(root)] != root:
+        raise _outside(path)
+    return names[len(root):]
+
+
+@contextlib.contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Errors of the kernel name the path as it was given, not the component that had them."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        if error.errno in (errno.ELOOP, errno.EINVAL):  # was none, or was one, when it was looked at
+            raise ValueError(f'{shown(path)} was changed by somebody while it was used') from None
+        if error.errno == errno.ENAMETOOLONG:  # as a symlink says
+            raise ValueError(f'{shown(path)} leads to a name that is too long') from None
+        raise OSError(error.errno, error.strerror, path) from None
+
+
+def _step(fd: int, name: str) -> int:
+    """From a directory to another one; if that is none, the first one stays open."""
+    try:
+        below = os.open(name, _DIRECTORY, dir_fd=fd)
+    except NotADirectoryError:
+        if stat.S_ISLNK(os.lstat(name, dir_fd=fd).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+        raise
+    os.close(fd)
+    return below
+
+
+def _kind(fd: int, name: str) -> int:
+    """The type of a file; 0 is none."""
+    try:
+        return stat.S_IFMT(os.lstat(name, dir_fd=fd).st_mode)
+    except FileNotFoundError:
+        return 0
+
+
+def _resolve(path: str, follow: bool) -> list[str]:
+    """The components below /app of where a path leads; without follow, of a symlink itself.
+
+    What does not exist is kept as it stands. It goes down by descriptors, so that the cost grows with
+    the number of components and no faster.
+    """
+    todo = _below_root(path, path)[::-1]
+    done: list[str] = []
+    missing = 0  # so many of the last ones of done are no directories
+    links = 0
+    fd = os.open(ROOT, _DIRECTORY)
+    try:
+        while todo:
+            name = todo.pop()
+            if name == '..':
+                if not done:
+                    raise _outside(path)
+                done.pop()
+                if missing:
+                    missing -= 1
+                else:
+                    fd = _step(fd, '..')
+                continue
+            kind = 0 if missing else _kind(fd, name)
+            if kind == stat.S_IFLNK and (follow or todo):
+                links += 1
+                if links > LINKS_MAX:
+                    raise ValueError(f'{shown(path)} leads through too many symlinks, or in a circle')
+                target = os.readlink(name, dir_fd=fd)
+                todo += _below_root(target, path)[::-1]
+                if target.startswith('/'):
+                    done.clear()
+                    fd = _step(fd, ROOT)
+                continue
+            done.append(name)
+            if kind != stat.S_IFDIR:
+                missing += 1
+            elif todo:
+                fd = _step(fd, name)
+    finally:
+        os.close(fd)
+    return done
+
+
+def validate(path: Path) -> str:
+    """Where a path leads: an absolute path without symlinks, /app or below it.
+
+    A relative path begins in /app, wherever the program has gone by os.chdir(). It need not exist: what
+    does is resolved, the rest stays as it is. ValueError if it leads out, even if it came back later
+    (`..`, an absolute path elsewhere, symlinks), in a circle, or if no file could have it as its name
+    (empty, NUL, too long, half a surrogate pair). TypeError if it is no str and no os.PathLike[str].
+    """
+    text = text_of(path)
+    with _named(text):
+        return '/'.join([ROOT.rstrip('/'), *_resolve(text, True)]) or '/'
+
+
+@contextlib.contextmanager
+def at(path: Path, follow: bool = True) -> Iterator[tuple[int, str]]:
+    """`with at(path) as (fd, name)`: the directory that a path is in, and the name that it has there.
+
+    For what takes dir_fd=: os.stat, os.open, os.mkdir, os.unlink, os.rename and so on, which are to be
+    told not to follow a symlink that may be there by now. OSErrors in the block get the path as it was
+    given. /app itself is '.' in itself. With follow=False the name may be one of a symlink, as for
+    removing it, but one that leads out is refused all the same. ValueError and TypeError as validate().
+    """
+    text = text_of(path)
+    with _named(text):
+        names = _resolve(text, True)
+        if not follow:
+            names = _resolve(text, False)
+        fd = os.open(ROOT, _DIRECTORY)
+        try:
+            for name in names[:-1]:
+                fd = _step(fd, name)
+            yield fd, names[-1] if names else '.'
+        finally:
+            os.close(fd)
+
+
+def _open_regular(path: str, flags: int) -> int:
+    """Opening a pipe does not wait for its other end, and what is no file is refused."""
+    with at(path) as (parent, name):
+        try:
+            fd = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666, dir_fd=parent)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # a pipe that nobody reads, a socket
+                raise
+            raise _not_regular(path) from None
+        try:
+            mode = os.fstat(fd).st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if not stat.S_ISREG(mode):
+                raise _not_regular(path)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+
+def _not_regular(path: str) -> ValueError:
+    return ValueError(f'{shown(path)} is no regular file: pipes, sockets and devices are not opened')
+
+
+def open_file(path: Path, mode: str = 'r', *, encoding: str = 'utf-8', errors: str = 'surrogateescape',
+              newline: str = '') -> io.IOBase:
+    """open() for regular files in /app.
+
+    Text is UTF-8; bytes that are none are kept as half surrogates, and line ends as they are, so that
+    what is read and written again is the same. ValueError and TypeError as validate(), ValueError for
+    pipes, sockets and devices, OSErrors as open(), with the path as it was given.
+    """
+    text = text_of(path)
+    words = {} if 'b' in mode else {'encoding': encoding, 'errors': errors, 'newline': newline}
+    return io.open(text, mode, _BUFFER_BYTES, opener=_open_regular, **words)
+
+
+def status(path: Path, follow: bool = True) -> os.stat_result | None:
+    """os.stat(), or os.lstat() of a symlink; None if there is nothing. ValueError as validate()."""
+    try:
+        with at(path, follow) as (fd, name):
+            return os.lstat(name, dir_fd=fd)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
