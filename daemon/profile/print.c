@@ -86,8 +86,8 @@ print_line(const Profile *p, const char *name, bool is_comment, const char *text
 }
 
 /* Elements as many to a line as fit, behind the bracket the files that they come from. */
-static void print_long_list(
-        const Profile *p, const char *name, bool is_comment, char *const *list, FILE *f) {
+static void
+print_long_list(const Profile *p, const char *name, bool is_comment, char *const *list, FILE *f) {
         const char *indent = is_comment ? "#    " : "    ";
         size_t column = 0;
 
@@ -111,8 +111,8 @@ static void print_long_list(
 
 static void print_list(const Profile *p, const Key *key, char *const *list, FILE *f) {
         /* The modules of a blacklist are what is left of the library. */
-        bool is_comment = key->is_computed ||
-                          (list == p->modules && p->imports == PROFILE_IMPORTS_BLACKLIST);
+        bool is_comment =
+                key->is_computed || (list == p->modules && p->imports == PROFILE_IMPORTS_BLACKLIST);
         _cleanup_free_ char *text = NULL;
         size_t n = 0, size;
         FILE *memory = open_memstream(&text, &size);
