@@ -100,8 +100,10 @@ class UtilsFinder:
 
     @staticmethod
     def find_spec(name, path=None, target=None):
-        beside = [os.path.dirname(os.path.abspath(__file__))]
-        return importlib.machinery.PathFinder.find_spec(name, beside) if name == UTILS else None
+        if name != UTILS:
+            return None
+        beside = os.path.dirname(os.path.abspath(__file__))
+        return importlib.machinery.PathFinder.find_spec(name, [beside])
 
 
 sys.meta_path.append(UtilsFinder)
