@@ -105,3 +105,12 @@ const char *limit_format_toml(LimitUnit unit, uint64_t value, char *buf, size_t 
                 snprintf(buf, size, "%" PRIu64, value);
         return buf;
 }
+
+const char *limit_names(char *buf, size_t size) {
+        size_t used = 0;
+
+        for (LimitId id = 0; id < _LIMIT_MAX && used < size; id++)
+                used += (size_t) snprintf(buf + used, size - used, "%s%s", id > 0 ? ", " : "",
+                                          limit_infos[id].key);
+        return buf;
+}

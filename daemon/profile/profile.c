@@ -216,7 +216,7 @@ static int parse_limit_value(const LimitInfo *info,
 static int parse_limit(const Key *key, const FlatLine *line, void *field, char **ret_error) {
         const char *name = line->key + strlen(key->name);
         Limits *limits = field;
-        char bound[32];
+        char bound[32], names[256];
 
         for (LimitId id = 0; id < _LIMIT_MAX; id++) {
                 const LimitInfo *info = &limit_infos[id];
@@ -239,7 +239,8 @@ static int parse_limit(const Key *key, const FlatLine *line, void *field, char *
                 limits->value[id] = value;
                 return 0;
         }
-        return flat_error(ret_error, "%s: %s: there is no such limit", line->where, line->key);
+        return flat_error(ret_error, "%s: %s: there is no such limit; there are %s", line->where,
+                          line->key, limit_names(names, sizeof(names)));
 }
 
 #define PROFILE_KEY(name_, parse_, field, ...) \
@@ -260,7 +261,6 @@ static const Key keys[] = {
                     parse_names,
                     extends,
                     .is_list = true,
-                    .is_computed = true, /* of all of them, this file's own is the first */
                     .documentation =
                             "The profile whose values hold where this one sets none. Is not "
                             "inherited"),
@@ -409,29 +409,36 @@ static int check_missing(const KeySources *sources, const char *file, char **ret
 static int check_combinations(const Profile *p, const KeySources *sources, char **ret_error) {
         const struct {
                 bool is_wrong;
-                const char *key, *sentence;
+                const char *key, *sentence,
+                        *other; /* the other key, which may stand in another file */
         } rows[] = {
                 { p->files == PROFILE_FILES_NONE && p->proc != PROFILE_PROC_NONE, "profile.proc",
-                  "must be \"none\" where files is \"none\", nothing could open it" },
+                  "must be \"none\" where files is \"none\", nothing could open it",
+                  "profile.files" },
                 { p->files == PROFILE_FILES_NONE && p->imports != PROFILE_IMPORTS_WHITELIST,
                   "python.imports",
                   "must be \"whitelist\" where files is \"none\": a module that is not loaded "
-                  "before the job can never be" },
+                  "before the job can never be",
+                  "profile.files" },
                 { p->files == PROFILE_FILES_NONE && p->read_only[0], "profile.read_only",
-                  "needs files = \"private\", else nothing could open it" },
+                  "needs files = \"private\", else nothing could open it", "profile.files" },
                 { p->files == PROFILE_FILES_NONE && p->packages[0], "python.packages",
-                  "needs files = \"private\": packages load parts of themselves later" },
+                  "needs files = \"private\": packages load parts of themselves later",
+                  "profile.files" },
                 { !p->policy && !p->host_env, "python.host_env",
-                  "must be true where policy is false: it is the policy that hides the host" },
+                  "must be true where policy is false: it is the policy that hides the host",
+                  "python.policy" },
                 { p->files != PROFILE_FILES_NONE && !p->host_env, "python.host_env",
-                  "must be true where files is \"private\": without it no file can be opened" },
+                  "must be true where files is \"private\": without it no file can be opened",
+                  "profile.files" },
         };
 
         FOREACH_ARRAY(row, rows, ELEMENTSOF(rows))
                 if (row->is_wrong)
-                        return flat_error(ret_error, "%s: %s: %s",
+                        return flat_error(ret_error, "%s: %s: %s (%s: %s)",
                                           key_sources_find(sources, row->key), row->key,
-                                          row->sentence);
+                                          row->sentence, row->other,
+                                          key_sources_find(sources, row->other));
         return 0;
 }
 
@@ -559,17 +566,6 @@ const char *profile_problem(const Profile *profile, char *buf, size_t size) {
         (void) snprintf(buf, size, "%s %s missing: apt-get install %s", names,
                         n == 1 ? "is" : "are", names);
         return buf;
-}
-
-uint64_t profile_digest_short(const Profile *profile) {
-        uint64_t v = 0;
-
-        for (size_t i = 0; i < 16; i++) {
-                char c = profile->digest[i];
-
-                v = v << 4 | (uint64_t) (c <= '9' ? c - '0' : c - 'a' + 10);
-        }
-        return v;
 }
 
 const Key *profile_keys(size_t *ret_n) {

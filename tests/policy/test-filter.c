@@ -30,7 +30,6 @@
 
 #define RUBBISH 0xdeadbeef00000000
 #define X32 0x40000000u
-
 /* Profiles of a row. */
 #define T (1u << AGENT | 1u << TEXT_PROCESSING) /* no threads, else as default */
 #define D (1u << DEFAULT | 1u << DATA | 1u << DATA_ANALYSIS | 1u << FILE_OPERATIONS | T)
