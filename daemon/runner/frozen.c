@@ -18,6 +18,7 @@
 #include "runner/program.inc"
 #include "runner/sandbox.inc"
 #include "runner/sandbox_utils.inc"
+#include "runner/sandbox_utils__diff.inc"
 #include "runner/sandbox_utils__paths.inc"
 #include "runner/sandbox_utils_data.inc"
 #include "runner/sandbox_utils_files.inc"
@@ -49,6 +50,9 @@ const struct _frozen frozen_modules[] = {
           .code = sandbox_utils,
           .size = sizeof(sandbox_utils),
           .is_package = true },
+        { .name = "sandbox_utils._diff",
+          .code = sandbox_utils__diff,
+          .size = sizeof(sandbox_utils__diff) },
         { .name = "sandbox_utils._paths",
           .code = sandbox_utils__paths,
           .size = sizeof(sandbox_utils__paths) },
