@@ -30,7 +30,8 @@ def shown_type(node):
     return '(%s)' % text if name == 'tuple' else '%s[%s]' % (name, text)
 
 
-def signatures(path):
+def read(path):
+    """(what the module offers, its functions by their names)"""
     with open(path, encoding='utf-8') as file:
         tree = ast.parse(file.read(), path)
     names, functions = [], {}
@@ -39,15 +40,21 @@ def signatures(path):
             names = [item.value for item in node.value.elts if isinstance(item, ast.Constant)]
         elif isinstance(node, ast.FunctionDef):
             functions[node.name] = node
-    for name in names:
-        if name in functions:
-            function = functions[name]
-            line = '%s(%s)' % (name, parameters(function.args))
+    return names, functions
+
+
+def signatures(modules):
+    """A module may offer what another one defines."""
+    everywhere = {}
+    for _, functions in modules:
+        everywhere |= functions
+    for names, functions in modules:
+        for function in filter(None, [functions.get(name) or everywhere.get(name) for name in names]):
+            line = '%s(%s)' % (function.name, parameters(function.args))
             yield line + (' -> ' + shown_type(function.returns) if function.returns else '')
 
 
 if __name__ == '__main__':
     print('/* Made by list-functions.py. */')
-    for module in sys.argv[1:]:
-        for signature in signatures(module):
-            print(json.dumps(signature) + ',')
+    for signature in signatures([read(path) for path in sys.argv[1:]]):
+        print(json.dumps(signature) + ',')

@@ -111,8 +111,8 @@ print_long_list(const Profile *p, const char *name, bool is_comment, char *const
 
 static void print_list(const Profile *p, const Key *key, char *const *list, FILE *f) {
         /* The modules of a blacklist are what is left of the library. What is inherited stands here. */
-        bool is_comment =
-                key->is_computed || (list == p->modules && p->imports == PROFILE_IMPORTS_BLACKLIST);
+        bool is_comment = key->is_computed || list == p->extends ||
+                          (list == p->modules && p->imports == PROFILE_IMPORTS_BLACKLIST);
         _cleanup_free_ char *text = NULL;
         size_t n = 0, size;
         FILE *memory = open_memstream(&text, &size);
