@@ -101,6 +101,8 @@ int verb_profile(int argc, char *argv[]) {
         Common common = {};
         const char *action, *argument;
 
+        if (argc > 1 && strcmp(argv[1], "vet") == 0) /* with options of its own */
+                return verb_profile_vet(argc - 1, argv + 1);
         if (common_parse(&common, argc, argv, options, 1, 2) < 0)
                 return common_usage(argv[0]);
         action = argv[optind];

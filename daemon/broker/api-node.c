@@ -92,6 +92,14 @@ static json_t *modules_array(char *const *modules) {
         return array;
 }
 
+static json_t *strings_array(char *const *strings) {
+        json_t *array = json_array();
+
+        for (; *strings; strings++)
+                (void) json_array_append_new(array, json_string(*strings));
+        return array;
+}
+
 static void build_modules(JsonBuild *b, const Profile *p) {
         static char *const none[] = { NULL };
         /* Without the policy nothing is refused, whatever the lists say. */
@@ -103,6 +111,7 @@ static void build_modules(JsonBuild *b, const Profile *p) {
         json_build_value(b, "modules", modules_array(p->modules));
         json_build_value(b, "deniedModules", modules_array(p->policy ? p->deny_modules : none));
         json_build_value(b, "packages", modules_array(p->packages));
+        json_build_value(b, "recommended", strings_array(p->recommended));
         json_build_bool(b, "hostEnvironment", p->host_env);
         /* Where nothing can be opened, all of them are. */
         json_build_value(b, "preloadedModules",

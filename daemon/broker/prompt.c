@@ -68,9 +68,9 @@ static void print_modules(const Profile *p, FILE *f) {
                 }
                 fputs(".\n", f);
         }
-        if (p->packages[0]) {
+        if (p->recommended[0]) {
                 fputs("RECOMMENDED packages, imported already: ", f);
-                print_names(p->packages, f);
+                print_names(p->recommended, f);
                 fputs(".\n", f);
         }
 }

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,14 +22,44 @@ static const struct {
         { "pytz", "python3-tz" },
 };
 
-static bool package_is_there(const char *directory, const char *module) {
+/* A directory, a source or an extension module. */
+static bool module_is_in(const char *directory, const char *module) {
         char path[PATH_MAX];
+        glob_t found = {};
+        size_t n;
+        bool is_there;
 
-        (void) snprintf(path, sizeof(path), "%s/%s", directory, module);
+        n = (size_t) snprintf(path, sizeof(path), "%s/", directory);
+        (void) snprintf(path + n, sizeof(path) - n, "%s", module);
+        for (char *dot = path + n; (dot = strchr(dot, '.'));)
+                *dot = '/';
         if (access(path, F_OK) == 0)
                 return true;
-        (void) snprintf(path, sizeof(path), "%s/%s.py", directory, module);
-        return access(path, F_OK) == 0;
+        n = strlen(path);
+        (void) snprintf(path + n, sizeof(path) - n, ".py");
+        if (access(path, F_OK) == 0)
+                return true;
+        (void) snprintf(path + n, sizeof(path) - n, ".*.so");
+        is_there = glob(path, GLOB_NOSORT, NULL, &found) == 0;
+        globfree(&found);
+        return is_there;
+}
+
+/* In one of the directories of the profile, whose lines these are. */
+static bool package_is_there(const char *lines, const char *module) {
+        _cleanup_(flat_line_done) FlatLine line = {};
+        size_t size = strlen(lines);
+
+        for (;;) {
+                _cleanup_free_ char *error = NULL;
+
+                if (flat_line_next(&lines, &size, &line, &error) <= 0)
+                        return false;
+                if (strcmp(line.key, "python.package_paths") == 0 &&
+                    strlen(line.text) + strlen(module) + sizeof("/.*.so") < PATH_MAX &&
+                    module_is_in(line.text, module))
+                        return true;
+        }
 }
 
 /* By Debian's policy for Python: in lower case, with dashes. */
@@ -54,7 +85,8 @@ static int packages_append(Buf *text, const FlatLine *line, const char *package)
         return buf_append(text, flat, strlen(flat));
 }
 
-int packages_append_missing(Buf *text, const char *lines, const char *directory) {
+int packages_append_missing(Buf *text, const char *lines) {
+        const char *all = lines;
         _cleanup_(flat_line_done) FlatLine line = {};
         _cleanup_(buf_done) Buf missing = {};
         size_t size = strlen(lines);
@@ -69,8 +101,7 @@ int packages_append_missing(Buf *text, const char *lines, const char *directory)
                         return r;
                 if (r <= 0)
                         break;
-                if (strcmp(line.key, "python.packages") != 0 ||
-                    package_is_there(directory, line.text))
+                if (strcmp(line.key, "python.packages") != 0 || package_is_there(all, line.text))
                         continue;
                 package_name(line.text, package, sizeof(package));
                 r = packages_append(&missing, &line, package);

@@ -7,5 +7,5 @@
 #include "basic/buf.h"
 
 /* Reads the flat lines of one profile and appends a line "python.package_debs" for each Debian package
- * that is missing below directory. Lines that are wrong are left to profile_parse(). -ENOMEM. */
-int packages_append_missing(Buf *text, const char *lines, const char *directory);
+ * that is in none of the profile's "python.package_paths". Lines that are wrong are left to profile_parse(). -ENOMEM. */
+int packages_append_missing(Buf *text, const char *lines);

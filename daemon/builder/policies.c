@@ -156,7 +156,7 @@ static int policies_append(Buf *text, const char *file, const char *lines) {
         r = buf_append(text, header, (size_t) n);
         if (r >= 0)
                 r = buf_append(text, lines, strlen(lines));
-        return r < 0 ? r : packages_append_missing(text, lines, PYTHON_PACKAGES);
+        return r < 0 ? r : packages_append_missing(text, lines);
 }
 
 static bool policies_overrides(struct dirent **own, int n_own, const char *shipped) {

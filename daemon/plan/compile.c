@@ -17,7 +17,6 @@
 #define WHEN_FILES 1u
 #define WHEN_PROC 2u
 #define WHEN_LOOPBACK 4u
-#define WHEN_PACKAGES 8u
 
 #define NAMESPACES                                                                             \
         ((uint32_t) CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | \
@@ -50,7 +49,6 @@ static const Row rows[] = {
         { OP_BIND_READ_ONLY, WHEN_FILES, PLAN_LIBRARY_DIRECTORY, PLAN_LIBRARY_DIRECTORY },
         { OP_BIND_READ_ONLY, WHEN_FILES, "/usr/share/zoneinfo", "/usr/share/zoneinfo",
           PLAN_OPTIONAL },
-        { OP_BIND_READ_ONLY, WHEN_FILES | WHEN_PACKAGES, PYTHON_PACKAGES, PYTHON_PACKAGES },
         { OP_SYMLINK, WHEN_FILES, "usr/lib", "/lib" },
 
         /* Who one is, without a word about the host. */
@@ -193,8 +191,11 @@ static void write_row(Writer *w, const Row *row) {
         write_step(w, row->op, phase, row->source, target, row->arg);
 }
 
-/* What the profile itself adds to the root. */
+/* What the profile itself adds to the root. Of packages each has a mount of its own: what else is in a
+ * directory of wheels is not in the box. */
 static void write_read_only(Writer *w, const Profile *profile) {
+        for (char *const *path = profile->package_paths; *path; path++)
+                write_row(w, &(Row){ OP_BIND_READ_ONLY, WHEN_FILES, *path, *path, 0 });
         for (char *const *path = profile->read_only; *path; path++)
                 write_row(w, &(Row){ OP_BIND_READ_ONLY, WHEN_FILES, *path, *path, PLAN_OPTIONAL });
 }
@@ -261,6 +262,7 @@ int plan_compile(const Profile *profile, PlanImage **ret_plan) {
         plan->preload = write_list(&w, profile->preload);
         plan->environment = write_list(&w, profile->environment);
         plan->packages = write_list(&w, profile->packages);
+        plan->package_paths = write_list(&w, profile->package_paths);
         plan->modules = write_list(&w, profile->modules);
         plan->internal = write_list(&w, profile->internal);
         if (profile->policy)
@@ -272,8 +274,6 @@ int plan_compile(const Profile *profile, PlanImage **ret_plan) {
                 have |= WHEN_PROC;
         if (profile->network == PROFILE_NETWORK_LOOPBACK)
                 have |= WHEN_LOOPBACK;
-        if (profile->packages[0])
-                have |= WHEN_PACKAGES;
         write_steps(&w, profile, have);
         if (w.error < 0)
                 return w.error;

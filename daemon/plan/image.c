@@ -76,7 +76,7 @@ static const char *check_strings(const PlanImage *plan) {
         if (plan->name >= plan->arena_size || plan->preload >= plan->arena_size ||
             plan->deny_modules >= plan->arena_size || plan->modules >= plan->arena_size ||
             plan->internal >= plan->arena_size || plan->packages >= plan->arena_size ||
-            plan->environment >= plan->arena_size)
+            plan->package_paths >= plan->arena_size || plan->environment >= plan->arena_size)
                 return "an offset of the header lies outside the arena";
         FOREACH_ARRAY(step, plan->steps, plan->n_steps)
                 if (step->source >= plan->arena_size || step->target >= plan->arena_size)

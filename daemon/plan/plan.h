@@ -85,6 +85,7 @@ typedef struct PlanImage {
                                           job by PLAN_FLAG_NO_FILES, and so are the internal ones */
         uint32_t internal;     /* Profile.internal */
         uint32_t packages;
+        uint32_t package_paths; /* behind the library in sys.path, in this order */
         uint32_t environment;
         uint32_t flags;     /* PLAN_FLAG_* */
         uint32_t n_allowed; /* numbers that the filter allows, for the record */

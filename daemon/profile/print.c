@@ -150,6 +150,7 @@ static void print_limits(const Profile *p, FILE *f) {
 }
 
 static void print_scalar(const Profile *p, const Key *key, const void *field, FILE *f) {
+        bool is_absent = key->is_optional && !*(char *const *) field;
         _cleanup_free_ char *text = NULL;
         size_t size;
         FILE *memory = open_memstream(&text, &size);
@@ -166,9 +167,9 @@ static void print_scalar(const Profile *p, const Key *key, const void *field, FI
                                         sizeof(buf)),
                       memory);
         else
-                print_string(*(char *const *) field, memory);
+                print_string(is_absent ? "" : *(char *const *) field, memory);
         fclose(memory);
-        print_line(p, key->name, key->is_computed, text, f);
+        print_line(p, key->name, key->is_computed || is_absent, text, f);
 }
 
 void profile_print(const Profile *profile, FILE *f) {

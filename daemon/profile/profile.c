@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "profile/profile.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -9,8 +8,7 @@
 #include "basic/macro.h"
 #include "basic/parse.h"
 #include "profile/flat.h"
-
-#define LIST_ELEMENTS_MAX 2048
+#include "profile/profile-values.h"
 
 /* In the order of the enumerations. */
 static const char *const network_values[] = { "none", "loopback", NULL };
@@ -43,134 +41,6 @@ const char *profile_imports_to_string(ProfileImports imports) {
 
 const char *profile_analysis_to_string(ProfileAnalysis level) {
         return (unsigned) level < _PROFILE_ANALYSIS_MAX ? analysis_values[level] : NULL;
-}
-
-/* A name goes into file names, messages and fixed fields of the wires. */
-static bool name_is_valid(const char *name) {
-        size_t size = strlen(name);
-
-        return size > 0 && size <= PROFILE_NAME_MAX && islower((unsigned char) name[0]) &&
-               strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_") == size;
-}
-
-static int parse_name(const Key *key, const FlatLine *line, void *field, char **ret_error) {
-        if (line->type != FLAT_STRING || !name_is_valid(line->text))
-                return flat_error(ret_error,
-                                  "%s: %s: '%s' is no name; it must be at most %d lower case "
-                                  "letters, digits, '-' and '_', and start with a letter",
-                                  line->where, line->key, line->text, PROFILE_NAME_MAX);
-        return key_parse_string(key, line, field, ret_error);
-}
-
-static int parse_digest(const Key *key, const FlatLine *line, void *field, char **ret_error) {
-        if (line->type != FLAT_STRING || strlen(line->text) != 64 ||
-            strspn(line->text, "0123456789abcdef") != 64)
-                return flat_error(ret_error, "%s: %s: must be 64 lower case hexadecimal digits",
-                                  line->where, line->key);
-        return key_parse_string(key, line, field, ret_error);
-}
-
-static int list_append(char ***list, const char *text, const FlatLine *line, char **ret_error) {
-        char **longer;
-        size_t n = 0;
-
-        while ((*list)[n])
-                n++;
-        if (n >= LIST_ELEMENTS_MAX)
-                return flat_error(ret_error, "%s: %s: has more than %d elements", line->where,
-                                  line->key, LIST_ELEMENTS_MAX);
-        longer = reallocarray(*list, n + 2, sizeof(**list));
-        if (!longer)
-                return -ENOMEM;
-        *list = longer;
-        longer[n] = strdup(text);
-        if (!longer[n])
-                return -ENOMEM;
-        longer[n + 1] = NULL;
-        return 0;
-}
-
-static int parse_names(const Key *key, const FlatLine *line, void *field, char **ret_error) {
-        _cleanup_free_ char *name = NULL;
-        int r = parse_name(key, line, &name, ret_error);
-
-        return r < 0 ? r : list_append(field, name, line, ret_error);
-}
-
-/* Dotted identifiers. ASCII only: what looks like another name is not allowed to be one. */
-static bool module_is_valid(const char *s) {
-        bool at_start = true;
-
-        for (; *s != '\0'; s++) {
-                unsigned char c = (unsigned char) *s;
-
-                if (at_start ? !(isalpha(c) || c == '_') : !(isalnum(c) || c == '_' || c == '.'))
-                        return false;
-                at_start = c == '.';
-        }
-        return !at_start;
-}
-
-static int parse_module(const Key *key, const FlatLine *line, void *field, char **ret_error) {
-        if (line->type != FLAT_STRING || !module_is_valid(line->text))
-                return flat_error(ret_error, "%s: %s: '%s' is no module name, such as \"os.path\"",
-                                  line->where, line->key, line->text);
-        return list_append(field, line->text, line, ret_error);
-}
-
-static bool variable_is_valid(const char *s) {
-        size_t length = strcspn(s, "=");
-
-        if (length == 0 || s[length] != '=' || isdigit((unsigned char) s[0]))
-                return false;
-        for (size_t i = 0; i < length; i++)
-                if (!isalnum((unsigned char) s[i]) && s[i] != '_')
-                        return false;
-        return true;
-}
-
-static int parse_variable(const Key *key, const FlatLine *line, void *field, char **ret_error) {
-        if (line->type != FLAT_STRING || !variable_is_valid(line->text))
-                return flat_error(ret_error,
-                                  "%s: %s: '%s' is no variable of the form \"NAME=VALUE\"",
-                                  line->where, line->key, line->text);
-        return list_append(field, line->text, line, ret_error);
-}
-
-static int parse_package(const Key *key, const FlatLine *line, void *field, char **ret_error) {
-        if (line->type != FLAT_STRING || line->text[0] == '\0' ||
-            strspn(line->text, "abcdefghijklmnopqrstuvwxyz0123456789+-.") != strlen(line->text))
-                return flat_error(ret_error, "%s: %s: '%s' is no name of a Debian package",
-                                  line->where, line->key, line->text);
-        return list_append(field, line->text, line, ret_error);
-}
-
-/* What a box has of its own, and what ends in a component that is no name. */
-static bool path_is_own(const char *path) {
-        static const char *const own[] = { "/app", "/dev", "/proc", "/tmp" };
-        const char *last = strrchr(path, '/');
-
-        FOREACH_ARRAY(p, own, ELEMENTSOF(own)) {
-                size_t n = strlen(*p);
-
-                if (strncmp(path, *p, n) == 0 && (path[n] == '\0' || path[n] == '/'))
-                        return true;
-        }
-        return last && (strcmp(last, "/.") == 0 || strcmp(last, "/..") == 0);
-}
-
-/* It becomes a mount point and its source: one way to write each. */
-static int parse_path(const Key *key, const FlatLine *line, void *field, char **ret_error) {
-        const char *text = line->text;
-
-        if (line->type != FLAT_STRING || text[0] != '/' || text[1] == '\0' ||
-            text[strlen(text) - 1] == '/' || strstr(text, "//") || strstr(text, "/./") ||
-            strstr(text, "/../") || path_is_own(text) || strlen(text) > 240)
-                return flat_error(ret_error,
-                                  "%s: %s: '%s' must be an absolute path without \"..\", such as "
-                                  "\"/usr/share/fonts\", and none of /app, /dev, /proc and /tmp",
-                                  line->where, line->key, text);
-        return list_append(field, text, line, ret_error);
 }
 
 static int parse_limit_value(const LimitInfo *info,
@@ -248,17 +118,17 @@ static int parse_limit(const Key *key, const FlatLine *line, void *field, char *
 
 static const Key keys[] = {
         PROFILE_KEY("profile.name",
-                    parse_name,
+                    value_parse_name,
                     name,
                     .is_computed = true,
                     .documentation = "Is the name of the file without .toml and cannot be set"),
         PROFILE_KEY("profile.digest",
-                    parse_digest,
+                    value_parse_digest,
                     digest,
                     .is_computed = true,
                     .documentation = "Is computed over all other values and cannot be set"),
         PROFILE_KEY("profile.extends",
-                    parse_names,
+                    value_parse_names,
                     extends,
                     .is_list = true,
                     .documentation =
@@ -317,7 +187,7 @@ static const Key keys[] = {
                                      "\"imports\" or \"strict\". A request may ask for more"),
         PROFILE_KEY(
                 "python.modules",
-                parse_module,
+                value_parse_module,
                 modules,
                 .is_list = true,
                 .documentation =
@@ -325,7 +195,7 @@ static const Key keys[] = {
                         "the names in the file groups/GROUP.modules. Of a blacklist it is "
                         "computed and cannot be set: the standard library without deny_modules"),
         PROFILE_KEY("python.internal",
-                    parse_module,
+                    value_parse_module,
                     internal,
                     .is_list = true,
                     .is_computed = true,
@@ -333,40 +203,68 @@ static const Key keys[] = {
                             "Is computed from the modules of a whitelist and cannot be set: what "
                             "they import in turn"),
         PROFILE_KEY("python.packages",
-                    parse_module,
+                    value_parse_module,
                     packages,
                     .is_list = true,
                     .documentation =
-                            "Packages that do not come with Python, from Debian's python3-NAME, "
-                            "by their import names. They can be imported. Needs files"),
+                            "Packages that do not come with Python, from wheels or from Debian's "
+                            "python3-NAME: what is imported, or the name of the distribution, such "
+                            "as \"python-dateutil\". They can be imported, and are before any job. "
+                            "Needs files"),
+        PROFILE_KEY("python.wheels",
+                    value_parse_path,
+                    wheels,
+                    .is_optional = true,
+                    .documentation = "A directory of wheels that `pysbctl profile vet --into` has "
+                                     "made, where packages are looked for first. Default: none"),
+        PROFILE_KEY("python.native_packages",
+                    key_parse_boolean,
+                    native_packages,
+                    .documentation = "Whether packages, and what they require, may have native "
+                                     "code. Where it is false, one with an .so is refused"),
+        PROFILE_KEY("python.package_paths",
+                    value_parse_paths,
+                    package_paths,
+                    .is_list = true,
+                    .is_computed = true,
+                    .documentation = "Is looked up and cannot be set: the directories of the "
+                                     "packages, which are in the box, read-only"),
+        PROFILE_KEY("python.recommended",
+                    value_parse_text,
+                    recommended,
+                    .is_list = true,
+                    .is_computed = true,
+                    .documentation =
+                            "Is looked up and cannot be set: the packages with version and "
+                            "import names, in words for who writes programs"),
         PROFILE_KEY("python.package_debs",
-                    parse_package,
+                    value_parse_package,
                     package_debs,
                     .is_list = true,
                     .is_computed = true,
                     .documentation = "Is looked up at start and cannot be set: the Debian packages "
                                      "that are missing. No job runs while there are any"),
         PROFILE_KEY("profile.read_only",
-                    parse_path,
+                    value_parse_paths,
                     read_only,
                     .is_list = true,
                     .documentation =
                             "Directories that are in the box under the same absolute name, "
                             "read-only; what does not exist is empty there. Needs files"),
         PROFILE_KEY("python.preload",
-                    parse_module,
+                    value_parse_module,
                     preload,
                     .is_list = true,
                     .documentation = "Modules that are imported once, before any job, and are free "
                                      "for every job from then on"),
         PROFILE_KEY("python.deny_modules",
-                    parse_module,
+                    value_parse_module,
                     deny_modules,
                     .is_list = true,
                     .documentation = "Modules that a program cannot import. With a whitelist they "
                                      "are taken out of modules"),
         PROFILE_KEY("python.environment",
-                    parse_variable,
+                    value_parse_variable,
                     environment,
                     .is_list = true,
                     .documentation = "Environment of the program, as \"NAME=VALUE\""),
@@ -395,7 +293,7 @@ static int check_missing(const KeySources *sources, const char *file, char **ret
 
                         (void) snprintf(name, sizeof(name), "%s%s", key->name,
                                         is_section ? limit_infos[id].key : "");
-                        if (!key->is_list && !key_sources_find(sources, name))
+                        if (!key->is_list && !key->is_optional && !key_sources_find(sources, name))
                                 return flat_error(ret_error,
                                                   "%s: %s: is missing; set it, or extend a profile "
                                                   "that does",
@@ -462,10 +360,11 @@ static int check_limits(const Profile *p, const KeySources *sources, char **ret_
 }
 
 static const size_t list_offsets[] = {
-        offsetof(Profile, modules),   offsetof(Profile, internal),
-        offsetof(Profile, preload),   offsetof(Profile, deny_modules),
-        offsetof(Profile, packages),  offsetof(Profile, package_debs),
-        offsetof(Profile, read_only), offsetof(Profile, environment),
+        offsetof(Profile, modules),       offsetof(Profile, internal),
+        offsetof(Profile, preload),       offsetof(Profile, deny_modules),
+        offsetof(Profile, packages),      offsetof(Profile, package_debs),
+        offsetof(Profile, package_paths), offsetof(Profile, recommended),
+        offsetof(Profile, read_only),     offsetof(Profile, environment),
         offsetof(Profile, extends),
 };
 
@@ -506,6 +405,7 @@ Profile *profile_free(Profile *profile) {
         free(profile->name);
         free(profile->description);
         free(profile->digest);
+        free(profile->wheels);
         free(profile);
         return NULL;
 }

@@ -78,8 +78,12 @@ typedef struct Profile {
         char **internal; /* what those import in turn, at once or later: loaded where nothing can be
                                  opened afterwards, never named to a program */
         char **preload;  /* modules that the template imports */
-        char **deny_modules; /* modules that cannot be imported while policy is on */
-        char **packages;     /* import names of what does not come with Python */
+        char **deny_modules;  /* modules that cannot be imported while policy is on */
+        char **packages;      /* import names of what does not come with Python */
+        char **package_paths; /* the directories that they are in, for sys.path */
+        char **recommended;   /* "attrs 22.2.0 (import attr, attrs)", one for each package */
+        bool native_packages; /* they may have native code: what the compiler has checked */
+        char *wheels;         /* where the compiler has looked for them first; may be NULL */
         char **package_debs; /* of the packages that are missing: what to install; empty if none is */
         char **read_only;    /* host paths that are in the box under the same name, read-only */
         char **environment; /* NAME=VALUE */

@@ -24,12 +24,12 @@ static int compile_failed(void) {
         return 1;
 }
 
-static int compile_run(char **arguments, int n_arguments) {
+static int compile_run(const char *name, char **arguments, int n_arguments) {
         _cleanup_python_ PyObject *list = NULL, *module = NULL, *status = NULL;
         int r;
 
         list = compile_list(arguments, n_arguments);
-        module = list ? PyImport_ImportModule("_compile_profile") : NULL;
+        module = list ? PyImport_ImportModule(name) : NULL;
         status = module ? PyObject_CallMethod(module, "main", "O", list) : NULL;
         if (!status)
                 return compile_failed();
@@ -37,12 +37,12 @@ static int compile_run(char **arguments, int n_arguments) {
         return PyErr_Occurred() ? compile_failed() : r;
 }
 
-int compile_main(char **arguments, int n_arguments) {
+int compile_main(const char *module, char **arguments, int n_arguments) {
         int r;
 
-        if (interp_start(frozen_modules, false) < 0)
+        if (interp_start(frozen_modules, "") < 0)
                 return 1;
-        r = compile_run(arguments, n_arguments);
+        r = compile_run(module, arguments, n_arguments);
         /* Writes standard output out. No object of ours may live on. */
         return Py_FinalizeEx() < 0 ? 1 : r;
 }

@@ -55,7 +55,7 @@ int main(int argc, char **argv) {
                 fprintf(stderr, "usage: freeze MODULE FILE\n");
                 return 2;
         }
-        if (interp_start(NULL, false) < 0)
+        if (interp_start(NULL, "") < 0)
                 return 1;
         return freeze(argv[1], argv[2]) < 0;
 }

@@ -11,11 +11,13 @@
 #include "runner/closure.inc"
 #include "runner/compile_profile.inc"
 #include "runner/display.inc"
+#include "runner/distributions.inc"
 #include "runner/encode.inc"
 #include "runner/outbox.inc"
 #include "runner/packages.inc"
 #include "runner/pieces.inc"
 #include "runner/program.inc"
+#include "runner/requirements.inc"
 #include "runner/sandbox.inc"
 #include "runner/sandbox_utils.inc"
 #include "runner/sandbox_utils__diff.inc"
@@ -27,6 +29,8 @@
 #include "runner/sandbox_utils_text.inc"
 #include "runner/scrub.inc"
 #include "runner/tools.inc"
+#include "runner/vet.inc"
+#include "runner/wheel.inc"
 
 const struct _frozen frozen_modules[] = {
         { .name = "_analysis", .code = analysis, .size = sizeof(analysis) },
@@ -38,11 +42,13 @@ const struct _frozen frozen_modules[] = {
         { .name = "_closure", .code = closure, .size = sizeof(closure) },
         { .name = "_compile_profile", .code = compile_profile, .size = sizeof(compile_profile) },
         { .name = "_display", .code = display, .size = sizeof(display) },
+        { .name = "_distributions", .code = distributions, .size = sizeof(distributions) },
         { .name = "_encode", .code = encode, .size = sizeof(encode) },
         { .name = "_outbox", .code = outbox, .size = sizeof(outbox) },
         { .name = "_packages", .code = packages, .size = sizeof(packages) },
         { .name = "_pieces", .code = pieces, .size = sizeof(pieces) },
         { .name = "_program", .code = program, .size = sizeof(program) },
+        { .name = "_requirements", .code = requirements, .size = sizeof(requirements) },
         { .name = "_sandbox", .code = sandbox, .size = sizeof(sandbox) },
         { .name = "_scrub", .code = scrub, .size = sizeof(scrub) },
         { .name = "_tools", .code = tools, .size = sizeof(tools) },
@@ -71,5 +77,7 @@ const struct _frozen frozen_modules[] = {
         { .name = "sandbox_utils.text",
           .code = sandbox_utils_text,
           .size = sizeof(sandbox_utils_text) },
+        { .name = "_vet", .code = vet, .size = sizeof(vet) },
+        { .name = "_wheel", .code = wheel, .size = sizeof(wheel) },
         {},
 };

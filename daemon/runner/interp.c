@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "basic/macro.h"
 #include "config.h"
@@ -29,11 +30,29 @@ const char *__asan_default_options(void) {
 }
 #endif
 
+/* One path a line. */
+static PyStatus interp_add_packages(PyConfig *config, const char *paths) {
+        PyStatus status = PyStatus_Ok();
+
+        while (*paths != '\0' && !PyStatus_Exception(status)) {
+                size_t size = strcspn(paths, "\n");
+                _cleanup_free_ char *path = strndup(paths, size);
+                wchar_t *wide = path ? Py_DecodeLocale(path, NULL) : NULL;
+
+                if (!wide)
+                        return PyStatus_NoMemory();
+                status = PyWideStringList_Append(&config->module_search_paths, wide);
+                PyMem_RawFree(wide);
+                paths += size + (paths[size] == '\n');
+        }
+        return status;
+}
+
 /* Each path is given, so that getpath searches nothing: no PATH, no pyvenv.cfg, no PYTHONHOME. */
-static PyStatus interp_set_paths(PyConfig *config, bool with_packages) {
+static PyStatus interp_set_paths(PyConfig *config, const char *package_paths) {
         static const wchar_t *const search[] = {
-                L"" PYTHON_STDLIB, L"" PYTHON_STDLIB "/lib-dynload",
-                L"" PYTHON_PACKAGES, /* the last one: see below */
+                L"" PYTHON_STDLIB,
+                L"" PYTHON_STDLIB "/lib-dynload",
         };
         const struct {
                 wchar_t **field;
@@ -60,15 +79,15 @@ static PyStatus interp_set_paths(PyConfig *config, bool with_packages) {
                         return status;
         }
         config->module_search_paths_set = 1;
-        FOREACH_ARRAY(path, search, ELEMENTSOF(search) - !with_packages) {
+        FOREACH_ARRAY(path, search, ELEMENTSOF(search)) {
                 status = PyWideStringList_Append(&config->module_search_paths, *path);
                 if (PyStatus_Exception(status))
                         return status;
         }
-        return PyStatus_Ok();
+        return interp_add_packages(config, package_paths);
 }
 
-static PyStatus interp_init(bool with_packages) {
+static PyStatus interp_init(const char *package_paths) {
         PyPreConfig preconfig;
         PyConfig config;
         PyStatus status;
@@ -88,19 +107,19 @@ static PyStatus interp_init(bool with_packages) {
         config.parse_argv = 0;
         config.pathconfig_warnings = 0;
         config.use_hash_seed = 0; /* a random secret for each template */
-        status = interp_set_paths(&config, with_packages);
+        status = interp_set_paths(&config, package_paths);
         if (!PyStatus_Exception(status))
                 status = Py_InitializeFromConfig(&config);
         PyConfig_Clear(&config);
         return status;
 }
 
-int interp_start(const struct _frozen *modules, bool with_packages) {
+int interp_start(const struct _frozen *modules, const char *package_paths) {
         PyStatus status;
 
         if (modules)
                 PyImport_FrozenModules = modules;
-        status = interp_init(with_packages);
+        status = interp_init(package_paths);
         if (!PyStatus_Exception(status))
                 return 0;
         fprintf(stderr, "pysb-runner: cannot start Python: %s\n",

@@ -3,14 +3,11 @@
 
 /* Starting CPython: isolated, from explicit paths, without anything of the host's configuration. */
 
-#include <stdbool.h>
-
 struct _frozen;
 
-/* Initialises the interpreter with these frozen modules on top of CPython's own; NULL is none. With
- * packages, Debian's are searched behind the standard library.
- * Returns 0; -EIO after one sentence on standard error. */
-int interp_start(const struct _frozen *modules, bool with_packages);
+/* Initialises the interpreter with these frozen modules on top of CPython's own; NULL is none. The
+ * directories in package_paths, one a line, are searched behind the standard library. Returns 0; -EIO after one sentence on standard error. */
+int interp_start(const struct _frozen *modules, const char *package_paths);
 
 /* Writes "pysb-runner: WHAT: TYPE: MESSAGE" to standard error for the exception that is set, and
  * clears it. For start-up only: a job's exceptions go another way. */

@@ -6,11 +6,13 @@
 #include "runner/compile.h"
 #include "runner/interp.h"
 #include "runner/template.h"
+#include "runner/vet.h"
 
 static int usage(void) {
         fprintf(stderr, "usage: pysb-runner --template\n"
-                        "       pysb-runner --compile-profile FILE [DIRECTORY...]\n"
+                        "       pysb-runner --compile-profile [--shipped] FILE [DIRECTORY...]\n"
                         "       pysb-runner --compile-config FILE\n"
+                        "       pysb-runner --vet VERB ARGUMENT...\n"
                         "       pysb-runner --version\n");
         return 2;
 }
@@ -21,9 +23,12 @@ int main(int argc, char **argv) {
         if (strcmp(mode, "--template") == 0 && argc == 2)
                 return template_main();
         if (strcmp(mode, "--compile-profile") == 0 && argc > 2)
-                return compile_main(argv + 2, argc - 2);
+                return compile_main("_compile_profile", argv + 2, argc - 2);
         if (strcmp(mode, "--compile-config") == 0 && argc == 3)
-                return compile_main((char *[]){ (char *) "--config", argv[2] }, 2);
+                return compile_main("_compile_profile", (char *[]){ (char *) "--config", argv[2] },
+                                    2);
+        if (strcmp(mode, "--vet") == 0 && argc > 2)
+                return vet_main(argv + 2, argc - 2);
         if (strcmp(mode, "--version") == 0 && argc == 2) {
                 printf("pysb-runner %s (Python %s)\n", PYSB_VERSION, interp_version());
                 return 0;

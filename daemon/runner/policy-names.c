@@ -25,6 +25,23 @@ static PyObject *names_parse(const char *lines) {
         return TAKE_PTR(set);
 }
 
+/* The directories as prefixes of what is in them. */
+static PyObject *names_prefixes(const char *lines) {
+        _cleanup_python_ PyObject *list = PyList_New(0);
+
+        while (list && *lines != '\0') {
+                size_t size = strcspn(lines, "\n");
+                _cleanup_python_ PyObject *path = NULL, *prefix = NULL;
+
+                path = PyUnicode_DecodeFSDefaultAndSize(lines, (Py_ssize_t) size);
+                prefix = path ? PyUnicode_FromFormat("%U/", path) : NULL;
+                if (!prefix || PyList_Append(list, prefix) < 0)
+                        return NULL;
+                lines += size + (lines[size] == '\n');
+        }
+        return list ? PyList_AsTuple(list) : NULL;
+}
+
 PyObject *policy_name_parent(PyObject *name) {
         Py_ssize_t dot = PyUnicode_FindChar(name, '.', 0, PyUnicode_GET_LENGTH(name), -1);
 
@@ -109,11 +126,12 @@ int policy_names_load(const PlanImage *plan) {
         policy.always =
                 names_parse(policy.has_host_env ? "__future__\n__main__\n_sandbox\ntools"
                                                 : "__future__\n__main__\n_io\n_sandbox\ntools");
+        policy.packages = names_prefixes(plan_string(plan, plan->package_paths));
         policy.own = PySet_New(NULL);
         policy.withheld = PySet_New(NULL);
         policy.split = PySet_New(NULL);
-        return policy.denied_parents && policy.runtime && policy.always && policy.own &&
-                               policy.withheld && policy.split
+        return policy.denied_parents && policy.runtime && policy.always && policy.packages &&
+                               policy.own && policy.withheld && policy.split
                        ? 0
                        : -1;
 }
@@ -161,12 +179,23 @@ PyObject *policy_spec_origin(PyObject *spec) {
         return places ? PySequence_GetItem(places, 0) : NULL; /* a package without __init__.py */
 }
 
+static bool origin_has_prefix(PyObject *origin, PyObject *prefix) {
+        return prefix && PyUnicode_Check(origin) &&
+               PyUnicode_Tailmatch(origin, prefix, 0, PY_SSIZE_T_MAX, -1) == 1;
+}
+
+static bool origin_is_package(PyObject *origin) {
+        for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(policy.packages); i++)
+                if (origin_has_prefix(origin, PyTuple_GET_ITEM(policy.packages, i)))
+                        return true;
+        return false;
+}
+
 bool policy_origin_is_library(PyObject *origin) {
         _cleanup_python_ PyObject *prefix = PyUnicode_FromString(LIBRARY_PREFIX);
 
-        return prefix && PyUnicode_Check(origin) &&
-               (PyUnicode_Tailmatch(origin, prefix, 0, PY_SSIZE_T_MAX, -1) == 1 ||
-                PyUnicode_CompareWithASCIIString(origin, "frozen") == 0);
+        return origin_has_prefix(origin, prefix) || origin_is_package(origin) ||
+               (PyUnicode_Check(origin) && PyUnicode_CompareWithASCIIString(origin, "frozen") == 0);
 }
 
 /* Where the import system would take a module from; None if there is none. */
@@ -196,6 +225,27 @@ static int name_is_own(PyObject *name) {
         return PySet_Add(policy.own, top) < 0 ? -1 : 1;
 }
 
+/* Whether it is in a directory of packages, and none that the profile lists or needs no list. */
+static int name_is_unlisted_package(PyObject *name) {
+        _cleanup_python_ PyObject *top = NULL, *origin = NULL;
+        int r;
+
+        if (PyTuple_GET_SIZE(policy.packages) == 0)
+                return 0;
+        r = names_cover(policy.public, name);
+        if (r == 0)
+                r = PySet_Contains(policy.parents, name);
+        if (r != 0)
+                return r < 0 ? r : 0;
+        top = name_top(name);
+        r = top ? PySequence_Contains(policy.standard, top) : -1;
+        if (r != 0)
+                return r < 0 ? r : 0;
+        origin = name_origin(top);
+        PyErr_Clear();
+        return origin && origin_is_package(origin);
+}
+
 /* By the lists of the profile, whether it is there or not. */
 static int name_is_listed(PyObject *name) {
         int r = PySet_Contains(policy.always, name);
@@ -205,8 +255,10 @@ static int name_is_listed(PyObject *name) {
         r = policy_is_denied(name);
         if (r != 0)
                 return r < 0 ? r : 0;
-        if (!policy.is_whitelist)
-                return 1;
+        if (!policy.is_whitelist) {
+                r = name_is_unlisted_package(name);
+                return r < 0 ? r : !r;
+        }
         r = names_cover(policy.public, name);
         if (r == 0)
                 r = PySet_Contains(policy.parents, name);

@@ -36,6 +36,7 @@ typedef struct Policy {
         PyObject *import_by_name; /* importlib.import_module as it was */
         PyObject *path_find;      /* PathFinder.find_spec */
         PyObject *standard;       /* sys.stdlib_module_names */
+        PyObject *packages;       /* tuple of str: the directories of packages, each with a slash */
 } Policy;
 
 extern Policy policy;

@@ -108,7 +108,7 @@ int warm_up(const PlanImage *plan) {
         (void) mallopt(M_ARENA_MAX, 1);
         if (policy_prepare(plan) < 0 || PyImport_AppendInittab("_pysb", channel_module_init) < 0)
                 return -ENOMEM;
-        r = interp_start(frozen_modules, *plan_string(plan, plan->packages) != '\0');
+        r = interp_start(frozen_modules, plan_string(plan, plan->package_paths));
         if (r < 0)
                 return r;
         if (warm_load(plan) < 0) {

@@ -139,7 +139,7 @@ class Profiles(Served):
             lines = re.findall(r"(?m)^(?:# )?([a-z_.]+) = (.*)", self.show(name))
             self.assertEqual(sorted(key for key, _ in lines), keys, name)
             for key, rest in lines:
-                self.assertRegex(rest, r"  *# ([\w-]+\.(toml|modules):\d+(, |$))+$|\[\] +# empty$", key)
+                self.assertRegex(rest, r"  *# ([\w-]+\.(toml|modules):\d+(, |$))+$|(\[\]|\"\") +# empty$", key)
 
     def test_show_sources(self):
         """a value is shown as it is written, with the line that it is written in"""

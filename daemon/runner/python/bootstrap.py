@@ -30,7 +30,8 @@ UTILS = 'sandbox_utils'
 sys.stdlib_module_names |= {UTILS}
 
 STDLIB = sys.path[0]
-PACKAGES = '/usr/lib/python3/dist-packages'
+# A name may begin like another one.
+PACKAGES = sorted(sys.path[2:], key=len, reverse=True)
 
 has_no_files = False    # the profile leaves nothing to open
 program_name = '<job>'  # in tracebacks
@@ -246,7 +247,10 @@ def clip_middle(text, limit):
 
 
 def hide_paths(text):
-    return text.replace(STDLIB, '<stdlib>').replace(PACKAGES, '<packages>')
+    text = text.replace(STDLIB, '<stdlib>')
+    for path in PACKAGES:
+        text = text.replace(path, '<packages>')
+    return text
 
 
 def drop_own_frames(tb):

@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Turn a profile, or the daemon's own settings, from TOML into flat lines.
 
-    compile_profile.py FILE [DIRECTORY...]    a profile; `extends` is looked up beside it, then there
-    compile_profile.py --config FILE          pysbd.toml
+    compile_profile.py [--shipped] FILE [DIRECTORY...]    a profile; `extends` is looked up beside it, then there
+    compile_profile.py --config FILE                      pysbd.toml
+
+With --shipped nothing of this machine's packages is looked at: it is the one that builds.
 
 A flat line is `FILE:LINE: section.key = VALUE`: where the value was written, and what it is. Only
-the syntax, `extends` and the lists of modules are dealt with here (their closure in closure.py). Which
-keys there are and what they may say is known to one key table, in C (daemon/profile), and checked there.
+the syntax, `extends` and the lists of modules and packages are dealt with here (closure.py,
+distributions.py). Which keys there are and what they may say is known to one key table, in C (daemon/profile), and checked there.
 
 Errors are one line on stderr, `FILE:LINE: KEY: sentence`; the exit status is then 1.
 """
@@ -25,16 +27,19 @@ import tomllib
 
 try:
     import _closure as closure  # frozen into pysb-runner
+    import _distributions as distributions
 except ImportError:
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
     import closure
+    import distributions
     del sys.path[0]
 
 # What says which profile this is; a profile that extends another one must say it for itself.
 IDENTITY_KEYS = ('profile.description', 'profile.granted')
 # What the compiler itself writes.
 RESERVED_KEYS = (
-    'profile.name', 'profile.digest', 'python.internal', 'python.package_debs',
+    'profile.name', 'profile.digest', 'python.internal', 'python.package_debs', 'python.package_paths',
+    'python.recommended',
 )
 # With all of it escaped, a value this long fits in a line that daemon/profile reads.
 VALUE_MAX_BYTES = 1536
@@ -343,7 +348,7 @@ def listed_modules(values, directories):
 def check_modules(key, items, packages, directories):
     """Refuse modules that are not there: no job of the profile would start."""
     for item in items:
-        if is_module(item.value) and item.value.split('.')[0] not in packages:
+        if is_module(item.value) and not closure.is_below(item.value, packages):
             if closure.module_exists(item.value):
                 continue
             is_group = item.value in group_names(directories)
@@ -384,7 +389,7 @@ def whitelist(values, directories, packages, denied):
         )
     if not all(is_module(name) for name in found):
         return found.values(), []
-    public = sorted(name for name in found if name.split('.')[0] not in packages)
+    public = sorted(name for name in found if not closure.is_below(name, packages))
     internal, failure = closure.find_closure(public, START)
     if failure:
         raise ProfileError(place.where, 'python.modules: %s' % failure)
@@ -404,6 +409,85 @@ def blacklist(values, denied):
         )
     where = values['python.imports'].where
     return [Value(name, where) for name in closure.public_library(denied)]
+
+
+def package_shelves(values):
+    """Where the packages of a profile are looked for: its own wheels come first."""
+    shelves = [distributions.Debian()]
+    wheels = values.get('python.wheels')
+    if wheels and isinstance(wheels.value, str) and wheels.value.startswith('/'):
+        try:
+            shelves.insert(0, distributions.Wheels(wheels.value))
+        except distributions.PackageError as error:
+            raise ProfileError(wheels.where, 'python.wheels: %s' % error) from None
+    return shelves
+
+
+def find_package(item, shelves):
+    """The package that an element of the list names. What is nowhere may be installed later."""
+    package = distributions.find_package(item.value, shelves)
+    if not package and not is_module(item.value):
+        raise ProfileError(
+            item.where,
+            'python.packages: there is no package %s here; install Debian\'s package of it, or vet its wheel '
+            'and set python.wheels' % ascii(item.value),
+        )
+    return package or distributions.Package(item.value, '', [item.value], distributions.DEBIAN)
+
+
+def check_packages(values, found, shelves):
+    """What all of them need: [place]; refused is what the profile does not want, or cannot load."""
+    native = values.get('python.native_packages')
+    places = []
+    for item, package in found:
+        try:
+            for needed, needed_by in distributions.find_all([package], shelves):
+                distributions.check_python(needed)
+                if native and native.value is False:
+                    distributions.check_native(needed, needed_by)
+                places.append(needed.place)
+        except distributions.PackageError as error:
+            raise ProfileError(item.where, 'python.packages: %s' % error) from None
+    # A directory of wheels goes first, so that it can have a newer version.
+    return sorted(set(places), key=lambda place: (place == distributions.DEBIAN, place))
+
+
+def resolve_packages(values, shelves):
+    """Turns the list of packages into what is imported, and where it is. `shelves` is None at build time:
+    then the names are those of modules, and all of them Debian's."""
+    items = list_items(values, 'python.packages')
+    if not items or not all(isinstance(item.value, str) and item.value for item in items):
+        return  # for the key table to refuse
+    if shelves is None:
+        found = [(item, distributions.Package(item.value, '', [item.value], distributions.DEBIAN))
+                 for item in items]
+        places = [distributions.DEBIAN]
+    else:
+        found = [(item, find_package(item, shelves)) for item in items]
+        places = check_packages(values, found, shelves)
+    modules, recommended = {}, {}
+    for item, package in found:
+        for name in package.imports:
+            modules.setdefault(name, item)
+        # Two names may mean the same distribution.
+        recommended.setdefault(str(package), (item, package, {}))[2].update(dict.fromkeys(package.imports))
+    where = items[0].where
+    values['python.packages'] = Value([Value(name, item.where) for name, item in modules.items()], where)
+    values['python.package_paths'] = Value(places, where)
+    values['python.recommended'] = Value(
+        [Value(distributions.describe(package, imports), item.where)
+         for item, package, imports in recommended.values()], where)
+    preload_packages(values, modules)
+
+
+def preload_packages(values, modules):
+    """Packages are imported before any job, behind what the profile itself preloads."""
+    preload = list_items(values, 'python.preload')
+    names = [item.value for item in preload if is_module(item.value)]
+    missing = [Value(name, item.where) for name, item in modules.items()
+               if not any((other + '.').startswith(name + '.') for other in names)]
+    where = values['python.preload'].where if 'python.preload' in values else ''
+    values['python.preload'] = Value(preload + missing, where)
 
 
 def resolve_modules(values, directories):
@@ -432,21 +516,28 @@ def flat_lines(values):
             yield item.where, '%s = %s' % (key, flat_text(item.value, item.where, key))
 
 
-def compile_profile(path, directories=()):
+def compile_profile(path, directories=(), is_shipped=False):
     """The flat lines of a profile."""
     name = os.path.basename(path)
     if not name.endswith('.toml'):
         raise ProfileError(name, 'the name of a profile must end in .toml')
     directories = [os.path.dirname(path) or '.', *directories]
     values = resolve(path, directories)
+    resolve_packages(values, None if is_shipped else package_shelves(values))
+    return finish_profile(values, name[:-len('.toml')], directories)
+
+
+def finish_profile(values, name, directories):
+    """The flat lines of a profile whose packages are known."""
     resolve_modules(values, directories)
-    values['profile.name'] = Value(name[:-len('.toml')], name + ':1')
+    where = name + '.toml:1'
+    values['profile.name'] = Value(name, where)
     # Where values come from is no part of what they are.
     bases = {key: values.pop(key) for key in ('profile.extends',) if key in values}
     lines = list(flat_lines(values))
     digest = hashlib.sha256(''.join(line + '\n' for _, line in lines).encode()).hexdigest()
     lines += flat_lines(bases)
-    lines.append((name + ':1', 'profile.digest = %s' % json.dumps(digest)))
+    lines.append((where, 'profile.digest = %s' % json.dumps(digest)))
     return ''.join('%s: %s\n' % line for line in lines)
 
 
@@ -462,10 +553,12 @@ def main(arguments):
     try:
         if len(arguments) == 2 and arguments[0] == '--config':
             text = compile_config(arguments[1])
+        elif len(arguments) > 1 and arguments[0] == '--shipped':
+            text = compile_profile(arguments[1], arguments[2:], is_shipped=True)
         elif arguments and not arguments[0].startswith('-'):
             text = compile_profile(arguments[0], arguments[1:])
         else:
-            print('usage: [--config] FILE [DIRECTORY...]', file=sys.stderr)
+            print('usage: --config FILE | [--shipped] FILE [DIRECTORY...]', file=sys.stderr)
             return 2
     except ProfileError as error:
         print(error, file=sys.stderr)

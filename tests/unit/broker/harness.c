@@ -56,11 +56,13 @@ static Profile *make_profile(const char *name, bool granted) {
         p->extends = calloc(1, sizeof(char *));
         p->internal = calloc(1, sizeof(char *));
         p->read_only = calloc(1, sizeof(char *));
+        p->package_paths = calloc(1, sizeof(char *));
         p->preload = calloc(2, sizeof(char *));
         p->preload[0] = strdup("json");
         p->modules = calloc(2, sizeof(char *));
         p->modules[0] = strdup("json");
         p->packages = calloc(1, sizeof(char *));
+        p->recommended = calloc(1, sizeof(char *));
         p->package_debs = calloc(1, sizeof(char *));
         p->deny_modules = calloc(2, sizeof(char *));
         p->deny_modules[0] = strdup("ctypes");

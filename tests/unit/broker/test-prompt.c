@@ -19,6 +19,7 @@ static Profile make_profile(char **modules, char **packages) {
                 .imports = PROFILE_IMPORTS_WHITELIST,
                 .modules = modules,
                 .packages = packages,
+                .recommended = packages,
                 .deny_modules = none,
         };
 

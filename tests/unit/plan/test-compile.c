@@ -99,14 +99,16 @@ static void test_keys(void **state) {
         assert_non_null(find(plan, OP_LOOPBACK_UP, NULL));
         assert_non_null(find(plan, OP_WRITE_FILE, "etc/hosts"));
         assert_true(plan->flags & PLAN_FLAG_LOOPBACK);
-        assert_null(find(plan, OP_BIND_READ_ONLY, &PYTHON_PACKAGES[1]));
+        assert_null(find(plan, OP_BIND_READ_ONLY, "etc/pysb/wheels/attrs-1"));
         free(plan);
 
-        profile->packages[0] = strdup("numpy"); /* in the place of the end, which calloc() made */
-        profile->packages = reallocarray(profile->packages, 2, sizeof(*profile->packages));
-        profile->packages[1] = NULL;
+        free(profile->package_paths);
+        profile->package_paths = calloc(2, sizeof(*profile->package_paths));
+        profile->package_paths[0] = strdup("/etc/pysb/wheels/attrs-1");
         plan = compile(profile);
-        assert_non_null(find(plan, OP_BIND_READ_ONLY, &PYTHON_PACKAGES[1]));
+        assert_true(find(plan, OP_BIND_READ_ONLY, "etc/pysb/wheels/attrs-1")->arg == 0);
+        assert_non_null(find(plan, OP_MKDIR, "etc/pysb/wheels"));
+        assert_string_equal(plan_string(plan, plan->package_paths), "/etc/pysb/wheels/attrs-1");
         free(plan);
 
         free(profile->read_only);

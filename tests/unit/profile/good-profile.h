@@ -14,6 +14,7 @@ static const char *const good_profile[] = {
         "p.toml:7: python.host_env = true",
         "p.toml:7: python.imports = \"blacklist\"",
         "p.toml:7: python.analysis = \"imports\"",
+        "p.toml:7: python.native_packages = false",
         "p.toml:8: python.preload = \"json\"",
         "p.toml:8: python.preload = \"os.path\"",
         "p.toml:9: python.environment = \"HOME=/app\"",

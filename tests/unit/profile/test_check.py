@@ -81,7 +81,7 @@ MISTAKES = [
     ("agent", '[python]\nimports = "blacklist"',
      '@agent.toml: modules@: python.modules: is computed where python.imports is "blacklist" '
      "(mine.toml:5) and cannot be set; write modules = [] if it is inherited"),
-    ("eval", '[python]\npackages = ["yaml"]',
+    ("eval", '[python]\npackages = ["no_such_x"]',
      'mine.toml:5: python.packages: needs files = "private": packages load parts of themselves later '
      "(profile.files: @eval.toml: files@)"),
     ("eval", "[python]\npolicy = false",
