@@ -81,8 +81,6 @@ class Generator(random.Random):
 
 
 class Property(load.Rooted):
-    maxDiff = None
-
     def generator(self, name):
         return Generator(f"{SEED} {name}")
 
@@ -96,7 +94,8 @@ class Property(load.Rooted):
     def compare(self, cases, expected, ours):
         self.assertEqual(len(cases), CASES)
         for case, should, is_now in zip(cases, expected, ours):
-            self.assertEqual(should, is_now, f"seed {SEED}: {case!r}")
+            if should != is_now:  # assertEqual would look for the differences, which can take long
+                self.fail(f"seed {SEED}: {case!r}\nshould be {should!r}\nbut is    {is_now!r}")
 
     def grep_cases(self, name, make_pattern, line, word):
         make, cases, commands, ours = self.generator(name), [], [], []
@@ -221,7 +220,7 @@ class Property(load.Rooted):
             self.assertLessEqual(self.size(ours[i]), self.size(theirs[i]), f"seed {SEED}: {cases[i]!r}")
         same = sum(ours[i] == theirs[i] for i in exact)
         print(f"# {same} of {len(exact)} texts are those of diff -u")
-        self.assertGreater(same, len(exact) * 0.8)
+        self.assertGreater(same, len(exact) * 0.9)
 
     @staticmethod
     def size(diff):

@@ -305,6 +305,15 @@ class Diff(load.Rooted):
             self.assertEqual(found.count("@@ -"), count)
             self.assertIn("@@ -7,", found)
 
+    def test_place(self):
+        """of equal places a change has the last one, or the one at another change"""
+        for before, after, hunk in (
+                ("abc", "abbc", " a\n b\n+b\n c\n"), ("xyxyz", "xyz", " x\n y\n-x\n-y\n z\n"),
+                ("ab{}d", "ab{}b{}d", " b\n {\n }\n+b\n+{\n+}\n d\n"),
+                ("abcd", "xbbcd", "-a\n+x\n+b\n b\n c\n d\n")):
+            found = self.differ("\n".join(before) + "\n", "\n".join(after) + "\n")
+            self.assertEqual(found.split(" @@\n")[1], hunk)
+
     def test_names(self):
         """the names stand there as they were given"""
         self.write("é/a", "x\n")

@@ -113,11 +113,12 @@ def _may_match_nothing(expression: re.Pattern[str]) -> bool:
 
 def _substitute_once(expression: re.Pattern[str], replacement: str, line: str) -> tuple[str, int]:
     """Pattern.subn(), but nothing right behind a match is not one more match, as it is for re."""
+    plain = '\\' not in replacement
     pieces, count, end = [], 0, 0
     for match in expression.finditer(line):
         if count and match.start() == match.end() == end:
             continue
-        pieces += line[end:match.start()], match.expand(replacement)
+        pieces += line[end:match.start()], replacement if plain else match.expand(replacement)
         count += 1
         end = match.end()
     return ''.join(pieces) + line[end:], count
