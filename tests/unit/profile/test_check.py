@@ -16,22 +16,22 @@ sys.path.insert(1, os.path.join(ROOT, "tests"))
 import tap
 
 
-# A profile to extend, what is wrong, and the sentence. @FILE: KEY@ is FILE:LINE of a key there (of a
+# A profile to extend (one with a whitelist is slow to compile), what is wrong, and the sentence. @FILE: KEY@ is FILE:LINE of a key there (of a
 # limit the maximum, "first" is the default); what comes in place of … is a list.
 MISTAKES = [
-    ("agent", 'netwrok = "none"',
+    ("default", 'netwrok = "none"',
      "mine.toml:4: profile.netwrok: there is no such key; there are extends, description, granted, …"),
-    ("agent", 'memory = "1G"',
+    ("default", 'memory = "1G"',
      "mine.toml:4: profile.memory: there is no such key; it stands in [limits]"),
-    ("agent", '[python]\nmodule = ["json"]',
+    ("default", '[python]\nmodule = ["json"]',
      "mine.toml:5: python.module: there is no such key; there are policy, host_env, imports, …"),
-    ("agent", '[python]\nnetwork = "none"',
+    ("default", '[python]\nnetwork = "none"',
      "mine.toml:5: python.network: there is no such key; it stands at the top, above all sections"),
-    ("agent", '[limit]\nmemory = "1M"',
+    ("default", '[limit]\nmemory = "1M"',
      "mine.toml:5: limit.memory: there is no such key; it stands in [limits]"),
     ("agent", '[policy]\non = true',
      "mine.toml:5: policy.on: there is no such key; the sections are [python], [job], [limits], …"),
-    ("agent", "limits.memroy = 1",
+    ("default", "limits.memroy = 1",
      "mine.toml:4: limits.memroy: there is no such limit; there are wall_time, cpu_time, memory, …"),
     ("text-processing", '[limits]\nmemory = "1G"',
      "mine.toml:5: limits.memory: 1 GiB is above maximum.memory, which is 512 MiB "
@@ -54,29 +54,29 @@ MISTAKES = [
      "mine.toml:5: python.modules: sandbox_utils (utils.modules:4) cannot be among the modules while "
      "host_env is false (@eval.toml: host_env@), which takes the host away; leave it out, or set "
      'host_env = true and files = "private"'),
-    ("agent", '[limits]\nmemory = "128MB"',
+    ("default", '[limits]\nmemory = "128MB"',
      "mine.toml:5: limits.memory: '128MB' is not a size; write a number of bytes, or a string with one of "
      'K, M, G, such as "50M"'),
-    ("agent", '[limits]\nwall_time = "1m"',
+    ("default", '[limits]\nwall_time = "1m"',
      "mine.toml:5: limits.wall_time: '1m' is no time; write a number of seconds, or a string with one of "
      'us, ms, s, min, h, such as "500ms"'),
-    ("agent", '[limits]\ncpu = "50%"',
+    ("default", '[limits]\ncpu = "50%"',
      "mine.toml:5: limits.cpu: '50%' is not a percentage; write a plain number, 100 is one CPU"),
-    ("agent", 'proc = "none"\nproc = "pids"',
+    ("default", 'proc = "none"\nproc = "pids"',
      "mine.toml:5: profile.proc: was already set at line 4; a key may stand only once"),
-    ("agent", "network = none",
+    ("default", "network = none",
      "mine.toml:4: profile.network: is no TOML: Invalid value; a string stands in quotes, true and false "
      "are in lower case"),
-    ("agent", "[limits]\nmemory = 64M",
+    ("default", "[limits]\nmemory = 64M",
      "mine.toml:5: limits.memory: is no TOML: Expected newline or end of document after a statement; a "
      "string stands in quotes"),
-    ("agent", '[limits]\nmemory = "64M',
+    ("default", '[limits]\nmemory = "64M',
      "mine.toml:5: limits.memory: is no TOML: Illegal character '\\n'; the quote at the end of the line is "
      "missing"),
     ("agent", '[python]\nadd_modules = ["queue"\n[limits]\ncpu = 100',
      "mine.toml:6: python.add_modules: is no TOML: Unclosed array; a bracket, or a comma before this line, "
      "is missing"),
-    ("agent", 'network = "host"',
+    ("default", 'network = "host"',
      "mine.toml:4: profile.network: 'host' is not one of its values; it must be \"none\" or \"loopback\""),
     ("agent", '[python]\nimports = "blacklist"',
      '@agent.toml: modules@: python.modules: is computed where python.imports is "blacklist" '
@@ -87,7 +87,7 @@ MISTAKES = [
     ("eval", "[python]\npolicy = false",
      "@eval.toml: host_env@: python.host_env: must be true where policy is false: it is the policy that "
      "hides the host (python.policy: mine.toml:5)"),
-    ("agent", 'name = "x"', "mine.toml:4: profile.name: cannot be set"),
+    ("default", 'name = "x"', "mine.toml:4: profile.name: cannot be set"),
 ]
 
 
