@@ -233,9 +233,10 @@ static bool key_sources_has_file(const KeySources *sources, const FlatLine *line
         const char *colon = strrchr(line->where, ':');
         size_t n = colon ? (size_t) (colon - line->where) + 1 : strlen(line->where) + 1;
 
-        FOREACH_ARRAY(source, sources->items, sources->n_items)
-                if (strcmp(source->key, line->key) == 0 &&
-                    strncmp(source->where, line->where, n) == 0)
+        /* From the end: the elements of a list come one after the other. */
+        for (size_t i = sources->n_items; i-- > 0;)
+                if (strncmp(sources->items[i].where, line->where, n) == 0 &&
+                    strcmp(sources->items[i].key, line->key) == 0)
                         return true;
         return false;
 }
@@ -338,16 +339,18 @@ int keys_parse(const Key *keys,
                KeySources *sources,
                char **ret_error) {
         _cleanup_(flat_line_done) FlatLine line = {};
+        const Key *key = NULL;
         int r;
 
         while ((r = flat_line_next(&lines, &size, &line, ret_error)) > 0) {
-                const Key *key = key_find(keys, n_keys, line.key);
                 const char *first;
 
+                if (!key || strcmp(key->name, line.key) != 0) /* else the next element of a list */
+                        key = key_find(keys, n_keys, line.key);
                 if (!key)
                         return key_unknown(keys, n_keys, &line, ret_error);
-                first = key_sources_find(sources, line.key);
-                if (first && !key->is_list)
+                first = key->is_list ? NULL : key_sources_find(sources, line.key);
+                if (first)
                         return flat_error(
                                 ret_error,
                                 "%s: %s: was already set at %s; a key may stand only once",
