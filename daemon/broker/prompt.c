@@ -18,6 +18,18 @@ static bool list_has(char *const *list, const char *text) {
         return false;
 }
 
+/* Whether the package that a module is in is listed: os for os.path. */
+static bool has_parent(char *const *list, const char *name) {
+        size_t size = strcspn(name, ".");
+
+        if (name[size] == '\0')
+                return false;
+        for (; *list; list++)
+                if (strncmp(*list, name, size) == 0 && (*list)[size] == '\0')
+                        return true;
+        return false;
+}
+
 static void print_names(char *const *names, FILE *f) {
         for (const char *separator = ""; *names; names++, separator = ", ")
                 fprintf(f, "%s%s", separator, *names);
@@ -49,8 +61,6 @@ static void print_place(const Profile *p, const char *python_version, FILE *f) {
 }
 
 static void print_modules(const Profile *p, FILE *f) {
-        const char *separator = "";
-
         if (!has_whitelist(p)) {
                 fputs("Modules: the standard library", f);
                 if (p->policy && p->deny_modules[0]) {
@@ -59,13 +69,10 @@ static void print_modules(const Profile *p, FILE *f) {
                 }
                 fputs(".\n", f);
         } else {
-                fputs("Only these modules can be imported: ", f);
-                for (char *const *name = p->modules; *name; name++) {
-                        if (list_has(p->packages, *name))
-                                continue;
-                        fprintf(f, "%s%s", separator, *name);
-                        separator = ", ";
-                }
+                fputs("Only these modules can be imported:", f);
+                for (char *const *name = p->modules; *name; name++)
+                        if (!list_has(p->packages, *name) && !has_parent(p->modules, *name))
+                                fprintf(f, " %s", *name);
                 fputs(".\n", f);
         }
         if (p->recommended[0]) {
