@@ -25,6 +25,9 @@ int common_take(Common *common, int option) {
         case OPTION_SUMMARY:
                 common->summary = true;
                 return 0;
+        case OPTION_PROMPT:
+                common->prompt = true;
+                return 0;
         case OPTION_DISPLAY_DIR:
                 common->display_dir = optarg;
                 return 0;

@@ -6,13 +6,14 @@
 #include <unistd.h>
 
 #include "client/exit-status.h"
-#include "client/fields.h"
+#include "client/profile-show.h"
 #include "client/text.h"
 #include "client/verb.h"
 
 static const struct option options[] = {
         OPTIONS_CONNECTION,
         { "json", no_argument, NULL, OPTION_JSON },
+        { "prompt", no_argument, NULL, OPTION_PROMPT },
         {},
 };
 
@@ -72,38 +73,6 @@ static int profile_list(const Common *common, PysbClient *client) {
         return 0;
 }
 
-static const Field profile_fields[] = {
-        { "Profile", "info.name" },
-        { "Description", "info.description" },
-        { "Allowed", "info.allowed" },
-        { "Default", "info.isDefault" },
-        { "Python", "info.pythonVersion" },
-        { "Network", "info.network" },
-        { "Files", "info.fileSystem" },
-        { "Analysis", "info.analysis" },
-        { "Tools", "info.tools" },
-        { "Problem", "info.problem" },
-        { "Host", "hostEnvironment" },
-        { "Imports", "importMode" },
-        { "Packages", "packages" },
-        { "Recommended", "recommended" },
-        { "Modules", "modules" },
-        { "Denied modules", "deniedModules" },
-        { "Preloaded", "preloadedModules" },
-        { "Digest", "digest" },
-};
-
-static void print_sources(const PysbDocument *profile) {
-        size_t n = pysb_document_get_size(profile, "sources");
-
-        for (size_t i = 0; i < n; i++) {
-                char path[64];
-
-                snprintf(path, sizeof(path), "sources.%zu", i);
-                fields_print(profile, &(Field){ i == 0 ? "Sources" : "", path }, 1);
-        }
-}
-
 static int profile_show(const Common *common, PysbClient *client, const char *name) {
         _cleanup_(pysb_document_freep) PysbDocument *profile = NULL;
         _cleanup_free_ char *json = NULL, *parameters = NULL;
@@ -115,12 +84,7 @@ static int profile_show(const Common *common, PysbClient *client, const char *na
                 puts(json);
                 return 0;
         }
-        fields_print(profile, profile_fields, ELEMENTSOF(profile_fields));
-        fields_print_members(profile, "Environment", "environment");
-        fields_print_members(profile, "Limits", "defaults");
-        fields_print_members(profile, "At most", "maximum");
-        print_sources(profile);
-        return 0;
+        return common->prompt ? profile_show_prompt(profile) : profile_show_toml(profile);
 }
 
 /* The daemon's own check: the same code that will read the file, and no daemon is needed. */
@@ -145,7 +109,7 @@ int verb_profile(int argc, char *argv[]) {
         argument = argv[optind + 1];
         if (strcmp(action, "check") == 0 && argument)
                 return profile_check(argument);
-        if (strcmp(action, "list") != 0 || argument)
+        if (strcmp(action, "list") != 0 || argument || common.prompt)
                 if (strcmp(action, "show") != 0 || !argument)
                         return common_usage(argv[0]);
         if (common_connect(&common, &client) < 0)

@@ -61,7 +61,7 @@ _pysbctl() {
         cancel) words+=" $(_pysbctl_jobs)" ;;
         show) words+=" --json $(_pysbctl_jobs)" ;;
         profile)
-                words+=" --json list show check"
+                words+=" --json --prompt list show check"
                 [[ $previous == show ]] && words=$(_pysbctl_profiles)
                 ;;
         list | status) words+=" --json" ;;

@@ -47,6 +47,7 @@ enum {
         OPTION_EVENTS,
         OPTION_SUMMARY,
         OPTION_DISPLAY_DIR,
+        OPTION_PROMPT,
         _OPTION_OWN, /* the verb's own start here */
 };
 
@@ -61,7 +62,8 @@ typedef struct Common {
         bool json;
         bool events;
         bool summary;
-        bool value; /* --result: the value of the job is all that goes to standard output */
+        bool prompt; /* of `profile show` */
+        bool value;  /* --result: the value of the job is all that goes to standard output */
         const char *display_dir; /* NULL: displays are only counted */
         const char *source;      /* what the program is called; NULL is not known */
 } Common;

@@ -18,7 +18,7 @@ static const Verb verbs[] = {
         { "cancel", "JOB…", "Kill jobs", verb_cancel },
         { "list", "[--json]", "List your jobs", verb_list },
         { "show", "[--json] JOB", "Show one job", verb_show },
-        { "profile", "[--json] list | show NAME | check FILE | vet [OPTION…] WHEEL…",
+        { "profile", "[--json] list | show [--prompt] NAME | check FILE | vet [OPTION…] WHEEL…",
           "List, show or check profiles, vet packages for them", verb_profile },
         { "status", "[--json]", "Show what this machine can do", verb_status },
         { "help", "", "Show this", verb_help },

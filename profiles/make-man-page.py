@@ -35,7 +35,8 @@ def main():
     profile, config = tables.split('==\n')
     with open(page, encoding='utf-8') as file:
         text = file.read()
-    text = text.replace('@PROFILE_KEYS@', '\n'.join(key_list(profile)))
+    # It has a table, which man must know from the first line.
+    text = '\'\\" t\n' + text.replace('@PROFILE_KEYS@', '\n'.join(key_list(profile)))
     sys.stdout.write(text.replace('@DAEMON_KEYS@', '\n'.join(key_list(config))))
 
 

@@ -10,6 +10,7 @@
 #include "basic/macro.h"
 #include "broker/api.h"
 #include "broker/job-store.h"
+#include "broker/prompt.h"
 #include "broker/reply.h"
 #include "config.h"
 #include "proto/layers.h"
@@ -118,6 +119,23 @@ static void build_modules(JsonBuild *b, const Profile *p) {
                          modules_array(p->files == PROFILE_FILES_NONE ? p->modules : p->preload));
 }
 
+/* A member that somebody else prints; left out for lack of memory. */
+static void
+build_text(JsonBuild *b, const char *key, const Profile *p, const char *python_version) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *memory = open_memstream(&text, &size);
+
+        if (!memory)
+                return;
+        if (python_version)
+                prompt_print(p, python_version, memory);
+        else
+                profile_print(p, memory);
+        fclose(memory);
+        json_build_string(b, key, text);
+}
+
 void api_get_profile(Session *s) {
         struct {
                 const char *profile;
@@ -148,6 +166,8 @@ void api_get_profile(Session *s) {
         build_modules(&b, p);
         json_build_value(&b, "sources", sources_array(p));
         json_build_string(&b, "digest", p->digest);
+        build_text(&b, "toml", p, NULL);
+        build_text(&b, "prompt", p, s->broker->python_version);
         session_reply(s, varlink_reply_new(json_build_take(&b), false));
 }
 

@@ -233,9 +233,10 @@ static bool key_sources_has_file(const KeySources *sources, const FlatLine *line
         const char *colon = strrchr(line->where, ':');
         size_t n = colon ? (size_t) (colon - line->where) + 1 : strlen(line->where) + 1;
 
-        FOREACH_ARRAY(source, sources->items, sources->n_items)
-                if (strcmp(source->key, line->key) == 0 &&
-                    strncmp(source->where, line->where, n) == 0)
+        /* From the end: the elements of a list come one after the other. */
+        for (size_t i = sources->n_items; i-- > 0;)
+                if (strncmp(sources->items[i].where, line->where, n) == 0 &&
+                    strcmp(sources->items[i].key, line->key) == 0)
                         return true;
         return false;
 }
@@ -267,6 +268,69 @@ static const Key *key_find(const Key *keys, size_t n_keys, const char *name) {
         return NULL;
 }
 
+/* Where a key of that name belongs; false if there is none. The first section is the top of the file. */
+static bool print_right_section(const Key *keys, size_t n_keys, const char *name, FILE *f) {
+        FOREACH_ARRAY(key, keys, n_keys) {
+                const char *dot = strchr(key->name, '.');
+                bool has_it = strcmp(dot + 1, name) == 0;
+
+                for (LimitId id = 0; dot[1] == '\0' && id < _LIMIT_MAX; id++)
+                        has_it = has_it || strcmp(limit_infos[id].key, name) == 0;
+                if (!has_it)
+                        continue;
+                if (strncmp(key->name, keys->name, (size_t) (dot - key->name)) == 0)
+                        fputs("it stands at the top, above all sections", f);
+                else
+                        fprintf(f, "it stands in [%.*s]", (int) (dot - key->name), key->name);
+                return true;
+        }
+        return false;
+}
+
+/* The keys of a section; false if there is no such section. */
+static bool print_section(const Key *keys, size_t n_keys, const char *name, FILE *f) {
+        size_t size = (size_t) (strchr(name, '.') - name) + 1;
+        const char *separator = "there are ";
+
+        FOREACH_ARRAY(key, keys, n_keys)
+                if (!key->is_computed && strncmp(key->name, name, size) == 0) {
+                        fprintf(f, "%s%s", separator, key->name + size);
+                        separator = ", ";
+                }
+        return *separator == ',';
+}
+
+static void print_sections(const Key *keys, size_t n_keys, FILE *f) {
+        const char *separator = "the sections are ", *last = keys->name;
+
+        FOREACH_ARRAY(key, keys, n_keys) {
+                size_t size = (size_t) (strchr(key->name, '.') - key->name);
+
+                if (strncmp(key->name, keys->name, size + 1) == 0 ||
+                    strncmp(key->name, last, size + 1) == 0)
+                        continue;
+                fprintf(f, "%s[%.*s]", separator, (int) size, key->name);
+                separator = ", ";
+                last = key->name;
+        }
+}
+
+static int key_unknown(const Key *keys, size_t n_keys, const FlatLine *line, char **ret_error) {
+        _cleanup_free_ char *right = NULL;
+        const char *dot = strchr(line->key, '.');
+        size_t size;
+        FILE *f = dot ? open_memstream(&right, &size) : NULL;
+
+        if (f) {
+                if (!print_right_section(keys, n_keys, dot + 1, f) &&
+                    !print_section(keys, n_keys, line->key, f))
+                        print_sections(keys, n_keys, f);
+                fclose(f);
+        }
+        return flat_error(ret_error, "%s: %s: there is no such key%s%s", line->where, line->key,
+                          right ? "; " : "", right ? right : "");
+}
+
 int keys_parse(const Key *keys,
                size_t n_keys,
                const char *lines,
@@ -275,17 +339,18 @@ int keys_parse(const Key *keys,
                KeySources *sources,
                char **ret_error) {
         _cleanup_(flat_line_done) FlatLine line = {};
+        const Key *key = NULL;
         int r;
 
         while ((r = flat_line_next(&lines, &size, &line, ret_error)) > 0) {
-                const Key *key = key_find(keys, n_keys, line.key);
                 const char *first;
 
+                if (!key || strcmp(key->name, line.key) != 0) /* else the next element of a list */
+                        key = key_find(keys, n_keys, line.key);
                 if (!key)
-                        return flat_error(ret_error, "%s: %s: there is no such key", line.where,
-                                          line.key);
-                first = key_sources_find(sources, line.key);
-                if (first && !key->is_list)
+                        return key_unknown(keys, n_keys, &line, ret_error);
+                first = key->is_list ? NULL : key_sources_find(sources, line.key);
+                if (first)
                         return flat_error(
                                 ret_error,
                                 "%s: %s: was already set at %s; a key may stand only once",

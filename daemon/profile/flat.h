@@ -48,6 +48,7 @@ struct Key {
         const char *const *values; /* of an enumeration, NULL-terminated */
         bool is_list;              /* each line adds an element; no line is the empty list */
         bool is_optional;
+        bool is_computed;          /* no file can set it */
         const char *documentation; /* what the man page says */
 };
 
@@ -56,6 +57,9 @@ int key_parse_string(const Key *key, const FlatLine *line, void *field, char **r
 int key_parse_count(const Key *key, const FlatLine *line, void *field, char **ret_error);
 int key_parse_duration(const Key *key, const FlatLine *line, void *field, char **ret_error);
 int key_parse_enumeration(const Key *key, const FlatLine *line, void *field, char **ret_error);
+
+/* The key table of profiles. */
+const Key *profile_keys(size_t *ret_n);
 
 /* Which keys were set, and where: for a list, where the first element from each file was. */
 typedef struct KeySources {

@@ -83,3 +83,35 @@ const char *limit_format(LimitId id, uint64_t value, char *buf, size_t size) {
         }
         return buf;
 }
+
+const char *limit_format_toml(LimitUnit unit, uint64_t value, char *buf, size_t size) {
+        static const Scale times[] = {
+                { USEC_PER_HOUR, "h" },
+                { 60 * USEC_PER_SEC, "min" },
+                { USEC_PER_SEC, "s" },
+                { USEC_PER_MSEC, "ms" },
+                { 1, "us" },
+        };
+        static const Scale sizes[] = { { GIB, "G" }, { MIB, "M" }, { KIB, "K" }, { 1, NULL } };
+        static const Scale counts[] = { { 1, NULL } };
+        const Scale *scale = counts;
+
+        if (value > 0 && unit == LIMIT_UNIT_USEC)
+                scale = scale_find(times, value);
+        else if (value > 0 && unit == LIMIT_UNIT_BYTES)
+                scale = scale_find(sizes, value);
+        if (scale->name)
+                snprintf(buf, size, "\"%" PRIu64 "%s\"", value / scale->factor, scale->name);
+        else
+                snprintf(buf, size, "%" PRIu64, value);
+        return buf;
+}
+
+const char *limit_names(char *buf, size_t size) {
+        size_t used = 0;
+
+        for (LimitId id = 0; id < _LIMIT_MAX && used < size; id++)
+                used += (size_t) snprintf(buf + used, size - used, "%s%s", id > 0 ? ", " : "",
+                                          limit_infos[id].key);
+        return buf;
+}

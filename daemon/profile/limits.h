@@ -27,3 +27,9 @@ extern const LimitInfo limit_infos[_LIMIT_MAX];
 
 /* "5 s", "50 MiB", "200 %", "32": for messages. Returns buf. */
 const char *limit_format(LimitId id, uint64_t value, char *buf, size_t size);
+
+/* "wall_time, cpu_time, ...", all of them, for messages. Returns buf. */
+const char *limit_names(char *buf, size_t size);
+
+/* "5s" in quotes, "50M" in quotes, 200, 32: as it stands in a profile. Returns buf. */
+const char *limit_format_toml(LimitUnit unit, uint64_t value, char *buf, size_t size);

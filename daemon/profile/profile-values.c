@@ -55,6 +55,13 @@ static int list_append(char ***list, const char *text, const FlatLine *line, cha
         return 0;
 }
 
+int value_parse_names(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        _cleanup_free_ char *name = NULL;
+        int r = value_parse_name(key, line, &name, ret_error);
+
+        return r < 0 ? r : list_append(field, name, line, ret_error);
+}
+
 /* Dotted identifiers. ASCII only: what looks like another name is not allowed to be one. */
 static bool module_is_valid(const char *s) {
         bool at_start = true;

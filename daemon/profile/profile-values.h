@@ -11,6 +11,7 @@ int value_parse_digest(const Key *key, const FlatLine *line, void *field, char *
 int value_parse_path(const Key *key, const FlatLine *line, void *field, char **ret_error);
 
 /* An element of a list. */
+int value_parse_names(const Key *key, const FlatLine *line, void *field, char **ret_error);
 int value_parse_module(const Key *key, const FlatLine *line, void *field, char **ret_error);
 int value_parse_variable(const Key *key, const FlatLine *line, void *field, char **ret_error);
 int value_parse_package(const Key *key, const FlatLine *line, void *field, char **ret_error);

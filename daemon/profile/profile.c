@@ -86,7 +86,7 @@ static int parse_limit_value(const LimitInfo *info,
 static int parse_limit(const Key *key, const FlatLine *line, void *field, char **ret_error) {
         const char *name = line->key + strlen(key->name);
         Limits *limits = field;
-        char bound[32];
+        char bound[32], names[256];
 
         for (LimitId id = 0; id < _LIMIT_MAX; id++) {
                 const LimitInfo *info = &limit_infos[id];
@@ -109,7 +109,8 @@ static int parse_limit(const Key *key, const FlatLine *line, void *field, char *
                 limits->value[id] = value;
                 return 0;
         }
-        return flat_error(ret_error, "%s: %s: there is no such limit", line->where, line->key);
+        return flat_error(ret_error, "%s: %s: there is no such limit; there are %s", line->where,
+                          line->key, limit_names(names, sizeof(names)));
 }
 
 #define PROFILE_KEY(name_, parse_, field, ...) \
@@ -119,11 +120,20 @@ static const Key keys[] = {
         PROFILE_KEY("profile.name",
                     value_parse_name,
                     name,
+                    .is_computed = true,
                     .documentation = "Is the name of the file without .toml and cannot be set"),
         PROFILE_KEY("profile.digest",
                     value_parse_digest,
                     digest,
+                    .is_computed = true,
                     .documentation = "Is computed over all other values and cannot be set"),
+        PROFILE_KEY("profile.extends",
+                    value_parse_names,
+                    extends,
+                    .is_list = true,
+                    .documentation =
+                            "The profile whose values hold where this one sets none. Is not "
+                            "inherited"),
         PROFILE_KEY("profile.description",
                     key_parse_string,
                     description,
@@ -188,6 +198,7 @@ static const Key keys[] = {
                     value_parse_module,
                     internal,
                     .is_list = true,
+                    .is_computed = true,
                     .documentation =
                             "Is computed from the modules of a whitelist and cannot be set: what "
                             "they import in turn"),
@@ -215,12 +226,14 @@ static const Key keys[] = {
                     value_parse_paths,
                     package_paths,
                     .is_list = true,
+                    .is_computed = true,
                     .documentation = "Is looked up and cannot be set: the directories of the "
                                      "packages, which are in the box, read-only"),
         PROFILE_KEY("python.recommended",
                     value_parse_text,
                     recommended,
                     .is_list = true,
+                    .is_computed = true,
                     .documentation =
                             "Is looked up and cannot be set: the packages with version and "
                             "import names, in words for who writes programs"),
@@ -228,6 +241,7 @@ static const Key keys[] = {
                     value_parse_package,
                     package_debs,
                     .is_list = true,
+                    .is_computed = true,
                     .documentation = "Is looked up at start and cannot be set: the Debian packages "
                                      "that are missing. No job runs while there are any"),
         PROFILE_KEY("profile.read_only",
@@ -293,29 +307,36 @@ static int check_missing(const KeySources *sources, const char *file, char **ret
 static int check_combinations(const Profile *p, const KeySources *sources, char **ret_error) {
         const struct {
                 bool is_wrong;
-                const char *key, *sentence;
+                const char *key, *sentence,
+                        *other; /* the other key, which may stand in another file */
         } rows[] = {
                 { p->files == PROFILE_FILES_NONE && p->proc != PROFILE_PROC_NONE, "profile.proc",
-                  "must be \"none\" where files is \"none\", nothing could open it" },
+                  "must be \"none\" where files is \"none\", nothing could open it",
+                  "profile.files" },
                 { p->files == PROFILE_FILES_NONE && p->imports != PROFILE_IMPORTS_WHITELIST,
                   "python.imports",
                   "must be \"whitelist\" where files is \"none\": a module that is not loaded "
-                  "before the job can never be" },
+                  "before the job can never be",
+                  "profile.files" },
                 { p->files == PROFILE_FILES_NONE && p->read_only[0], "profile.read_only",
-                  "needs files = \"private\", else nothing could open it" },
+                  "needs files = \"private\", else nothing could open it", "profile.files" },
                 { p->files == PROFILE_FILES_NONE && p->packages[0], "python.packages",
-                  "needs files = \"private\": packages load parts of themselves later" },
+                  "needs files = \"private\": packages load parts of themselves later",
+                  "profile.files" },
                 { !p->policy && !p->host_env, "python.host_env",
-                  "must be true where policy is false: it is the policy that hides the host" },
+                  "must be true where policy is false: it is the policy that hides the host",
+                  "python.policy" },
                 { p->files != PROFILE_FILES_NONE && !p->host_env, "python.host_env",
-                  "must be true where files is \"private\": without it no file can be opened" },
+                  "must be true where files is \"private\": without it no file can be opened",
+                  "profile.files" },
         };
 
         FOREACH_ARRAY(row, rows, ELEMENTSOF(rows))
                 if (row->is_wrong)
-                        return flat_error(ret_error, "%s: %s: %s",
+                        return flat_error(ret_error, "%s: %s: %s (%s: %s)",
                                           key_sources_find(sources, row->key), row->key,
-                                          row->sentence);
+                                          row->sentence, row->other,
+                                          key_sources_find(sources, row->other));
         return 0;
 }
 
@@ -344,6 +365,7 @@ static const size_t list_offsets[] = {
         offsetof(Profile, packages),      offsetof(Profile, package_debs),
         offsetof(Profile, package_paths), offsetof(Profile, recommended),
         offsetof(Profile, read_only),     offsetof(Profile, environment),
+        offsetof(Profile, extends),
 };
 
 static char ***profile_list(Profile *p, size_t offset) {
@@ -446,32 +468,7 @@ const char *profile_problem(const Profile *profile, char *buf, size_t size) {
         return buf;
 }
 
-uint64_t profile_digest_short(const Profile *profile) {
-        uint64_t v = 0;
-
-        for (size_t i = 0; i < 16; i++) {
-                char c = profile->digest[i];
-
-                v = v << 4 | (uint64_t) (c <= '9' ? c - '0' : c - 'a' + 10);
-        }
-        return v;
-}
-
-void profile_print_keys(FILE *f) {
-        FOREACH_ARRAY(key, keys, ELEMENTSOF(keys)) {
-                if (key->parse != parse_limit) {
-                        fprintf(f, "%s\n        %s.\n", key->name, key->documentation);
-                        continue;
-                }
-                fprintf(f, "%s*\n        %s:\n", key->name, key->documentation);
-                for (LimitId id = 0; id < _LIMIT_MAX; id++) {
-                        char lowest[32], highest[32];
-
-                        fprintf(f, "        %-11s %s, %s to %s\n", limit_infos[id].key,
-                                limit_infos[id].label,
-                                limit_format(id, limit_infos[id].lowest, lowest, sizeof(lowest)),
-                                limit_format(id, limit_infos[id].highest, highest,
-                                             sizeof(highest)));
-                }
-        }
+const Key *profile_keys(size_t *ret_n) {
+        *ret_n = ELEMENTSOF(keys);
+        return keys;
 }

@@ -60,6 +60,7 @@ typedef struct ProfileSource {
 
 typedef struct Profile {
         char *name;
+        char **extends; /* the profiles that its values come from, its own first */
         char *description;
         bool granted; /* tenants may use it without being named; raw: false */
         char *digest; /* 64 lower case hexadecimal digits: SHA-256 over the resolved values */
@@ -71,7 +72,7 @@ typedef struct Profile {
         bool host_env; /* false: no open(), no os, socket, signal, select, fcntl */
         ProfileImports imports;
         ProfileAnalysis analysis; /* of a request that does not ask for more */
-        /* Lists are NULL-terminated, never NULL. */
+        /* Lists, extends too, are NULL-terminated, never NULL. */
         char **modules; /* what a program may import, sorted, without what begins with an underscore.
                                  Of a blacklist: the standard library without deny_modules */
         char **internal; /* what those import in turn, at once or later: loaded where nothing can be
@@ -133,3 +134,7 @@ int profile_store_find(const ProfileStore *store, const char *name);
 /* The documentation of every key, from the key table: what `pysbd --help-profile` and the man page
  * show. */
 void profile_print_keys(FILE *f);
+
+/* The profile as the file that a person could have written: each key once, in the words of TOML, and
+ * behind it the file and line that it comes from. What cannot be set is a comment. */
+void profile_print(const Profile *profile, FILE *f);

@@ -90,3 +90,14 @@ int profile_store_find(const ProfileStore *store, const char *name) {
                         return (int) i;
         return -ENOENT;
 }
+
+uint64_t profile_digest_short(const Profile *profile) {
+        uint64_t v = 0;
+
+        for (size_t i = 0; i < 16; i++) {
+                char c = profile->digest[i];
+
+                v = v << 4 | (uint64_t) (c <= '9' ? c - '0' : c - 'a' + 10);
+        }
+        return v;
+}

@@ -195,8 +195,7 @@ bool policy_origin_is_library(PyObject *origin) {
         _cleanup_python_ PyObject *prefix = PyUnicode_FromString(LIBRARY_PREFIX);
 
         return origin_has_prefix(origin, prefix) || origin_is_package(origin) ||
-               (PyUnicode_Check(origin) &&
-                PyUnicode_CompareWithASCIIString(origin, "frozen") == 0);
+               (PyUnicode_Check(origin) && PyUnicode_CompareWithASCIIString(origin, "frozen") == 0);
 }
 
 /* Where the import system would take a module from; None if there is none. */

@@ -11,7 +11,7 @@ import os
 import sys
 import textwrap
 
-PROFILES = ("eval", "data")
+PROFILES = ("eval", "text-processing", "file-operations", "agent", "data", "data-analysis")
 
 
 def read(path):

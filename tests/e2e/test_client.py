@@ -237,8 +237,9 @@ class Serving(unittest.TestCase):
         self.assertEqual(len(run.stderr.splitlines()), 1, run)
 
     def test_profiles(self):
-        """profile list and show know the four shipped profiles"""
-        names = {"default", "eval", "raw", "loopback"}
+        """profile list and show know the shipped profiles"""
+        names = {"agent", "data", "data-analysis", "default", "eval", "file-operations", "loopback",
+                 "raw", "text-processing"}
         listed = self.daemon.call("profile list")
         for name in names:
             self.assertIn(name, listed.stdout.decode(), listed)

@@ -30,9 +30,9 @@
 
 #define RUBBISH 0xdeadbeef00000000
 #define X32 0x40000000u
-
 /* Profiles of a row. */
-#define D (1u << DEFAULT)
+#define T (1u << AGENT | 1u << TEXT_PROCESSING) /* no threads, else as default */
+#define D (1u << DEFAULT | 1u << DATA | 1u << DATA_ANALYSIS | 1u << FILE_OPERATIONS | T)
 #define E (1u << EVAL)
 #define L (1u << LOOPBACK)
 #define R (1u << RAW)
@@ -128,8 +128,8 @@ static const Row allowed_rows[] = {
         { FILES, "socketpair", ALLOW, { 1, 1 } },
         { FILES, "mmap", ALLOW, { 0, 4096, 5, 0x802, 3 } }, /* text of a library */
         { FILES, "mmap", ALLOW, { 0, 4096, 7, 0x22, 0 } },  /* a callback of libffi */
-        { FILES, "clone", ALLOW, { 0x3d0f00 } },            /* pthread_create() */
-        { FILES, "clone", ALLOW, { RUBBISH | 0x3d0f00 } },
+        { FILES & ~T, "clone", ALLOW, { 0x3d0f00 } },       /* pthread_create() */
+        { FILES & ~T, "clone", ALLOW, { RUBBISH | 0x3d0f00 } },
         { R, "clone", ALLOW, { 0x01200011 } }, /* fork() of glibc */
         { R, "fork", ALLOW },
         { R, "vfork", ALLOW },
@@ -361,7 +361,7 @@ static void test_only_some_profiles(void **state) {
                 { D | E | L, "clone", NOTIFY, { 17 } },
                 { D | E | L, "clone", NOTIFY, { 0x01200011 } },
                 { D | E | L, "clone", NOTIFY, { 0x4111 } }, /* CLONE_VFORK | CLONE_VM */
-                { E, "clone", NOTIFY, { 0x3d0f00 } },       /* no threads either */
+                { E | T, "clone", NOTIFY, { 0x3d0f00 } },   /* no threads either */
                 { E, "open", NOTIFY },
                 { E, "openat", NOTIFY },
                 { E, "creat", NOTIFY },

@@ -45,6 +45,13 @@ RESERVED_KEYS = (
 VALUE_MAX_BYTES = 1536
 # How TOML writes the name of a key: bare, or in quotes; with points in between.
 PART = r'(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|\'[^\']*\')'
+# What tomllib says of frequent mistakes, and what it means.
+HINTS = {
+    'Invalid value': 'a string stands in quotes, true and false are in lower case',
+    "Illegal character '\\n'": 'the quote at the end of the line is missing',
+    'Unclosed array': 'a bracket, or a comma before this line, is missing',
+    'Expected newline or end of document after a statement': 'a string stands in quotes',
+}
 PATH = r'(%s(?:\s*\.\s*%s)*)' % (PART, PART)
 MODULE = r'[^\W\d]\w*(?:\.[^\W\d]\w*)*'
 
@@ -134,12 +141,13 @@ def syntax_error(name, text, top, error):
     match = re.fullmatch(r'(.*) \(at (?:line (\d+), .*|end of document)\)', str(error))
     if not match:
         return ProfileError(name, 'is no TOML: %s' % error)
+    sentence = match[1] + ('; ' + HINTS[match[1]] if match[1] in HINTS else '')
     line = int(match[2] or text.rstrip('\n').count('\n') + 1)
     where = '%s:%d' % (name, line)
     places = Places(text)
     key = places.keys.get(line)
     if not key:
-        return ProfileError(where, 'is no TOML: %s' % match[1])
+        return ProfileError(where, 'is no TOML: %s' % sentence)
     is_section = text.split('\n')[line - 1].lstrip().startswith('[') and len(key) == 1
     shown = key[0] if is_section else shown_key(key, top)
     first = places.first[key]
@@ -147,7 +155,7 @@ def syntax_error(name, text, top, error):
         return ProfileError(
             where, '%s: was already set at line %d; a key may stand only once' % (shown, first)
         )
-    return ProfileError(where, '%s: is no TOML: %s' % (shown, match[1]))
+    return ProfileError(where, '%s: is no TOML: %s' % (shown, sentence))
 
 
 def parse_file(path, top):
@@ -229,6 +237,12 @@ def read_values(path, top):
     return values
 
 
+def names_in(directories, suffix):
+    """Names of the files with this suffix, without it."""
+    found = {file for d in directories if os.path.isdir(d) for file in os.listdir(d)}
+    return sorted(file.removesuffix(suffix) for file in found if file.endswith(suffix))
+
+
 def resolve(path, directories, chain=()):
     """Values of a profile with those of the profiles that it extends."""
     values = read_values(path, 'profile')
@@ -239,7 +253,9 @@ def resolve(path, directories, chain=()):
     if extends is None:
         return with_added(values)
     if not isinstance(extends.value, str) or not re.fullmatch('[a-z][a-z0-9_-]*', extends.value):
-        raise ProfileError(extends.where, 'profile.extends: must be the name of a profile')
+        raise ProfileError(
+            extends.where, 'profile.extends: must be the name of a profile, such as "default"'
+        )
     chain += (os.path.realpath(path),)
     for directory in directories:
         base = os.path.join(directory, extends.value + '.toml')
@@ -250,13 +266,17 @@ def resolve(path, directories, chain=()):
         if extends.value == os.path.basename(path)[:-len('.toml')]:
             raise ProfileError(extends.where, 'profile.extends: the profile extends itself')
         raise ProfileError(
-            extends.where, 'profile.extends: there is no profile "%s"' % extends.value
+            extends.where,
+            'profile.extends: there is no profile "%s"; there are %s'
+            % (extends.value, ', '.join(names_in(directories, '.toml')) or 'none'),
         )
     if os.path.realpath(base) in chain:
         raise ProfileError(extends.where, 'profile.extends: the profiles extend each other')
     inherited = resolve(base, directories, chain)
     for key in IDENTITY_KEYS:
         inherited.pop(key, None)
+    bases = list_items(inherited, 'profile.extends')
+    inherited['profile.extends'] = Value([extends, *bases], extends.where)
     return with_added(inherited | values)
 
 
@@ -284,6 +304,10 @@ def is_module(name):
     return isinstance(name, str) and re.fullmatch(MODULE, name) is not None
 
 
+def group_names(directories):
+    return names_in([os.path.join(d, 'groups') for d in directories], '.modules')
+
+
 def read_group(item, directories):
     """The modules of "@GROUP", as values with places in the file of the group."""
     group = item.value[1:]
@@ -295,7 +319,8 @@ def read_group(item, directories):
         raise ProfileError(
             item.where,
             'python.modules: there is no group "@%s"; it would be a file groups/%s.modules beside the '
-            'profile or beside the shipped ones' % (group, group),
+            'profile or beside the shipped ones, where there are %s'
+            % (group, group, ', '.join('@' + name for name in group_names(directories)) or 'none'),
         )
     with open(path, encoding='utf-8') as file:
         lines = file.read().split('\n')
@@ -320,33 +345,44 @@ def listed_modules(values, directories):
     return found
 
 
-def check_modules(key, items, packages):
+def check_modules(key, items, packages, directories):
     """Refuse modules that are not there: no job of the profile would start."""
     for item in items:
         if is_module(item.value) and not closure.is_below(item.value, packages):
-            if not closure.module_exists(item.value):
-                raise ProfileError(item.where, '%s: there is no module %s' % (key, item.value))
+            if closure.module_exists(item.value):
+                continue
+            is_group = item.value in group_names(directories)
+            raise ProfileError(
+                item.where,
+                '%s: there is no module %s; %s' % (
+                    key, item.value,
+                    'the group is "@%s"' % item.value if is_group
+                    else 'what does not come with Python is named in packages, too',
+                ),
+            )
 
 
-def check_host(items):
+def check_host(items, place, host_env):
     """Refuse modules of which nothing would be left."""
     for item in items:
         if is_module(item.value) and item.value.split('.')[0] in closure.HOST:
+            in_group = item.where.split(':')[0].endswith('.modules')
             raise ProfileError(
-                item.where,
-                'python.modules: %s cannot be among the modules while host_env is false, which takes the '
-                'host away; leave it out, or set host_env = true and files = "private"' % item.value,
+                place.where if in_group else item.where,
+                'python.modules: %s%s cannot be among the modules while host_env is false (%s), which '
+                'takes the host away; leave it out, or set host_env = true and files = "private"'
+                % (item.value, ' (%s)' % item.where if in_group else '', host_env.where),
             )
 
 
 def whitelist(values, directories, packages, denied):
     """The public modules of a whitelist, and with them what they need."""
     found = listed_modules(values, directories)
-    check_modules('python.modules', found.values(), packages)
+    check_modules('python.modules', found.values(), packages, directories)
     found = {name: item for name, item in found.items() if name not in denied}
-    if 'python.host_env' in values and values['python.host_env'].value is False:
-        check_host(found.values())
     place = values.get('python.modules') or values['python.imports']
+    if 'python.host_env' in values and values['python.host_env'].value is False:
+        check_host(found.values(), place, values['python.host_env'])
     if not found:
         raise ProfileError(
             place.where, 'python.modules: a whitelist needs at least one module or "@GROUP"'
@@ -368,8 +404,8 @@ def blacklist(values, denied):
     if modules := list_items(values, 'python.modules'):
         raise ProfileError(
             modules[0].where,
-            'python.modules: is computed where python.imports is "blacklist" and cannot be set; '
-            'write modules = [] if it is inherited',
+            'python.modules: is computed where python.imports is "blacklist" (%s) and cannot be set; '
+            'write modules = [] if it is inherited' % values['python.imports'].where,
         )
     where = values['python.imports'].where
     return [Value(name, where) for name in closure.public_library(denied)]
@@ -458,7 +494,7 @@ def resolve_modules(values, directories):
     """Computes the lists of modules from what the profile names."""
     packages = {item.value: item for item in list_items(values, 'python.packages')}
     denied = {item.value for item in list_items(values, 'python.deny_modules')}
-    check_modules('python.preload', list_items(values, 'python.preload'), packages)
+    check_modules('python.preload', list_items(values, 'python.preload'), packages, directories)
     imports = values['python.imports'].value if 'python.imports' in values else None
     if imports == 'whitelist':
         modules = whitelist(values, directories, packages, denied)
@@ -496,8 +532,11 @@ def finish_profile(values, name, directories):
     resolve_modules(values, directories)
     where = name + '.toml:1'
     values['profile.name'] = Value(name, where)
+    # Where values come from is no part of what they are.
+    bases = {key: values.pop(key) for key in ('profile.extends',) if key in values}
     lines = list(flat_lines(values))
     digest = hashlib.sha256(''.join(line + '\n' for _, line in lines).encode()).hexdigest()
+    lines += flat_lines(bases)
     lines.append((where, 'profile.digest = %s' % json.dumps(digest)))
     return ''.join('%s: %s\n' % line for line in lines)
 

@@ -53,6 +53,10 @@ static Profile *make_profile(const char *name, bool granted) {
                            "00000000000000000000000000000000");
         p->granted = granted;
         p->policy = granted;
+        p->extends = calloc(1, sizeof(char *));
+        p->internal = calloc(1, sizeof(char *));
+        p->read_only = calloc(1, sizeof(char *));
+        p->package_paths = calloc(1, sizeof(char *));
         p->preload = calloc(2, sizeof(char *));
         p->preload[0] = strdup("json");
         p->modules = calloc(2, sizeof(char *));

@@ -9,7 +9,11 @@
 #include "basic/cleanup.h"
 #include "basic/io.h"
 
-const char *const shipped_names[_SHIPPED_MAX] = { "data", "default", "eval", "loopback", "raw" };
+const char *const shipped_names[_SHIPPED_MAX] = {
+        [AGENT] = "agent",       [DATA] = "data", [DATA_ANALYSIS] = "data-analysis",
+        [DEFAULT] = "default",   [EVAL] = "eval", [FILE_OPERATIONS] = "file-operations",
+        [LOOPBACK] = "loopback", [RAW] = "raw",   [TEXT_PROCESSING] = "text-processing",
+};
 
 static _noreturn_ void die(const char *name, const char *what) {
         printf("Bail out! profile %s: %s\n", name, what);

@@ -6,11 +6,15 @@
 #include "plan/plan.h"
 
 enum {
+        AGENT,
         DATA,
+        DATA_ANALYSIS,
         DEFAULT,
         EVAL,
+        FILE_OPERATIONS,
         LOOPBACK,
         RAW,
+        TEXT_PROCESSING,
         _SHIPPED_MAX
 };
 

@@ -78,11 +78,53 @@ static void test_format(void **state) {
         }
 }
 
+/* As a person writes it: what is read again is the same value. */
+static void test_format_toml(void **state) {
+        static const struct {
+                LimitUnit unit;
+                uint64_t value;
+                const char *text;
+        } rows[] = {
+                { LIMIT_UNIT_USEC, 5 * USEC_PER_SEC, "\"5s\"" },
+                { LIMIT_UNIT_USEC, 60 * USEC_PER_SEC, "\"1min\"" },
+                { LIMIT_UNIT_USEC, 90 * USEC_PER_SEC, "\"90s\"" },
+                { LIMIT_UNIT_USEC, 3600 * USEC_PER_SEC, "\"1h\"" },
+                { LIMIT_UNIT_USEC, 1500 * USEC_PER_MSEC, "\"1500ms\"" },
+                { LIMIT_UNIT_USEC, 1, "\"1us\"" },
+                { LIMIT_UNIT_USEC, 0, "0" },
+                { LIMIT_UNIT_BYTES, 50 * MIB, "\"50M\"" },
+                { LIMIT_UNIT_BYTES, 2 * GIB, "\"2G\"" },
+                { LIMIT_UNIT_BYTES, 64 * KIB, "\"64K\"" },
+                { LIMIT_UNIT_BYTES, 50 * MIB + 1, "52428801" },
+                { LIMIT_UNIT_BYTES, 0, "0" },
+                { LIMIT_UNIT_PERCENT, 200, "200" },
+                { LIMIT_UNIT_COUNT, 32, "32" },
+        };
+
+        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
+                char buf[32];
+
+                limit_format_toml(row->unit, row->value, buf, sizeof(buf));
+                assert_string_equal(buf, row->text);
+        }
+}
+
+/* What does not fit is cut, not written behind the end. */
+static void test_names(void **state) {
+        char buf[512], small[8];
+
+        assert_ptr_equal(strstr(limit_names(buf, sizeof(buf)), "wall_time, cpu_time, "), buf);
+        assert_non_null(strstr(buf, ", tool_wait"));
+        assert_string_equal(limit_names(small, sizeof(small)), "wall_ti");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_table_is_complete),
                 cmocka_unit_test(test_bounds),
                 cmocka_unit_test(test_format),
+                cmocka_unit_test(test_format_toml),
+                cmocka_unit_test(test_names),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -398,9 +398,39 @@ static void test_print_keys(void **state) {
         assert_non_null(strstr(text, "memory limit, 8 MiB to 64 GiB\n"));
 }
 
+/* Lines of the good profile, as a file could have them. */
+static void test_print(void **state) {
+        static const char *const lines[] = {
+                "\n# name = \"p\"                                # p.toml:1\n",
+                "\ndescription = \"A \\\"test\\\" \\\\ profile\"       # p.toml:2\n",
+                "\n# extends = []                              # empty\n",
+                "\ngranted = true                              # p.toml:3\n",
+                "\npython.imports = \"blacklist\"                # p.toml:7\n",
+                "\npython.preload = [\"json\", \"os.path\"]        # p.toml:8\n",
+                "\n# python.modules = []                       # empty\n",
+                "\njob.retain = \"10min\"                        # p.toml:10\n",
+                "\nlimits.wall_time = \"1500ms\"                 # p.toml:12\n"
+                "maximum.wall_time = \"10s\"                   # p.toml:32\n",
+                "\nlimits.disk = \"1M\"                          # p.toml:18\n",
+        };
+        _cleanup_free_ char *text = profile_text(NULL, NULL), *error = NULL, *printed = NULL;
+        _cleanup_(profile_freep) Profile *p = NULL;
+        size_t size;
+        FILE *f = open_memstream(&printed, &size);
+
+        assert_int_equal(profile_parse(text, strlen(text), &p, &error), 0);
+        fputc('\n', f);
+        profile_print(p, f);
+        fclose(f);
+        FOREACH_ARRAY(line, lines, ELEMENTSOF(lines))
+                if (!strstr(printed, *line))
+                        fail_msg("no line%sin%s", *line, printed);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_good),
+                cmocka_unit_test(test_print),
                 cmocka_unit_test(test_enumerations),
                 cmocka_unit_test(test_bad),
                 cmocka_unit_test(test_any_bytes),

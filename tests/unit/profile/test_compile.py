@@ -87,7 +87,16 @@ class Compile(unittest.TestCase):
             'base.toml:3: profile.proc = "none"',
             "base.toml:6: python.policy = true",
             'p.toml:5: python.preload = "csv"',
+            'p.toml:1: profile.extends = "base"',
         ])
+
+    def test_extends_chain(self):
+        """all that a profile extends is named, its own first, and is no part of the digest"""
+        self.write("a.toml", "granted = true\n")
+        self.write("b.toml", 'extends = "a"\nproc = "none"\n')
+        lines = self.compile(self.write("p.toml", 'extends = "b"\ngranted = true\n'))
+        self.assertEqual(lines[-3:-1], ['p.toml:1: profile.extends = "b"', 'b.toml:1: profile.extends = "a"'])
+        self.assertEqual(lines[-1], self.compile(self.write("p.toml", 'granted = true\nproc = "none"\n'))[-1])
 
     def test_extends_search(self):
         """the base is looked up beside the file, then in the directories; one's own name is skipped"""
@@ -322,7 +331,8 @@ class Compile(unittest.TestCase):
         def values(name):
             lines = self.compile(os.path.join(ROOT, "profiles", name + ".toml"))
             return {line.split(": ", 1)[1] for line in lines
-                    if "profile.digest" not in line and "profile.name" not in line}
+                    if not line.split(": ")[1].startswith(("profile.digest", "profile.name",
+                                                           "profile.extends"))}
 
         self.assertEqual({line.split(" ")[0] for line in values("default") ^ values("raw")},
                          {"python.policy", "python.analysis", "limits.processes", "maximum.processes",
