@@ -389,7 +389,10 @@ def package_shelves(values):
 
 def find_package(item, shelves):
     """The package that an element of the list names. What is nowhere may be installed later."""
-    package = distributions.find_package(item.value, shelves)
+    try:
+        package = distributions.find_package(item.value, shelves)
+    except distributions.PackageError as error:
+        raise ProfileError(item.where, 'python.packages: %s' % error) from None
     if not package and not is_module(item.value):
         raise ProfileError(
             item.where,
