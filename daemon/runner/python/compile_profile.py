@@ -377,7 +377,7 @@ def blacklist(values, denied):
 
 def package_shelves(values):
     """Where the packages of a profile are looked for: its own wheels come first."""
-    shelves = [distributions.Debian()]
+    shelves = [distributions.Debian()] if list_items(values, 'python.packages') else []
     wheels = values.get('python.wheels')
     if wheels and isinstance(wheels.value, str) and wheels.value.startswith('/'):
         try:

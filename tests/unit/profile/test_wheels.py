@@ -19,7 +19,8 @@ import zipfile
 
 ROOT = os.environ["PYSB_SOURCE_ROOT"]
 BUILD = os.environ["PYSB_BUILD_ROOT"]
-sys.path.insert(1, os.path.join(ROOT, "tests"))
+sys.path[1:1] = [os.path.join(ROOT, "tests"), os.path.join(ROOT, "daemon/runner/python")]
+import requirements
 import tap
 import wheels
 
@@ -78,6 +79,37 @@ class Case(unittest.TestCase):
         self.assertEqual((run.returncode, run.stdout), (1, ""))
         self.assertIn(sentence.replace("WHEELS", self.wheels), run.stderr)
         self.assertEqual(run.stderr.count("\n"), 1, run.stderr)
+
+
+class Requirements(unittest.TestCase):
+    def test_markers(self):
+        """markers as they are here; what cannot be read counts as true"""
+        for marker, holds in (
+                ("python_version < '3.8'", False), ("python_version >= '3.8' and extra == 'x'", False),
+                ("'3.8' <= python_version", True), ("'3.99' < python_version", False),
+                ("sys_platform == 'linux' or os_name == 'nt'", True), ("sys_platform in 'linux darwin'", True),
+                ("sys_platform not in 'linux'", False), ("implementation_name == 'pypy'", False),
+                ("(python_version ~= '3.8') and platform_system != 'Windows'", True), ("nonsense ((", True),
+                ("f(1)", True), ("python_version", True), ("(" * 5000, True)):
+            self.assertEqual(requirements.marker_holds(marker), holds, marker)
+
+    def test_versions(self):
+        """versions by their numbers"""
+        for version, specifiers, matches in (
+                ("1.2", ">=1.0,<2", True), ("2.0", "==2", True), ("1.9.3", "~=1.9", True), ("2.0", "~=1.9", False),
+                ("1.9.9", "~=1.9.2", True), ("1.10", "~=1.9.2", False), ("1.5.1", "!=1.5.*", False),
+                ("1.5.1", "==1.5.*", True), ("3.11.2", ">=3.8,!=3.9.*", True), ("1.0rc1", ">=1", True),
+                ("1.10", ">1.9", True), ("1", "bogus", False), ("1", "", True)):
+            self.assertEqual(requirements.version_matches(version, specifiers), matches, (version, specifiers))
+
+    def test_requirements(self):
+        """Requires-Dist and requires.txt, without extras"""
+        for text, found in (("attrs", ["attrs"]), ("attrs (>=1,<2)", ["attrs >=1,<2"]),
+                            ("requests[a,b] >=2; python_version<'3'", []), ("foo @ https://x/y.zip", ["foo"]),
+                            ("foo[bar]>=1 ; python_version >= '3'", ["foo >=1"]), ("-r x", []), ("", [])):
+            self.assertEqual([str(r) for r in requirements.read_requirements([text])], found, text)
+        text = "a\n\n[x]\nb\n[:python_version<'3']\nc\n[y:python_version>'3']\nd\n"
+        self.assertEqual([str(r) for r in requirements.read_requirements(requirements.egg_requirements(text))], ["a"])
 
 
 class Resolution(Case):
@@ -380,4 +412,4 @@ class Hostile(Case):
 
 
 if __name__ == "__main__":
-    tap.run(Resolution, Hostile)
+    tap.run(Requirements, Resolution, Hostile)
