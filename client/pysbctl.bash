@@ -32,7 +32,7 @@ _pysbctl() {
                 mapfile -t COMPREPLY < <(compgen -W "imports strict" -- "$current")
                 return
                 ;;
-        --display-dir)
+        --display-dir | --into)
                 mapfile -t COMPREPLY < <(compgen -d -- "$current")
                 return
                 ;;
@@ -61,7 +61,8 @@ _pysbctl() {
         cancel) words+=" $(_pysbctl_jobs)" ;;
         show) words+=" --json $(_pysbctl_jobs)" ;;
         profile)
-                words+=" --json --prompt list show check"
+                words+=" --json --prompt list show check vet"
+                [[ ${COMP_WORDS[2]} != vet ]] || words="--json --profile --native --into"
                 [[ $previous == show ]] && words=$(_pysbctl_profiles)
                 ;;
         list | status) words+=" --json" ;;
@@ -69,7 +70,8 @@ _pysbctl() {
         esac
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         # A program or a profile is a file
-        if [[ $current != -* && ($verb =~ ^(submit|check|eval)$ || $previous == check) ]]; then
+        if [[ $current != -* && ($verb =~ ^(submit|check|eval)$ || $previous == check ||
+                ${COMP_WORDS[2]} == vet) ]]; then
                 mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$current")
         fi
 }

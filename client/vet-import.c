@@ -12,9 +12,8 @@
 /* The median of so many, of what differs a little from one to the next. */
 #define RUNS 5
 
-/* As vet.py calls them: where the job imports the package, and where that was done before. */
-#define PROFILE_COLD "vet-cold"
-#define PROFILE_WARM "vet"
+/* As vet.py calls it: nobody but a job imports the package. */
+#define PROFILE "vet"
 
 typedef struct Cost {
         uint64_t cpu_usec[RUNS], memory_bytes[RUNS];
@@ -46,16 +45,13 @@ static char *import_program(const PysbDocument *report) {
         return NULL;
 }
 
-static int import_run_job(PysbClient *client,
-                          const char *profile,
-                          const char *program,
-                          PysbResult **ret_result) {
+static int import_run_job(PysbClient *client, const char *program, PysbResult **ret_result) {
         _cleanup_(pysb_request_freep) PysbRequest *request = NULL;
         int r;
 
         r = pysb_request_new(&request);
         if (r >= 0)
-                r = pysb_request_set_profile(request, profile);
+                r = pysb_request_set_profile(request, PROFILE);
         if (r >= 0)
                 r = pysb_request_set_code(request, program, strlen(program));
         if (r >= 0)
@@ -77,18 +73,16 @@ static char *import_error(const PysbResult *result) {
         return strdup(message ?: pysb_result_get_outcome_name(result) ?: "?");
 }
 
-static int
-import_try(PysbClient *client, const char *profile, const char *program, VetImport *import) {
+static int import_try(PysbClient *client, const char *program, VetImport *import) {
         _cleanup_(pysb_document_freep) PysbDocument *document = NULL;
         _cleanup_(pysb_result_freep) PysbResult *result = NULL;
-        int status = import_run_job(client, profile, program, &result);
+        int status = import_run_job(client, program, &result);
 
         if (status != 0)
                 return status;
         import->error = import_error(result);
         if (pysb_result_get_document(result, &document) >= 0)
-                import->n_violations =
-                        MAX(import->n_violations, pysb_document_get_size(document, "violations"));
+                import->n_violations = pysb_document_get_size(document, "violations");
         return 0;
 }
 
@@ -106,7 +100,7 @@ static uint64_t median(uint64_t values[static RUNS]) {
 static int import_measure_one(PysbClient *client, const char *program, Cost *cost, size_t i) {
         _cleanup_(pysb_result_freep) PysbResult *result = NULL;
         uint64_t user_usec = 0, system_usec = 0;
-        int status = import_run_job(client, PROFILE_COLD, program, &result);
+        int status = import_run_job(client, program, &result);
 
         if (status != 0)
                 return status;
@@ -156,9 +150,7 @@ int vet_import_run(const PysbDocument *report, VetImport *ret_import) {
         /* For the private daemon, which inherits it. */
         if (setenv("PYSB_PROFILE_PATH", profiles, 1) < 0 || common_connect(&common, &client) < 0)
                 return EXIT_NOT_ACCEPTED;
-        status = import_try(client, PROFILE_COLD, program, &import);
-        if (status == 0 && !import.error)
-                status = import_try(client, PROFILE_WARM, program, &import);
+        status = import_try(client, program, &import);
         if (status == 0 && !import.error)
                 status = import_measure(client, program, &import);
         import.works = !import.error;

@@ -20,6 +20,6 @@ typedef struct VetImport {
 
 void vet_import_done(VetImport *import);
 
-/* Imports each name of the report's "imports" by a private daemon with the profiles that lie below
+/* Imports each name of the report's "imports" by a private daemon with the profile that lies below
  * "staging". Returns the exit status 0, also if it does not work, or EXIT_NOT_ACCEPTED after a message. */
 int vet_import_run(const PysbDocument *report, VetImport *ret_import);

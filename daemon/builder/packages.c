@@ -39,8 +39,8 @@ static bool module_is_in(const char *directory, const char *module) {
         (void) snprintf(path + n, sizeof(path) - n, ".py");
         if (access(path, F_OK) == 0)
                 return true;
-        (void) snprintf(path + n, sizeof(path) - n, ".*.so");
-        is_there = glob(path, GLOB_NOSORT, NULL, &found) == 0;
+        (void) snprintf(path + n, sizeof(path) - n, "{,.*}.so");
+        is_there = glob(path, GLOB_NOSORT | GLOB_BRACE, NULL, &found) == 0;
         globfree(&found);
         return is_there;
 }
@@ -56,7 +56,7 @@ static bool package_is_there(const char *lines, const char *module) {
                 if (flat_line_next(&lines, &size, &line, &error) <= 0)
                         return false;
                 if (strcmp(line.key, "python.package_paths") == 0 &&
-                    strlen(line.text) + strlen(module) + sizeof("/.*.so") < PATH_MAX &&
+                    strlen(line.text) + strlen(module) + sizeof("/{,.*}.so") < PATH_MAX &&
                     module_is_in(line.text, module))
                         return true;
         }

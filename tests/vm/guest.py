@@ -18,6 +18,7 @@ import unittest
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(1, HERE)
 import tap
+import wheels
 
 SOCKET = "/run/pysb/io.pysb.sandbox"
 CGROUP = "/sys/fs/cgroup/system.slice/pysbd.service"
@@ -435,6 +436,22 @@ class Service(unittest.TestCase):
                    "the end of the boxes")
         result = poll_until(lambda: submit("print('again')")[0], "the service to be back")
         self.assertEqual(result["stdout"]["text"], "again\n")
+
+    def test_packages(self):
+        """wheels that were vetted into /etc/pysb/wheels and /var/lib/pysb/wheels work under the unit"""
+        os.mkdir("/var/lib/pysb")
+        for place, name in (("/etc/pysb/wheels", "round"), ("/var/lib/pysb/wheels", "square")):
+            wheel = wheels.make("/root", name, "1.0", {f"{name}.py": "def area(x):\n    return x * x\n"})
+            shell("pysbctl", "profile", "vet", "--into", place, wheel)
+            profile = f"/etc/pysb/profiles/{name}.toml"
+            with open(profile, "w", encoding="ascii") as file:
+                file.write(f'extends = "default"\ndescription = "x"\ngranted = true\n[python]\n'
+                           f'wheels = "{place}"\npackages = ["{name}"]\n')
+            self.addCleanup(os.unlink, profile)
+        shell("systemctl", "restart", "pysbd.service")
+        for name in ("round", "square"):
+            result = self.check(submit(f"import {name}\nprint({name}.area(3))", profile=name), "success", 0)
+            self.assertEqual(result["stdout"]["text"], "9\n")
 
     def test_journal_fields(self):
         """a finished job is one journal entry with its fields"""

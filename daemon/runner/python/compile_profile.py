@@ -413,7 +413,7 @@ def blacklist(values, denied):
 
 def package_shelves(values):
     """Where the packages of a profile are looked for: its own wheels come first."""
-    shelves = [distributions.Debian()]
+    shelves = [distributions.Debian()] if list_items(values, 'python.packages') else []
     wheels = values.get('python.wheels')
     if wheels and isinstance(wheels.value, str) and wheels.value.startswith('/'):
         try:
@@ -425,7 +425,10 @@ def package_shelves(values):
 
 def find_package(item, shelves):
     """The package that an element of the list names. What is nowhere may be installed later."""
-    package = distributions.find_package(item.value, shelves)
+    try:
+        package = distributions.find_package(item.value, shelves)
+    except distributions.PackageError as error:
+        raise ProfileError(item.where, 'python.packages: %s' % error) from None
     if not package and not is_module(item.value):
         raise ProfileError(
             item.where,

@@ -25,6 +25,8 @@ except ImportError:
 
 # Where Debian's packages of Python modules are, for all versions.
 DEBIAN = '/usr/lib/python3/dist-packages'
+# What the packages python3-NAME have installed, a path a line.
+DPKG_LISTS = '/var/lib/dpkg/info'
 
 VETTED = 'vetted.json'
 VETTED_MAX_BYTES = 4 << 20
@@ -102,6 +104,7 @@ class Debian:
 
     def __init__(self, place=DEBIAN):
         self.place = place
+        self.installed = None  # {info: files of the Debian package that has it}
         self.infos = {}  # normalised name of a distribution: its *.dist-info or *.egg-info
         for name in sorted(os.listdir(place)) if os.path.isdir(place) else ():
             match = re.fullmatch(r'([^-]+)(?:-([^-]+))?(?:-py[0-9.]+)?\.(dist|egg)-info', name)
@@ -120,8 +123,22 @@ class Debian:
         names = read_text(os.path.join(info, 'top_level.txt'), METADATA_MAX_BYTES).split()
         if not names:
             record = read_text(os.path.join(info, 'RECORD'), METADATA_MAX_BYTES).splitlines()
-            names = find_imports([line.split(',')[0] for line in record])
-        return [name for name in names if name.isidentifier()]
+            names = find_imports([line.split(',')[0] for line in record] or self.find_installed(info))
+        return [name for name in names if name.replace('.', '_').isidentifier()]
+
+    def find_installed(self, info):
+        """The files beside a distribution that says nothing of them: Debian leaves RECORD out."""
+        if self.installed is None:
+            self.installed = {}
+            for name in sorted(os.listdir(DPKG_LISTS)) if os.path.isdir(DPKG_LISTS) else ():
+                if not name.startswith('python3-') or not name.endswith('.list'):
+                    continue
+                paths = read_text(os.path.join(DPKG_LISTS, name), METADATA_MAX_BYTES).splitlines()
+                files = [path[len(self.place) + 1:] for path in paths if path.startswith(self.place + '/')]
+                for file in files:
+                    if re.fullmatch(r'[^/]+\.(dist|egg)-info', file):
+                        self.installed[os.path.join(self.place, file)] = files
+        return self.installed.get(info, [])
 
     def read(self, info, only=None):
         """The distribution; `only` is the one module of it that was asked for."""
@@ -147,7 +164,7 @@ class Debian:
         if next(walk_files(self.place, name), None) is None:
             return None
         for info in self.infos.values():
-            if name.split('.')[0] in self.top_level(info):
+            if name.split('.')[0] in (module.split('.')[0] for module in self.top_level(info)):
                 return self.read(info, name)
         return Package(name, '', [name], self.place, (), walk_files(self.place, name))
 
@@ -251,11 +268,10 @@ def find_imports(files):
         parts = file.split('/')
         node = tree
         for part in parts[:-1]:
-            node = node.setdefault(part, {})
-            if not isinstance(node, dict):
-                break
-        else:
-            node[parts[-1]] = None
+            if node.get(part) is None:  # lists of dpkg name directories, too
+                node[part] = {}
+            node = node[part]
+        node.setdefault(parts[-1], None)
 
     def is_module(name):
         return re.search(r'\.(py|(cpython-|abi3\.).*so|so)$', name) is not None

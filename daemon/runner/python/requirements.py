@@ -5,7 +5,6 @@ As much of Python's packaging formats as it takes to tell whether a requirement 
 asked for, of a version the numbers count.
 """
 
-import ast
 import operator
 import os
 import re
@@ -93,16 +92,18 @@ def marker_environment():
 
 
 def marker_compare(left, sign, right, is_version):
-    """One comparison of a marker."""
-    if isinstance(sign, (ast.In, ast.NotIn)):
-        return (left in right) == isinstance(sign, ast.In)
-    text = {ast.Eq: '==', ast.NotEq: '!=', ast.Lt: '<', ast.LtE: '<=', ast.Gt: '>', ast.GtE: '>='}[type(sign)]
+    """One comparison of a marker; sign is the name of an operator in Python's grammar."""
+    if sign in ('In', 'NotIn'):
+        return (left in right) == (sign == 'In')
+    text = {'Eq': '==', 'NotEq': '!=', 'Lt': '<', 'LtE': '<=', 'Gt': '>', 'GtE': '>='}[sign]
     return version_matches(left, text + right) if is_version else OPERATORS[text](left, right)
 
 
 def marker_holds(marker):
     """Whether `python_version < "3.8" and extra == "x"` is so here. Python's own grammar fits, and is
     only parsed; what cannot be read is taken for true: better a requirement too many."""
+    import ast  # few packages have one, and every profile would pay for it
+
     variables = marker_environment()
 
     def value(node):
@@ -111,14 +112,13 @@ def marker_holds(marker):
     def holds(node):
         if isinstance(node, ast.BoolOp):
             return (all if isinstance(node.op, ast.And) else any)([holds(item) for item in node.values])
-        left, right = node.left, node.comparators[0]
+        left, right, sign = node.left, node.comparators[0], type(node.ops[0]).__name__
         names = [n.id for n in (left, right) if isinstance(n, ast.Name)]
         is_version = bool(names) and names[0].endswith('_version') and names[0] != 'platform_version'
         if is_version and isinstance(right, ast.Name):  # '3.8' > python_version
-            flipped = {ast.Lt: ast.Gt, ast.Gt: ast.Lt, ast.LtE: ast.GtE, ast.GtE: ast.LtE}
-            sign = flipped.get(type(node.ops[0]), type(node.ops[0]))()
-            return marker_compare(value(right), sign, value(left), True)
-        return marker_compare(value(left), node.ops[0], value(right), is_version)
+            flipped = {'Lt': 'Gt', 'Gt': 'Lt', 'LtE': 'GtE', 'GtE': 'LtE'}
+            return marker_compare(value(right), flipped.get(sign, sign), value(left), True)
+        return marker_compare(value(left), sign, value(right), is_version)
 
     try:
         return holds(ast.parse(marker.strip().replace('~=', '>='), mode='eval').body)

@@ -6,9 +6,9 @@
     vet.py drop STAGING
 
 `examine` prints one JSON object. A wheel without problems is unpacked below a new directory STAGING,
-beside two compiled profiles: `vet` is PROFILE with the package, `vet-cold` the same where a job itself
-imports it, which is how pysbctl measures. `keep` moves what has passed into the directory of wheels. That
-is the only thing that is ever installed, and nothing of a wheel is run here: that is done in a box.
+beside a compiled profile `vet`: PROFILE with the package, but imported by no template, which is outside of
+the boxes. So the first byte of a wheel runs in a box, where pysbctl imports it. `keep` moves what has passed
+into the directory of wheels, which is the only thing that is ever installed.
 
 pysb-runner has given up all privileges and has bounds on memory and CPU time when this starts; the process
 that reads the wheel is one more, so that somebody is left to clean up.
@@ -146,30 +146,28 @@ def find_dependencies(package, shelves):
             yield '%s: missing' % requirement
 
 
-def compile_profiles(package, request, shelves, staging):
-    """The profile with the package, and the same where it is not imported before the job."""
+def compile_vet_profile(package, request, shelves, staging):
+    """The profile with the package, which only jobs import."""
     os.mkdir(os.path.join(staging, 'profiles'), 0o755)
-    for name in ('vet', 'vet-cold'):
-        values, directories = read_profile(request)
-        place = request.profile + '.toml:1'
-        packages = compile_profile.list_items(values, 'python.packages')
-        values |= {
-            'profile.description': compile_profile.Value('for vetting a wheel', place),
-            'profile.granted': compile_profile.Value(False, place),
-            'python.packages': compile_profile.Value(
-                [*packages, compile_profile.Value(package.name, place)], place),
-        }
-        if request.native:
-            values['python.native_packages'] = compile_profile.Value(True, place)
-        values.pop('python.wheels', None)
-        compile_profile.resolve_packages(values, shelves)
-        if name == 'vet-cold':
-            preload = compile_profile.list_items(values, 'python.preload')
-            values['python.preload'] = compile_profile.Value(
-                [item for item in preload if not closure.is_below(item.value, package.imports)], place)
-        text = compile_profile.finish_profile(values, name, directories)
-        with open(os.path.join(staging, 'profiles', name + '.profile'), 'w', encoding='utf-8') as file:
-            file.write(text)
+    values, directories = read_profile(request)
+    place = request.profile + '.toml:1'
+    packages = compile_profile.list_items(values, 'python.packages')
+    values |= {
+        'profile.description': compile_profile.Value('for vetting a wheel', place),
+        'profile.granted': compile_profile.Value(False, place),
+        'python.packages': compile_profile.Value(
+            [*packages, compile_profile.Value(package.name, place)], place),
+    }
+    if request.native:
+        values['python.native_packages'] = compile_profile.Value(True, place)
+    values.pop('python.wheels', None)
+    compile_profile.resolve_packages(values, shelves)
+    preload = compile_profile.list_items(values, 'python.preload')
+    values['python.preload'] = compile_profile.Value(
+        [item for item in preload if not closure.is_below(item.value, package.imports)], place)
+    text = compile_profile.finish_profile(values, 'vet', directories)
+    with open(os.path.join(staging, 'profiles', 'vet.profile'), 'w', encoding='utf-8') as file:
+        file.write(text)
 
 
 def report_of(wheel):
@@ -194,13 +192,13 @@ def report_of(wheel):
 
 
 def examine_staged(wheel, report, request, staging):
-    """What takes the unpacked files: dependencies, and the profiles for the box."""
+    """What takes the unpacked files: dependencies, and the profile for the box."""
     staged = stage(wheel, request, staging)
     package = staged.find(wheel.name)
     values, _ = read_profile(request)
     shelves = find_shelves(staged, values, request)
     report['dependencies'] = list(find_dependencies(package, shelves))
-    compile_profiles(package, request, shelves, staging)
+    compile_vet_profile(package, request, shelves, staging)
     report['staging'] = staging
 
 

@@ -35,7 +35,7 @@ METADATA_MAX_BYTES = 4 << 20
 PROBLEMS_MAX = 20
 
 # Modules that programs in a box know as pysb's.
-OWN_MODULES = frozenset(('sandbox_utils', 'tools', '__main__'))
+OWN_MODULES = frozenset(('__main__', '_policy', '_pysb', 'sandbox_utils', 'tools'))
 
 LICENCE_MAX_LENGTH = 80
 
@@ -117,7 +117,10 @@ class Wheel:
             raise WheelError('the name of a wheel is NAME-VERSION-PYTHON-ABI-PLATFORM.whl')
         self.file_tags = match.groups()[3:]
         self.name, self.version = match[1], match[2]
-        size = os.fstat(file.fileno()).st_size
+        status = os.fstat(file.fileno())
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            raise WheelError('it is no regular file')
         if size > WHEEL_MAX_BYTES:
             raise WheelError('it has %d bytes, at most %d are allowed' % (size, WHEEL_MAX_BYTES))
         self.sha256 = hashlib.file_digest(file, 'sha256').hexdigest()
@@ -281,12 +284,13 @@ class Wheel:
         for name, info in self.files.items():
             algorithm, _, wanted = listed.get(name, '').partition('=')
             digest = hashlib.new(algorithm if algorithm in ('sha384', 'sha512') else 'sha256')
-            is_first = True
+            is_native, is_first = distributions.is_native(name), True
             for chunk in self.read_chunks(info):
-                if name in places and (is_first and chunk.startswith(b'\x7fELF') or distributions.is_native(name)):
-                    self.native += [places[name]] if places[name] not in self.native else []
+                is_native |= is_first and chunk.startswith(b'\x7fELF')
                 is_first = False
                 digest.update(chunk)
+            if is_native and name in places:
+                self.native.append(places[name])
             if name in unsigned:
                 continue
             if name not in listed:

@@ -77,6 +77,10 @@ static void test_enumerations(void **state) {
                 { "no such", "p.toml:4: profile.read_only = \"/usr/share/fonts\"\n" },
                 { "no such", "p.toml:4: python.packages = \"numpy\"\n" },
                 { "no such", "p.toml:4: python.package_debs = \"python3-numpy\"\n" },
+                { "no such", "p.toml:4: python.package_paths = \"/etc/pysb/wheels/attrs-1\"\n" },
+                { "no such", "p.toml:4: python.recommended = \"attrs 22.2.0 (import attr)\"\n" },
+                { "no such", "p.toml:4: python.wheels = \"/etc/pysb/wheels\"\n" },
+                { "python.native_packages", "p.toml:4: python.native_packages = true\n" },
         };
 
         FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
@@ -200,6 +204,12 @@ static const struct {
           "is no line of the form" },
         { "python.policy", "p.toml:7: python.policy = 99999999999999999999\n",
           "must be true or false" },
+        { "python.native_packages", "", "p.toml: python.native_packages: is missing" },
+        { "no such", "p.toml:50: python.wheels = \"wheels\"\n",
+          "p.toml:50: python.wheels: 'wheels' must be an absolute path" },
+        { "no such", "p.toml:50: python.wheels = \"/tmp/wheels\"\n", "none of /app, /dev, /proc" },
+        { "no such", "p.toml:50: python.package_paths = \"/etc/../x\"\n", "without \"..\"" },
+        { "no such", "p.toml:50: python.recommended = 1\n", "must be a string" },
 };
 
 /* Keys that are right alone and wrong together: the lines stand in for those of the same keys. */

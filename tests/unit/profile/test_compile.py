@@ -228,7 +228,7 @@ class Compile(unittest.TestCase):
 
     def test_computed(self):
         """what is computed cannot be set"""
-        for key in ("internal", "package_debs"):
+        for key in ("internal", "package_debs", "package_paths", "recommended"):
             self.refused("[python]\n%s = []\n" % key, "p.toml:2: python.%s: cannot be set" % key)
         self.refused('[python]\nimports = "blacklist"\nmodules = ["json"]\n',
                      'p.toml:3: python.modules: is computed where python.imports is "blacklist"')
