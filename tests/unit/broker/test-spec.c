@@ -457,6 +457,24 @@ static void test_frame(void **state) {
         job_spec_free(spec);
 }
 
+/* The runner counts ticks only if it is told how many there are. */
+static void test_ticks(void **state) {
+        struct {
+                FieldHeader h;
+                uint64_t ticks;
+        } field = { { sizeof(field.ticks), FIELD_TICKS }, 9 };
+        JobSpec *none = make_good(""), *zero = make_good(",\"limits\":{\"ticks\":0}");
+        JobSpec *some = make_good(",\"limits\":{\"ticks\":9}");
+
+        assert_int_equal(buf_size(&none->frame), buf_size(&zero->frame));
+        assert_int_equal(buf_size(&some->frame), buf_size(&none->frame) + sizeof(field));
+        assert_non_null(
+                memmem(buf_data(&some->frame), buf_size(&some->frame), &field, sizeof(field)));
+        job_spec_free(none);
+        job_spec_free(zero);
+        job_spec_free(some);
+}
+
 static void test_stdin(void **state) {
         JobSpec *spec = make_good(",\"stdinData\":\"AAEC\"");
 
@@ -517,7 +535,8 @@ int main(void) {
                 cmocka_unit_test(test_limits),    cmocka_unit_test(test_granted),
                 cmocka_unit_test(test_retention), cmocka_unit_test(test_counts),
                 cmocka_unit_test(test_sizes),     cmocka_unit_test(test_source),
-                cmocka_unit_test(test_frame),     cmocka_unit_test(test_stdin),
+                cmocka_unit_test(test_frame),     cmocka_unit_test(test_ticks),
+                cmocka_unit_test(test_stdin),
         };
 
         return cmocka_run_group_tests(tests, setup, NULL);
