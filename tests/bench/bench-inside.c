@@ -91,7 +91,7 @@ static const char ticks_code[] =
         "    for i in range(700):\n"
         "        for j in range(700):\n"
         "            total += i * j\n"
-        "def fib(n=22):\n"
+        "def fib(n=25):\n"
         "    return n if n < 2 else fib(n - 1) + fib(n - 2)\n"
         "def nbody():\n"
         "    bodies = [[float(i), i * 2.0, i * 3.0, 0.0, 0.0, 0.0, 1.0 + i] for i in range(5)]\n"
@@ -122,7 +122,7 @@ static const char *const ticks_names[] = {
         "an empty loop, 1000000 times",
         "a loop, 1000000 times",
         "nested loops, 490000 times",
-        "fib(22)",
+        "fib(25)",
         "nbody, 4000 steps",
         "text and JSON",
 };
