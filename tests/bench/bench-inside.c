@@ -2,8 +2,9 @@
 
 /* Ratios from inside a box. A blocking tool call to the broker and back against two Python processes
  * that pass bare bytes over a socket pair; one that goes on to this program, its client, against two
- * that pass the same message in JSON; and a pure loop in a profile with the import policy against the
- * same loop in raw. Both sides of a ratio run in turns, on one CPU; medians. */
+ * that pass the same message in JSON; a pure loop in a profile with the import policy against the same
+ * loop in raw; and programs whose ticks are counted against the same without. Both sides of a ratio run
+ * in turns, on one CPU; medians. */
 
 #include <errno.h>
 #include <getopt.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/macro.h"
 #include "pysb/pysb.h"
 
 #define ROUNDS 800
@@ -74,6 +76,61 @@ static const char loop_code[] = "import _sandbox, time\n"
                                 "    times.append(time.process_time_ns() - start)\n"
                                 "_sandbox.result([min(times)])\n";
 
+/* Their CPU times in nanoseconds are the result. */
+static const char ticks_code[] =
+        "import _sandbox, json, re, time\n"
+        "def loop():\n"
+        "    total = 0\n"
+        "    for n in range(1000000):\n"
+        "        total += n\n"
+        "def empty():\n"
+        "    for n in range(1000000):\n"
+        "        pass\n"
+        "def nested():\n"
+        "    total = 0\n"
+        "    for i in range(700):\n"
+        "        for j in range(700):\n"
+        "            total += i * j\n"
+        "def fib(n=25):\n"
+        "    return n if n < 2 else fib(n - 1) + fib(n - 2)\n"
+        "def nbody():\n"
+        "    bodies = [[float(i), i * 2.0, i * 3.0, 0.0, 0.0, 0.0, 1.0 + i] for i in range(5)]\n"
+        "    pairs = [(a, b) for i, a in enumerate(bodies) for b in bodies[i + 1:]]\n"
+        "    for step in range(4000):\n"
+        "        for a, b in pairs:\n"
+        "            x, y, z = a[0] - b[0], a[1] - b[1], a[2] - b[2]\n"
+        "            force = 0.001 / (x * x + y * y + z * z) ** 1.5\n"
+        "            m, n = a[6] * force, b[6] * force\n"
+        "            a[3] -= x * n; a[4] -= y * n; a[5] -= z * n\n"
+        "            b[3] += x * m; b[4] += y * m; b[5] += z * m\n"
+        "        for a in bodies:\n"
+        "            a[0] += 0.001 * a[3]; a[1] += 0.001 * a[4]; a[2] += 0.001 * a[5]\n"
+        "def text():\n"
+        "    rows = [{'name': f'row {i}', 'value': i, 'tags': ['a', 'b', str(i)]}\n"
+        "            for i in range(3000)]\n"
+        "    for row in json.loads(json.dumps(rows)):\n"
+        "        words = re.findall(r'\\w+', row['name'] * 10)\n"
+        "        row['count'] = len({word for word in words if word.isdigit()})\n"
+        "times = []\n"
+        "for program in empty, loop, nested, fib, nbody, text:\n"
+        "    start = time.process_time_ns()\n"
+        "    program()\n"
+        "    times.append(time.process_time_ns() - start)\n"
+        "_sandbox.result(times)\n";
+
+static const char *const ticks_names[] = {
+        "an empty loop, 1000000 times",
+        "a loop, 1000000 times",
+        "nested loops, 490000 times",
+        "fib(25)",
+        "nbody, 4000 steps",
+        "text and JSON",
+};
+
+#define VALUES_MAX ELEMENTSOF(ticks_names)
+#define TICKS_ROUNDS 25
+#define TICKS_ROUNDS_QUICK 7
+
 typedef struct Bench {
         PysbClient *client, *sibling;
         char *job;
@@ -113,8 +170,18 @@ static int bench_open(Bench *bench) {
         return r < 0 ? r : pysb_client_new_sibling(bench->client, &bench->sibling);
 }
 
+/* "[1, 2, 3]" */
+static void parse_values(const char *json, double values[static VALUES_MAX]) {
+        for (size_t i = 0; i < VALUES_MAX && *json && *json != ']'; i++) {
+                char *end;
+
+                values[i] = strtod(json + 1, &end);
+                json = end;
+        }
+}
+
 /* Runs the request; the numbers of its result are in values. */
-static int bench_run(Bench *bench, const PysbRequest *request, double values[static 3]) {
+static int bench_run(Bench *bench, const PysbRequest *request, double values[static VALUES_MAX]) {
         const char *json;
         int r;
 
@@ -135,7 +202,7 @@ static int bench_run(Bench *bench, const PysbRequest *request, double values[sta
         json = pysb_result_get_result_json(bench->result);
         r = json ? 0 : -EIO;
         if (json)
-                (void) sscanf(json, "[%lf, %lf, %lf", &values[0], &values[1], &values[2]);
+                parse_values(json, values);
         else
                 (void) fprintf(stderr, "%s\n", pysb_result_get_message(bench->result));
         bench->result = pysb_result_free(bench->result);
@@ -149,7 +216,7 @@ static void print_ratio(const char *what, double value, const char *other, doubl
 }
 
 /* With no time to wait for answers the broker gives them itself. */
-static int run_calls(Bench *bench, bool is_quick, bool has_time, double values[static 3]) {
+static int run_calls(Bench *bench, bool is_quick, bool has_time, double values[static VALUES_MAX]) {
         PysbRequest *request = NULL;
         char rounds[16];
         int r;
@@ -177,7 +244,7 @@ static int run_calls(Bench *bench, bool is_quick, bool has_time, double values[s
 }
 
 static int measure_calls(Bench *bench, bool is_quick) {
-        double broker[3] = {}, client[3] = {};
+        double broker[VALUES_MAX] = {}, client[VALUES_MAX] = {};
         int r;
 
         r = run_calls(bench, is_quick, false, broker);
@@ -201,7 +268,7 @@ static int compare(const void *a, const void *b) {
 
 static int run_loop(Bench *bench, const char *profile, double *ret_nsec) {
         PysbRequest *request = NULL;
-        double values[3] = {};
+        double values[VALUES_MAX] = {};
         int r;
 
         r = pysb_request_new(&request);
@@ -242,6 +309,56 @@ static int measure_loop(Bench *bench, bool is_quick) {
         return 0;
 }
 
+static int run_ticks(Bench *bench, uint64_t ticks, double values[static VALUES_MAX]) {
+        PysbRequest *request = NULL;
+        int r;
+
+        r = pysb_request_new(&request);
+        if (r >= 0)
+                r = pysb_request_set_code(request, ticks_code, sizeof(ticks_code) - 1);
+        if (r >= 0)
+                r = pysb_request_set_profile(request, "default");
+        if (r >= 0)
+                r = pysb_request_set_limit(request, "ticks", ticks);
+        if (r >= 0)
+                r = bench_run(bench, request, values);
+        pysb_request_free(request);
+        return r;
+}
+
+static double median(double *values, int n) {
+        qsort(values, (size_t) n, sizeof(double), compare);
+        return values[n / 2];
+}
+
+static int measure_ticks(Bench *bench, bool is_quick) {
+        int rounds = is_quick ? TICKS_ROUNDS_QUICK : TICKS_ROUNDS;
+        double plain[VALUES_MAX][TICKS_ROUNDS], counted[VALUES_MAX][TICKS_ROUNDS];
+
+        for (int i = 0; i < rounds; i++) {
+                double values[2][VALUES_MAX] = {};
+                int r = run_ticks(bench, 0, values[0]);
+
+                if (r >= 0)
+                        r = run_ticks(bench, 1000000000, values[1]);
+                if (r < 0)
+                        return r;
+                for (size_t j = 0; j < VALUES_MAX; j++) {
+                        plain[j][i] = values[0][j];
+                        counted[j][i] = values[1][j];
+                }
+        }
+        (void) printf("%-44s %10s %10s %10s\n", "milliseconds of CPU, p50", "plain", "ticks",
+                      "ratio");
+        for (size_t j = 0; j < VALUES_MAX; j++) {
+                double a = median(plain[j], rounds), b = median(counted[j], rounds);
+
+                (void) printf("%-44s %10.2f %10.2f %10.2f\n", ticks_names[j], a / 1e6, b / 1e6,
+                              b / a);
+        }
+        return 0;
+}
+
 /* All that is measured goes on one CPU: on two, a wake-up costs what the scheduler and the power saving
  * of an idle one make of it, several times the rest. */
 static int take_one_cpu(void) {
@@ -279,6 +396,8 @@ int main(int argc, char *argv[]) {
                 r = measure_calls(&bench, is_quick);
         if (r >= 0)
                 r = measure_loop(&bench, is_quick);
+        if (r >= 0)
+                r = measure_ticks(&bench, is_quick);
         if (r < 0)
                 bench_complain(&bench, r);
         free(bench.job);

@@ -167,7 +167,7 @@ echo, fail, odd, broken, hidden
         code = "import _sandbox\nprint(*(name for name in dir(_sandbox) if name[0] != '_'))"
         for profile in "raw", "eval":
             self.assert_success(self.run_job(code, profile=profile, limits={"toolCalls": 0}),
-                                "ResultNotEncodable ResultTooLarge ToolError display gather "
+                                "ResultNotEncodable ResultTooLarge TickLimit ToolError display gather "
                                 "get_tool_result print result stderr tool_call tool_call_async "
                                 "tool_call_start\n")
 

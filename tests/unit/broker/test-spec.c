@@ -400,13 +400,12 @@ static void test_frame(void **state) {
         JobSpec *spec = make_good(",\"arguments\":[\"a\",\"\"],\"environment\":{\"K\":\"v=w\"},"
                                   "\"seed\":-5,\"callable\":\"f\",\"inputsJson\":\"{}\","
                                   "\"modules\":[\"json\",\"xml\"],\"analysis\":\"strict\","
-                                  "\"displayLastExpression\":true,\"limits\":{\"ticks\":9},"
+                                  "\"displayLastExpression\":true,"
                                   "\"files\":[{\"path\":\"a\",\"data\":\"AAE=\"}]");
         const uint32_t strict = ANALYSIS_STRICT, always = 1;
         const char *p = buf_data(&spec->frame), *end = p + buf_size(&spec->frame);
-        unsigned seen[FIELD_TICKS + 1] = {};
+        unsigned seen[FIELD_DISPLAY_LAST + 1] = {};
         const int64_t seed = -5;
-        const uint64_t ticks = 9;
         FrameHeader h;
 
         memcpy(&h, p, sizeof(h));
@@ -418,7 +417,7 @@ static void test_frame(void **state) {
 
                 memcpy(&f, p, sizeof(f));
                 p += sizeof(f);
-                assert_in_range(f.type, FIELD_CODE, FIELD_TICKS);
+                assert_in_range(f.type, FIELD_CODE, FIELD_DISPLAY_LAST);
                 if (f.type == FIELD_ARGUMENT)
                         assert_int_equal(f.size, seen[f.type] == 0 ? 1 : 0);
                 if (f.type == FIELD_ENVIRONMENT)
@@ -429,8 +428,6 @@ static void test_frame(void **state) {
                         assert_memory_equal(p, &strict, sizeof(strict));
                 if (f.type == FIELD_DISPLAY_LAST)
                         assert_memory_equal(p, &always, sizeof(always));
-                if (f.type == FIELD_TICKS)
-                        assert_memory_equal(p, &ticks, sizeof(ticks));
                 if (f.type == FIELD_MODULES) {
                         assert_int_equal(f.size, 8);
                         assert_memory_equal(p, "json\nxml", 8);
@@ -457,8 +454,25 @@ static void test_frame(void **state) {
         assert_int_equal(seen[FIELD_FILE], 1);
         assert_int_equal(seen[FIELD_DISPLAY_LAST], 1);
         assert_int_equal(seen[FIELD_CHECK_ONLY], 0);
-        assert_int_equal(seen[FIELD_TICKS], 1);
         job_spec_free(spec);
+}
+
+/* The runner counts ticks only if it is told how many there are. */
+static void test_ticks(void **state) {
+        struct {
+                FieldHeader h;
+                uint64_t ticks;
+        } field = { { sizeof(field.ticks), FIELD_TICKS }, 9 };
+        JobSpec *none = make_good(""), *zero = make_good(",\"limits\":{\"ticks\":0}");
+        JobSpec *some = make_good(",\"limits\":{\"ticks\":9}");
+
+        assert_int_equal(buf_size(&none->frame), buf_size(&zero->frame));
+        assert_int_equal(buf_size(&some->frame), buf_size(&none->frame) + sizeof(field));
+        assert_non_null(
+                memmem(buf_data(&some->frame), buf_size(&some->frame), &field, sizeof(field)));
+        job_spec_free(none);
+        job_spec_free(zero);
+        job_spec_free(some);
 }
 
 static void test_stdin(void **state) {
@@ -521,7 +535,8 @@ int main(void) {
                 cmocka_unit_test(test_limits),    cmocka_unit_test(test_granted),
                 cmocka_unit_test(test_retention), cmocka_unit_test(test_counts),
                 cmocka_unit_test(test_sizes),     cmocka_unit_test(test_source),
-                cmocka_unit_test(test_frame),     cmocka_unit_test(test_stdin),
+                cmocka_unit_test(test_frame),     cmocka_unit_test(test_ticks),
+                cmocka_unit_test(test_stdin),
         };
 
         return cmocka_run_group_tests(tests, setup, NULL);
