@@ -230,16 +230,16 @@ class At(load.Rooted):
         os.mkdir(self.path("d"))
         self.write("d/secret", "inside")
         self.make_traps()
-        resolve = _paths._resolve
+        resolve = _paths.resolve
 
-        def swap(path, follow):
-            names = resolve(path, follow)
+        def swap(*arguments):
+            names = resolve(*arguments)
             if os.path.isdir(self.path("d")):
                 os.rename(self.path("d"), self.path("was"))
                 os.symlink(self.root + "-evil", self.path("d"))
             return names
         self.addCleanup(setattr, _paths, "_resolve", resolve)
-        _paths._resolve = swap
+        _paths.resolve = swap
         with self.assertRaisesRegex(ValueError, "'d/secret' was changed"):
             _paths.open_file("d/secret")
 
@@ -247,10 +247,10 @@ class At(load.Rooted):
         """a file that becomes a symlink after the check: ValueError"""
         self.write("f", "inside")
         self.make_traps()
-        resolve = _paths._resolve
+        resolve = _paths.resolve
 
-        def swap(path, follow):
-            names = resolve(path, follow)
+        def swap(*arguments):
+            names = resolve(*arguments)
             os.unlink(self.path("f"))
             os.symlink(self.root + "-evil/secret", self.path("f"))
             return names
@@ -258,10 +258,10 @@ class At(load.Rooted):
         for mode in ("r", "w"):
             self.write("g")
             os.rename(self.path("g"), self.path("f"))
-            _paths._resolve = swap
+            _paths.resolve = swap
             with self.assertRaisesRegex(ValueError, "'f' was changed"):
                 _paths.open_file("f", mode)
-            _paths._resolve = resolve
+            _paths.resolve = resolve
 
 
 if __name__ == "__main__":

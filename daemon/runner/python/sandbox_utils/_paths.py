@@ -23,6 +23,7 @@ PATH_BYTES = 4096
 NAME_BYTES = 255
 LINKS_MAX = 40  # as many as the kernel follows
 
+# What it takes to go through a directory.
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Without a look at the file, open() would ask whether it is a terminal: a denied call in a box.
 _BUFFER_BYTES = 65536
@@ -40,6 +41,10 @@ def shown(path: str) -> str:
 
 def _outside(path: str) -> ValueError:
     return ValueError(f'{shown(path)} leads outside: paths must be inside /app')
+
+
+def _not_regular(path: str) -> ValueError:
+    return ValueError(f'{shown(path)} is no regular file: pipes, sockets and devices are not opened')
 
 
 def text_of(path: Path) -> str:
@@ -79,7 +84,7 @@ def _below_root(text: str, path: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def _named(path: str) -> Iterator[None]:
+def named(path: str) -> Iterator[None]:
     """Errors of the kernel name the path as it was given, not the component that had them."""
     try:
         yield
@@ -113,13 +118,13 @@ def _kind(fd: int, name: str) -> int:
         return 0
 
 
-def _resolve(path: str, follow: bool) -> list[str]:
-    """The components below /app of where a path leads; without follow, of a symlink itself.
+def resolve(text: str, path: str, follow: bool = True) -> list[str]:
+    """The components below /app of where a text leads, symlinks resolved; without follow, of a symlink
+    itself. What does not exist is kept as it stands. Errors speak of `path`.
 
-    What does not exist is kept as it stands. It goes down by descriptors, so that the cost grows with
-    the number of components and no faster.
+    It goes down by descriptors, so that the cost grows with the number of components and no faster.
     """
-    todo = _below_root(path, path)[::-1]
+    todo = _below_root(text, path)[::-1]
     done: list[str] = []
     missing = 0  # so many of the last ones of done are no directories
     links = 0
@@ -157,6 +162,15 @@ def _resolve(path: str, follow: bool) -> list[str]:
     return done
 
 
+def names_of(path: Path, follow: bool = True) -> list[str]:
+    """validate(), as components below /app. Without follow a symlink stays itself, as for removing it; one
+    that leads out is refused all the same."""
+    text = text_of(path)
+    with named(text):
+        names = resolve(text, text)
+        return names if follow else resolve(text, text, False)
+
+
 def validate(path: Path) -> str:
     """Where a path leads: an absolute path without symlinks, /app or below it.
 
@@ -165,57 +179,58 @@ def validate(path: Path) -> str:
     (`..`, an absolute path elsewhere, symlinks), in a circle, or if no file could have it as its name
     (empty, NUL, too long, half a surrogate pair). TypeError if it is no str and no os.PathLike[str].
     """
-    text = text_of(path)
-    with _named(text):
-        return '/'.join([ROOT.rstrip('/'), *_resolve(text, True)]) or '/'
+    return '/'.join([ROOT.rstrip('/'), *names_of(path)]) or '/'
 
 
 @contextlib.contextmanager
-def at(path: Path, follow: bool = True) -> Iterator[tuple[int, str]]:
-    """`with at(path) as (fd, name)`: the directory that a path is in, and the name that it has there.
+def directory(names: list[str], path: str) -> Iterator[int]:
+    """A descriptor, for dir_fd=, of the directory with these components, none of which is a symlink.
 
-    For what takes dir_fd=: os.stat, os.open, os.mkdir, os.unlink, os.rename and so on, which are to be
-    told not to follow a symlink that may be there by now. OSErrors in the block get the path as it was
-    given. /app itself is '.' in itself. With follow=False the name may be one of a symlink, as for
-    removing it, but one that leads out is refused all the same. ValueError and TypeError as validate().
+    OSErrors, in the block as well, get the path that is given here.
     """
-    text = text_of(path)
-    with _named(text):
-        names = _resolve(text, True)
-        if not follow:
-            names = _resolve(text, False)
+    with named(path):
         fd = os.open(ROOT, _DIRECTORY)
         try:
-            for name in names[:-1]:
+            for name in names:
                 fd = _step(fd, name)
-            yield fd, names[-1] if names else '.'
+            yield fd
         finally:
             os.close(fd)
 
 
-def _open_regular(path: str, flags: int) -> int:
-    """Opening a pipe does not wait for its other end, and what is no file is refused."""
-    with at(path) as (parent, name):
-        try:
-            fd = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666, dir_fd=parent)
-        except OSError as error:
-            if error.errno != errno.ENXIO:  # a pipe that nobody reads, a socket
-                raise
+@contextlib.contextmanager
+def place(names: list[str], path: str) -> Iterator[tuple[int, str]]:
+    """The directory of the file with these components, and its name there; /app itself is '.' in itself.
+
+    The name may be one of a symlink by now: who uses it is to tell the kernel not to follow it.
+    """
+    with directory(names[:-1], path) as fd:
+        yield fd, names[-1] if names else '.'
+
+
+@contextlib.contextmanager
+def at(path: Path, follow: bool = True) -> Iterator[tuple[int, str]]:
+    """`with at(path) as (fd, name)`: the place of what a path leads to, or, without follow, of a symlink
+    itself. For os.stat, os.open, os.mkdir, os.unlink, os.rename and so on. Errors as validate()."""
+    with place(names_of(path, follow), text_of(path)) as found:
+        yield found
+
+
+def open_regular(fd: int, name: str, flags: int, path: str, mode: int = 0o666) -> int:
+    """os.open() of a regular file: a pipe is refused, and not waited for."""
+    try:
+        file = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode, dir_fd=fd)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # a pipe that nobody reads, a socket
             raise _not_regular(path) from None
-        try:
-            mode = os.fstat(fd).st_mode
-            if stat.S_ISDIR(mode):
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            if not stat.S_ISREG(mode):
-                raise _not_regular(path)
-        except BaseException:
-            os.close(fd)
-            raise
-        return fd
-
-
-def _not_regular(path: str) -> ValueError:
-    return ValueError(f'{shown(path)} is no regular file: pipes, sockets and devices are not opened')
+        raise
+    kind = stat.S_IFMT(os.fstat(file).st_mode)
+    if kind == stat.S_IFREG:
+        return file
+    os.close(file)
+    if kind == stat.S_IFDIR:
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    raise _not_regular(path)
 
 
 def open_file(path: Path, mode: str = 'r', *, encoding: str = 'utf-8', errors: str = 'surrogateescape',
@@ -226,15 +241,57 @@ def open_file(path: Path, mode: str = 'r', *, encoding: str = 'utf-8', errors: s
     what is read and written again is the same. ValueError and TypeError as validate(), ValueError for
     pipes, sockets and devices, OSErrors as open(), with the path as it was given.
     """
-    text = text_of(path)
+    def opener(text: str, flags: int) -> int:
+        with at(text) as (fd, name):
+            return open_regular(fd, name, flags, text)
+
     words = {} if 'b' in mode else {'encoding': encoding, 'errors': errors, 'newline': newline}
-    return io.open(text, mode, _BUFFER_BYTES, opener=_open_regular, **words)
+    return io.open(text_of(path), mode, _BUFFER_BYTES, opener=opener, **words)
 
 
-def status(path: Path, follow: bool = True) -> os.stat_result | None:
-    """os.stat(), or os.lstat() of a symlink; None if there is nothing. ValueError as validate()."""
+def look(names: list[str], path: str) -> os.stat_result | None:
+    """os.lstat() of what has these components; None if there is nothing."""
     try:
-        with at(path, follow) as (fd, name):
+        with place(names, path) as (fd, name):
             return os.lstat(name, dir_fd=fd)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def status(path: Path, follow: bool = True) -> os.stat_result | None:
+    """os.stat(), or os.lstat() of a symlink; None if there is nothing. Errors as validate()."""
+    return look(names_of(path, follow), text_of(path))
+
+
+def make_directories(names: list[str], path: str) -> None:
+    """As `mkdir -p`. NotADirectoryError if a file is in the way."""
+    with named(path):
+        fd = os.open(ROOT, _DIRECTORY)
+        try:
+            for name in names:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(name, dir_fd=fd)
+                fd = _step(fd, name)
+        finally:
+            os.close(fd)
+
+
+def listing(fd: int) -> list[tuple[str, str]]:
+    """(name, kind) of all in a directory, sorted as bytes; kinds are those of `find -type`: d is a
+    directory, f a regular file, l a symlink, and ? all else."""
+    found = []
+    readable = os.open('.', os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=fd)
+    try:
+        with os.scandir(readable) as entries:
+            for entry in entries:
+                if entry.is_symlink():
+                    kind = 'l'
+                elif entry.is_dir(follow_symlinks=False):
+                    kind = 'd'
+                else:
+                    kind = 'f' if entry.is_file(follow_symlinks=False) else '?'
+                found.append((entry.name, kind))
+    finally:
+        os.close(readable)
+    found.sort(key=lambda row: os.fsencode(row[0]))
+    return found
