@@ -48,6 +48,8 @@ class Ls(load.Rooted):
         self.assertEqual(ls("./d/f"), ["./d/f"])
         os.symlink("d", self.path("l"))
         self.assertEqual(ls("l"), ["f"])
+        os.symlink("nowhere", self.path("m"))
+        self.assertEqual((ls("m"), ls("m", long=True)[0]["type"]), (["m"], "symlink"))
 
     def test_escapes(self):
         """names of symlinks are shown, what lies behind them is not"""
@@ -218,6 +220,8 @@ class Cp(load.Rooted):
         self.assertEqual(os.readlink(self.path("n")), "a")
         cp("l", "m", recursive=True)
         self.assertEqual((os.readlink(self.path("m")), self.read("b")), ("a", b"1"))
+        with self.assertRaisesRegex(ValueError, "are the same file"):
+            cp("l", "a", recursive=True)
 
     def test_directory(self):
         """new under the name, or into the one that is there"""
@@ -325,6 +329,9 @@ class Mv(load.Rooted):
         mv("f", "m")
         self.assertEqual((self.read("l2"), self.read("d/f")), (b"2", b"1"))
         self.assertFalse(os.path.islink(self.path("l2")))
+        os.symlink("l2", self.path("l3"))
+        with self.assertRaisesRegex(ValueError, "are the same file"):
+            mv("l3", "l2")  # which would be lost
 
     def test_misses(self):
         """what is wrong"""

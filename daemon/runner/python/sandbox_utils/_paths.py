@@ -14,7 +14,6 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterator
 
 # Tests outside of a box let it be another directory, one without symlinks in its path.
 ROOT = '/app'
@@ -83,19 +82,26 @@ def _below_root(text: str, path: str) -> list[str]:
     return names[len(root):]
 
 
-@contextlib.contextmanager
-def named(path: str) -> Iterator[None]:
-    """Errors of the kernel name the path as it was given, not the component that had them."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno is None:
-            raise
+class named:
+    """Errors of the kernel in its block name the path as it was given, not the component that had them.
+
+    (A class, as the ones below: what contextlib makes would stand in tracebacks.)
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if not isinstance(error, OSError) or error.errno is None:
+            return
         if error.errno in (errno.ELOOP, errno.EINVAL):  # was none, or was one, when it was looked at
-            raise ValueError(f'{shown(path)} was changed by somebody while it was used') from None
+            raise ValueError(f'{shown(self.path)} was changed by somebody while it was used') from None
         if error.errno == errno.ENAMETOOLONG:  # as a symlink says
-            raise ValueError(f'{shown(path)} leads to a name that is too long') from None
-        raise OSError(error.errno, error.strerror, path) from None
+            raise ValueError(f'{shown(self.path)} leads to a name that is too long') from None
+        raise OSError(error.errno, error.strerror, self.path) from None
 
 
 def _step(fd: int, name: str) -> int:
@@ -182,38 +188,49 @@ def validate(path: Path) -> str:
     return '/'.join([ROOT.rstrip('/'), *names_of(path)]) or '/'
 
 
-@contextlib.contextmanager
-def directory(names: list[str], path: str) -> Iterator[int]:
-    """A descriptor, for dir_fd=, of the directory with these components, none of which is a symlink.
+class directory(named):
+    """`with directory(names, path) as fd`: a descriptor, for dir_fd=, of the directory with these
+    components, none of which is a symlink. OSErrors, in the block as well, get the path."""
 
-    OSErrors, in the block as well, get the path that is given here.
-    """
-    with named(path):
-        fd = os.open(ROOT, _DIRECTORY)
-        try:
-            for name in names:
-                fd = _step(fd, name)
-            yield fd
-        finally:
-            os.close(fd)
+    def __init__(self, names: list[str], path: str) -> None:
+        self.names = names
+        self.path = path
+
+    def __enter__(self) -> int:
+        with named(self.path):
+            self.fd = os.open(ROOT, _DIRECTORY)
+            try:
+                for name in self.names:
+                    self.fd = _step(self.fd, name)
+            except BaseException:
+                os.close(self.fd)
+                raise
+        return self.fd
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        os.close(self.fd)
+        super().__exit__(kind, error, traceback)
 
 
-@contextlib.contextmanager
-def place(names: list[str], path: str) -> Iterator[tuple[int, str]]:
-    """The directory of the file with these components, and its name there; /app itself is '.' in itself.
+class place(directory):
+    """`with place(names, path) as (fd, name)`: the directory of the file with these components, and its
+    name there; /app itself is '.' in itself.
 
     The name may be one of a symlink by now: who uses it is to tell the kernel not to follow it.
     """
-    with directory(names[:-1], path) as fd:
-        yield fd, names[-1] if names else '.'
+
+    def __init__(self, names: list[str], path: str) -> None:
+        super().__init__(names[:-1], path)
+        self.name = names[-1] if names else '.'
+
+    def __enter__(self) -> tuple[int, str]:
+        return super().__enter__(), self.name
 
 
-@contextlib.contextmanager
-def at(path: Path, follow: bool = True) -> Iterator[tuple[int, str]]:
+def at(path: Path, follow: bool = True) -> place:
     """`with at(path) as (fd, name)`: the place of what a path leads to, or, without follow, of a symlink
     itself. For os.stat, os.open, os.mkdir, os.unlink, os.rename and so on. Errors as validate()."""
-    with place(names_of(path, follow), text_of(path)) as found:
-        yield found
+    return place(names_of(path, follow), text_of(path))
 
 
 def open_regular(fd: int, name: str, flags: int, path: str, mode: int = 0o666) -> int:

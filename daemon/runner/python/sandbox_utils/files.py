@@ -235,6 +235,11 @@ def check_apart(source: list[str], target: list[str], src: str, dst: str) -> Non
         raise ValueError(f'{_paths.shown(dst)} is {_paths.shown(src)} or in it')
 
 
+def check_different(source: os.stat_result | None, target: os.stat_result | None, src: str, dst: str) -> None:
+    if source is not None and target is not None and os.path.samestat(source, target):
+        raise ValueError(f'{_paths.shown(src)} and {_paths.shown(dst)} are the same file')
+
+
 def check_copies(source: list[str], target: list[str], path: str) -> list[_Found]:
     """All that is to be copied, if all of it can be."""
     found = list(_descend(source, path))
@@ -277,6 +282,7 @@ def _unlink_symlink(fd: int, name: str) -> None:
 def copy_link(source: list[str], target: list[str], src: str, dst: str) -> None:
     """A symlink as a symlink; a file that is there makes way."""
     check_link(source, target, src)
+    check_different(_paths.look(source, src), _paths.look(target, dst), src, dst)
     text = _read_link(source, src)
     with _paths.place(target, dst) as (fd, name):
         try:
@@ -298,8 +304,7 @@ def copy_file(source: list[str], target: list[str], src: str, dst: str) -> None:
             file = _paths.open_regular(fd, name, os.O_WRONLY | os.O_CREAT, dst, status.st_mode & 0o777)
             writer = open(file, 'wb', _BLOCK_BYTES)
         with writer:
-            if os.path.samestat(status, os.fstat(writer.fileno())):
-                raise ValueError(f'{_paths.shown(src)} and {_paths.shown(dst)} are the same file')
+            check_different(status, os.fstat(writer.fileno()), src, dst)
             writer.truncate(0)
             while block := reader.read(_BLOCK_BYTES):
                 writer.write(block)

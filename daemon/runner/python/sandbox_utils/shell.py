@@ -50,7 +50,7 @@ def ls(path: str | os.PathLike[str] = '/app', all: bool = False,
     of /app; PermissionError for a directory that cannot be read. Memory: the result.
     """
     names, text = _paths.names_of(path), _paths.text_of(path)
-    status = _paths.look(names, text)
+    status = _paths.look(names, text) or _paths.status(path, follow=False)  # a symlink to nothing
     if status is None:
         return []
     if not stat.S_ISDIR(status.st_mode):
@@ -142,6 +142,13 @@ def _destination(source: list[str], dst: str | os.PathLike[str], follow: bool) -
     return _paths.names_of(text, follow), text
 
 
+def _check_different(src: str | os.PathLike[str], source: list[str], target: list[str], dst: str) -> None:
+    """Nor may a symlink take the place of what it leads to."""
+    text, there = _paths.text_of(src), _paths.look(target, dst)
+    for names in (source, _paths.names_of(src)):
+        _files.check_different(_paths.look(names, text), there, text, dst)
+
+
 def cp(src: str | os.PathLike[str], dst: str | os.PathLike[str], recursive: bool = False) -> None:
     """Copies a file to a file, or into a directory if dst is one.
 
@@ -165,6 +172,7 @@ def cp(src: str | os.PathLike[str], dst: str | os.PathLike[str], recursive: bool
             raise _error(errno.EISDIR, src_text)
         _files.copy_directory(source, target, src_text, dst_text)
     elif is_link:
+        _check_different(src, source, target, dst_text)
         _files.copy_link(source, target, src_text, dst_text)
     else:
         _files.copy_file(source, target, src_text, dst_text)
@@ -183,9 +191,7 @@ def mv(src: str | os.PathLike[str], dst: str | os.PathLike[str]) -> None:
     if status is None:
         raise _error(errno.ENOENT, src_text)
     target, dst_text = _destination(source, dst, False)
-    there = _paths.look(target, dst_text)
-    if there is not None and os.path.samestat(status, there):
-        raise ValueError(f'{_paths.shown(src_text)} and {_paths.shown(dst_text)} are the same file')
+    _check_different(src, source, target, dst_text)
     _files.check_apart(source, target, src_text, dst_text)
     with _paths.place(source, src_text) as (src_fd, src_name), _paths.place(target, dst_text) as (fd, name):
         os.rename(src_name, name, src_dir_fd=src_fd, dst_dir_fd=fd)
