@@ -101,6 +101,16 @@ class CsvToJson(Formats):
             csv_to_json("a.csv", "b.json")
             self.assertEqual(self.read("b.json"), b"[]\n")
 
+    def test_large(self):
+        """100,000 rows, and a row of 10,000 columns"""
+        self.write("a.csv", "n,text\n" + "".join(f"{n},ä\n" for n in range(100_000)))
+        rows = json.loads(csv_to_json("a.csv"))
+        self.assertEqual((len(rows), rows[-1]), (100_000, {"n": "99999", "text": "ä"}))
+        wide = ",".join(map(str, range(10_000)))
+        self.write("b.csv", f"{wide}\n{wide}\n")
+        csv_to_json("b.csv", "b.json")
+        self.assertEqual(json_to_csv("b.json"), f"{wide}\n{wide}\n")
+
     def test_line_ends(self):
         """CRLF and CR end rows, but stay as they are in quotes; blank lines are skipped"""
         self.write("a.csv", 'a,b\r\n\r\n1,"x\r\ny"\r\n2,"\n"\r3,""""')
@@ -296,6 +306,14 @@ class Xml(Formats):
         self.assertEqual(xml_to_dict("<ключ а='б'>\r\n\u3000日\r\n本🙂 </ключ>"),
                          {"ключ": {"@а": "б", "#text": "\u3000日\n本🙂"}})
 
+    def test_large(self):
+        """100,000 elements, and a text of 1 MB in many pieces"""
+        self.assertEqual(len(xml_to_dict("<r>" + "<i a='1'>x</i>\r\n" * 100_000 + "</r>")["r"]["i"]), 100_000)
+        self.assertEqual(xml_to_dict("<r>" + "&lt;ä\n" * 300_000 + "</r>")["r"], ("<ä\n" * 300_000).strip())
+        values = [{f"n{n % 10}": [n, "ä"]} for n in range(30_000)]
+        self.write("a.json", json.dumps(values))
+        self.assertEqual(list(iter_json("a.json")), values)
+
     def test_encodings(self):
         """bytes are read as they say; in a str the declaration does not count"""
         for name in "utf-8", "utf-16", "iso-8859-1", "windows-1252":
@@ -429,6 +447,11 @@ class Yaml(Formats):
         self.assertEqual(yaml_to_json("[=, <<, '<<', {=: 1}, {'<<': 1}]"), '["=", "<<", "<<", {"=": 1}, {"<<": 1}]')
         self.assertEqual([yaml_to_json(t) for t in ("", "# c\n", "---\n", "x", BOM + "x")],
                          ["null", "null", "null", '"x"', '"x"'])
+
+    def test_large(self):
+        """3,000 objects, there and back"""
+        values = [{"n": n, "text": "ä" * (n % 10), "list": [None, True]} for n in range(3000)]
+        self.assertEqual(json.loads(yaml_to_json(json_to_yaml(json.dumps(values)))), values)
 
     def test_without_json(self):
         """dates as ISO text, bytes as base64, keys as text, collections as they are written"""

@@ -23,7 +23,7 @@ SIZE = 100_000_000
 ALLOWED = 32 << 20
 
 # For each format: head, one element, what is between two of them, tail
-TEXT = "Zeile mit Umlaut ä und 🙂, " * 15
+TEXT = "Zeile mit Umlaut ä und 🙂, " * 100
 FORMATS = {
     "csv": ("name,age,text\r\n", f'Alice,30,"{TEXT}"\r\n', "", ""),
     "json": ("[", f'{{"name": "Alice", "age": 30, "list": [1, 2.5, null], "text": "{TEXT}"}}', ",\n", "]"),
@@ -58,7 +58,7 @@ def write(path, kind, size):
     """-> the number of elements"""
     head, element, between, tail = FORMATS[kind]
     number = max(size // len((element + between).encode()), 1)
-    block = 1000
+    block = 100
     with open(path, "w", encoding="utf-8", newline="") as file:
         file.write(head)
         for begin in range(0, number, block):

@@ -6,8 +6,7 @@ import errno
 import io
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from . import _paths
 
@@ -42,14 +41,21 @@ def find_bad_line(binary) -> int:
     return line
 
 
-@contextmanager
-def reading(stream: io.TextIOWrapper, name: str) -> Iterator[None]:
-    """Closes the stream at the end, and says where it is not UTF-8."""
-    with stream:
-        try:
-            yield
-        except UnicodeDecodeError:
-            raise ValueError('%s: line %d: not UTF-8' % (name, find_bad_line(stream.buffer))) from None
+class reading:
+    """Closes the stream at the end, and says where it is not UTF-8. (A class: what contextlib makes would
+    stand in tracebacks.)"""
+
+    def __init__(self, stream: io.TextIOWrapper, name: str) -> None:
+        self.stream, self.name = stream, name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        with self.stream:
+            if isinstance(error, UnicodeDecodeError):
+                line = find_bad_line(self.stream.buffer)
+                raise ValueError('%s: line %d: not UTF-8' % (self.name, line)) from None
 
 
 def write_text(output: _paths.Path, pieces: Iterable[str]) -> None:

@@ -88,7 +88,7 @@ class Builder:
             raise ValueError('half of a surrogate pair, which no XML has') from None
         except (LookupError, ValueError) as error:
             if error is self.raised:
-                raise
+                raise error.with_traceback(None)  # which has C files of the parser in it
             raise self.error_here(str(error)) from None  # an encoding that is not there
         done, self.done = self.done, []
         return done
