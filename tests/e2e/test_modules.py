@@ -169,6 +169,32 @@ class Custom(unittest.TestCase):
         self.assertEqual(run.result["outcome"], "rejected", run)
         self.assertIn(", logging, ", run.result["message"])
 
+    def test_utils_alone(self):
+        """sandbox_utils in a whitelist of nothing else, not preloaded: it may import what the program may not"""
+        daemon = self.make('extends = "default"\n[python]\nimports = "whitelist"\nmodules = ["@utils"]\n'
+                           'deny_modules = []\npreload = []\n')
+        code = "from sandbox_utils import echo, find\nimport sandbox_utils.shell\necho('x', 'f')\n" \
+               "print(find('*'))\nfind('*', '/etc')\n"
+        run = daemon.submit(code, "-p", "mine")
+        self.assertEqual(run.result["stdout"]["text"], "[PosixPath('/app/f')]\n", run)
+        # (3.13 underlines the call.)
+        self.assertEqual(re.sub(r" *~*\^+\n", "", run.result["exception"]["traceback"]),
+                         'Traceback (most recent call last):\n  File "<job>", line 5, in <module>\n'
+                         "    find('*', '/etc')\nValueError: '/etc' leads outside: paths must be inside /app\n")
+        self.assertNotIn("violations", run.result)
+        run = daemon.submit("import os", "-p", "mine")
+        self.assertIn("Available: sandbox_utils", run.result["message"])
+
+    def test_utils_without_host(self):
+        """no profile with host_env = false can list it"""
+        with tempfile.TemporaryDirectory() as directory:
+            path = os.path.join(directory, "mine.toml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write('description = "x"\ngranted = true\nextends = "eval"\n[python]\n'
+                           'add_modules = ["@utils"]\n')
+            run = run_runner("--compile-profile", path, f"{harness.BUILD}/profiles")
+        self.assertIn("sandbox_utils cannot be among the modules while host_env is false", run.stderr)
+
     def test_missing_package(self):
         """a package that is not installed: the profile says what to install, and takes no job"""
         daemon = self.make('extends = "default"\n[python]\npackages = ["no_such_x", "json"]\n')

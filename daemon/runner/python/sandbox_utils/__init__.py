@@ -11,7 +11,7 @@ in common:
 - A path that leads out of /app (`..`, an absolute path elsewhere, a symlink), or that no file can have
   as its name, is a ValueError; so are arguments that make no sense. Nothing has happened then.
 - What a function collects is empty where there is nothing: find, walk, ls, grep in what is not there.
-- What removes says how much it has removed: 0 where there is nothing.
+- What removes says how much it has removed: 0 where there is nothing; rm wants `force` for that.
 - What is about one file (cat, head, wc, cp, csv_to_json, …) raises FileNotFoundError if it is not there,
   and other OSErrors as open() does. Errors name the path as it was given.
 - Text is UTF-8. Bytes that are none, and line ends, come out as they went in.

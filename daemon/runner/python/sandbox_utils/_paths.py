@@ -24,7 +24,7 @@ LINKS_MAX = 40  # as many as the kernel follows
 
 # What it takes to go through a directory.
 _DIRECTORY = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-# Without a look at the file, open() would ask whether it is a terminal: a denied call in a box.
+# With a size, open() does not ask whether the file is a terminal.
 _BUFFER_BYTES = 65536
 _SHOWN_CHARACTERS = 200
 
