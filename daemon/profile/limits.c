@@ -27,7 +27,7 @@ const LimitInfo limit_infos[_LIMIT_MAX] = {
         [LIMIT_FILE_SIZE] = { "fileBytes", "file_size", "file size limit", LIMIT_UNIT_BYTES, 0,
                               1 * GIB },
         [LIMIT_OPEN_FILES] = { "openFiles", "open_files", "limit on open files", LIMIT_UNIT_COUNT,
-                               8, 1024 },
+                               16, 1024 },
         [LIMIT_OUTPUT] = { "outputBytes", "output", "output limit", LIMIT_UNIT_BYTES, 0, 64 * MIB },
         /* One frame of the runner; twice as much, and output, has to fit in a reply */
         [LIMIT_RESULT] = { "resultBytes", "result", "result limit", LIMIT_UNIT_BYTES, 0, 4 * MIB },
