@@ -51,14 +51,6 @@ int builder_new(sd_event *event,
         *cgroups = (CgroupTree){ .jobs_fd = -EBADF };
         FOREACH_ARRAY(bucket, builder->boxes, BUILDER_BUCKETS)
                 list_init(bucket);
-        for (size_t i = 0; i < store->n_profiles; i++) {
-                r = plan_compile(store->profiles[i], &builder->plans[i]);
-                if (r < 0) {
-                        log_error("Compiling the plan of profile %s failed: %s",
-                                  store->profiles[i]->name, strerror(-r));
-                        return r;
-                }
-        }
         /* Without a range the slot only names the cgroup; there are more of them than boxes, because
          * a new box may come before the last one has quite gone. */
         n_slots = identity->has_id_range ? identity->count : 4 * builder->max_boxes;
@@ -70,6 +62,18 @@ int builder_new(sd_event *event,
                 return r;
         *ret_builder = TAKE_PTR(builder);
         return 0;
+}
+
+int builder_compile_plan(Builder *builder, size_t profile) {
+        int r;
+
+        if (builder->plans[profile])
+                return 0;
+        r = plan_compile(builder->store->profiles[profile], &builder->plans[profile]);
+        if (r < 0)
+                log_error("Compiling the plan of profile %s failed: %s",
+                          builder->store->profiles[profile]->name, strerror(-r));
+        return r;
 }
 
 Builder *builder_free(Builder *builder) {

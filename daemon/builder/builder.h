@@ -35,8 +35,8 @@ typedef struct Builder {
         uint32_t max_boxes;
         uint32_t n_boxes; /* that are not OVER */
 
-        const ProfileStore *store; /* borrowed */
-        PlanImage *plans[PROFILES_MAX];
+        const ProfileStore *store;         /* borrowed */
+        PlanImage *plans[PROFILES_MAX];    /* NULL until it is compiled */
         Template *templates[PROFILES_MAX]; /* NULL until somebody asks for the profile */
 
         int broker_fd; /* the link */
@@ -51,7 +51,7 @@ typedef struct Builder {
         bool stopping;
 } Builder;
 
-/* Compiles all plans; the store must outlive the builder. Takes the cgroup tree over. */
+/* The store must outlive the builder. Takes the cgroup tree over. */
 int builder_new(sd_event *event,
                 const ProfileStore *store,
                 const DaemonConfig *config,
@@ -59,6 +59,11 @@ int builder_new(sd_event *event,
                 CgroupTree *cgroups,
                 const Programs *programs,
                 Builder **ret_builder);
+
+/* Compiles the plan of a profile, unless that was done before. A service does it for all of them before it
+ * serves; embedded, where start-up is a part of the one call, a template does it for its own. Says what is
+ * wrong. */
+int builder_compile_plan(Builder *builder, size_t profile);
 
 /* Kills what still runs. */
 Builder *builder_free(Builder *builder);

@@ -250,6 +250,9 @@ static int run_prepare(Start *start, sd_event *event, Builder **ret_builder) {
         if (r >= 0)
                 r = builder_new(event, start->store, start->config, &identity, &cgroups,
                                 &start->programs, ret_builder);
+        for (size_t i = 0; r >= 0 && !start->options->is_embedded && i < start->store->n_profiles;
+             i++)
+                r = builder_compile_plan(*ret_builder, i);
         if (r < 0)
                 log_error("pysbd cannot serve: %s", strerror(-r));
         return r;

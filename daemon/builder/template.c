@@ -141,7 +141,6 @@ static int template_on_warm_timeout(sd_event_source *source, uint64_t usec, void
 static int template_spawn(Template *template) {
         static const char *const argv[] = { "pysb-runner", "--template", NULL };
         Builder *builder = template->builder;
-        const PlanImage *plan = builder->plans[template->plan];
         _cleanup_close_ int plan_fd = -EBADF, remote_fd = -EBADF, program_fd = -EBADF;
         Spawn spawn = {
                 .argv = argv,
@@ -153,12 +152,15 @@ static int template_spawn(Template *template) {
         };
         int link[2], r;
 
+        r = builder_compile_plan(builder, template->plan);
+        if (r < 0)
+                return r;
         /* One copy for each template: the jobs of another cannot even change its mode. */
         r = spawn_copy_program(builder->programs.runner_fd, &program_fd);
         if (r < 0)
                 return r;
         spawn.program_fd = program_fd;
-        plan_fd = fd_new_sealed("plan", plan, sizeof(*plan));
+        plan_fd = fd_new_sealed("plan", builder->plans[template->plan], sizeof(PlanImage));
         if (plan_fd < 0)
                 return plan_fd;
         r = fd_socketpair(link, SOCK_SEQPACKET);
