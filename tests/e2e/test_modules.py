@@ -193,7 +193,8 @@ class Custom(unittest.TestCase):
                 file.write('description = "x"\ngranted = true\nextends = "eval"\n[python]\n'
                            'add_modules = ["@utils"]\n')
             run = run_runner("--compile-profile", path, f"{harness.BUILD}/profiles")
-        self.assertIn("sandbox_utils cannot be among the modules while host_env is false", run.stderr)
+        self.assertRegex(run.stderr, r"^mine.toml:5: python.modules: sandbox_utils \(.*\) cannot be among the "
+                         r"modules while host_env is false")
 
     def test_missing_package(self):
         """a package that is not installed: the profile says what to install, and takes no job"""

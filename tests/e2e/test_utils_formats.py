@@ -32,6 +32,7 @@ preload = []
 
 YAML = NARROW + """
 packages = ["yaml"]
+native_packages = true
 """
 
 FUNCTIONS = """
