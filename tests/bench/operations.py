@@ -95,14 +95,13 @@ import io
 import pandas
 text = "id,group,value\\n" + "".join(f"{i},{i % 7},{i / 4}\\n" for i in range(10000))
 """
-WITH_YAML = ("text-processing", "file-operations", "data-analysis", "agent")
-WITH_OS = ("default", "file-operations", "data-analysis", "agent")
+WITH_YAML = ("data-analysis", "agent")
 
 OPERATIONS = (
-    Operation("find 100 files among 110", using("find") + FILES, 'len(find("*.txt", "/app"))', 100, WITH_OS),
-    Operation("tree of 500 directories", using("tree") + DIRECTORIES, 'tree("/app").count("\\n") >= 500', True, WITH_OS),
+    Operation("find 100 files among 110", using("find") + FILES, 'len(find("*.txt", "/app"))', 100),
+    Operation("tree of 500 directories", using("tree") + DIRECTORIES, 'tree("/app").count("\\n") >= 500', True),
     Operation("copy_tree of 100 files", using("copy_tree") + FILES, 'copy_tree("/app/tree", "/app/copy")',
-              100, WITH_OS),
+              100),
     Operation("grep 1 MB, every line matches", using("grep") + LOG, 'len(grep("ERROR$", "/app/log"))', 19000),
     Operation("wc 1 MB", using("wc") + LOG, 'wc("/app/log")["words"]', 209000),
     Operation("sed 1 MB", using("sed") + LOG + 'text = open("/app/log").read()\n',
