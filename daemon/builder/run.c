@@ -109,9 +109,11 @@ static int start_open_programs(Start *start) {
 static int start_read_policies(Start *start) {
         _cleanup_free_ char *error = NULL;
         bool is_embedded = start->options->is_embedded;
+        const char *operators =
+                is_embedded ? secure_getenv("PYSB_OPERATOR_PROFILES") : PYSB_SYSCONFDIR "/profiles";
         int r;
 
-        /* Embedded, there is no operator: the shipped profiles and the defaults. */
+        /* Embedded, there is no operator: the defaults, the shipped profiles, and what somebody tries. */
         if (is_embedded)
                 r = daemon_config_parse("", 0, &start->config, &error);
         else
@@ -120,8 +122,7 @@ static int start_read_policies(Start *start) {
         if (r < 0)
                 return r;
         return policies_load_profiles(start->programs.runner_fd, run_profile_directory(is_embedded),
-                                      is_embedded ? NULL : PYSB_SYSCONFDIR "/profiles",
-                                      &start->store, &start->profile_text);
+                                      operators, &start->store, &start->profile_text);
 }
 
 /* A service has all its layers or does not serve, unless the operator said so. */

@@ -209,6 +209,22 @@ print([p for p in sys.path if p.startswith({self.wheels!r})] == [{place!r}])
                                      "native_packages = false refuses; leave the package out, or set "
                                      "native_packages = true\n")
 
+    def test_operator(self):
+        """a private daemon with a directory of operator's profiles: no other user may write to it"""
+        directory, run = self.compile(BLACK % '["shapes"]')
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        os.chmod(directory, 0o755)
+        tree = harness.build_tree()
+        tree.environment["PYSB_OPERATOR_PROFILES"] = directory
+        command = [tree.pysbctl, "submit", "--embedded", "-p", "mine", "-c",
+                   "import shapes; print(shapes.__name__)"]
+        run = harness.run(command, tree.environment)
+        self.assertEqual((run.status, run.stdout), (0, b"shapes\n"), run)
+        os.chmod(directory, 0o777)
+        run = harness.run(command, tree.environment)
+        self.assertEqual((run.status, run.stdout), (125, b""), run)
+        self.assertIn("writable by nobody else", run.stderr)
+
     def test_gone(self):
         """a package that is gone when the daemon starts: the profile says so and takes no job"""
         directory, run = self.compile(BLACK % '["other"]')
