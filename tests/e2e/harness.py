@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import unittest
 
 BUILD = os.environ["PYSB_BUILD_ROOT"]
 SANITIZED = os.environ.get("PYSB_SANITIZED") == "1"
@@ -156,6 +157,19 @@ class Daemon:
     def boxed(self):
         """Processes in a pid namespace below ours that descend from the daemon."""
         return [p for p in descendants(self.process.pid) if p.nested_pid is not None]
+
+
+class OnOneDaemon(unittest.TestCase):
+    """Cases that share a daemon, which ends well."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon(build_tree())
+
+    @classmethod
+    def tearDownClass(cls):
+        status = cls.daemon.stop()
+        assert status == 0, f"pysbd exited with {status} at the end"
 
 
 class Process:

@@ -147,16 +147,8 @@ def with_environment(marker):
     return found
 
 
-class Serving(unittest.TestCase):
+class Serving(harness.OnOneDaemon):
     """Verbs against a daemon that listens."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = harness.Daemon(harness.build_tree())
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
 
     def json(self, verb, *arguments):
         run = self.daemon.call(verb, "--json", *arguments)

@@ -7,7 +7,6 @@ import json
 import os
 import struct
 import sys
-import unittest
 import zlib
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -59,15 +58,7 @@ def read_png(data):
     return *size, zlib.decompress(pixels)
 
 
-class WithDaemon(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = harness.Daemon(harness.build_tree())
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
-
+class WithDaemon(harness.OnOneDaemon):
     def call(self, method, **parameters):
         with varlink.Connection(self.daemon.address) as connection:
             return connection.call(method, **parameters)

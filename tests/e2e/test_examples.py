@@ -8,7 +8,6 @@ import os
 import shlex
 import sys
 import tempfile
-import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[1:1] = [os.path.join(ROOT, "tests"), os.path.dirname(os.path.abspath(__file__))]
@@ -30,15 +29,7 @@ def read(name):
     return commands, "".join(line + "\n" for line in indented if line not in commands)
 
 
-class Examples(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = harness.Daemon(harness.build_tree())
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
-
+class Examples(harness.OnOneDaemon):
     def run_command(self, command):
         with tempfile.TemporaryDirectory() as directory:
             words = [{"plots": directory}.get(word, word.replace("examples", EXAMPLES, 1))

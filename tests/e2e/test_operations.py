@@ -6,7 +6,6 @@ names, within the memory that is promised, by the number of ticks that stands th
 
 import os
 import sys
-import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[1:1] = [os.path.join(HERE, ".."), os.path.join(HERE, "../bench")]
@@ -21,19 +20,16 @@ def documented():
     """{name of an operation: its cells} of the table."""
     with open(DOCUMENT, encoding="utf-8") as document:
         table = document.read().split("<!-- operations:")[1].split("<!-- end of operations -->")[0]
-    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
-    return {row[0]: [cell.strip() for cell in row] for row in rows[2:]}
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]]
+            for line in table.splitlines() if line.startswith("| ")]
+    return {row[0]: row for row in rows[2:]}
 
 
-class Operations(unittest.TestCase):
+class Operations(harness.OnOneDaemon):
     @classmethod
     def setUpClass(cls):
-        cls.daemon = harness.Daemon(harness.build_tree())
+        super().setUpClass()
         cls.rows = documented()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
 
     def check(self, operation):
         counted = {p: operations.count(self.daemon, operation, p) for p in operation.profiles}

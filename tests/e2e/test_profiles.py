@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[1:1] = [os.path.join(ROOT, "tests"), os.path.dirname(os.path.abspath(__file__))]
@@ -43,15 +42,7 @@ def tokens(text):
     return len(re.findall(r"[^\W\d_]{1,5}|\d{1,3}|\n|[^\w\s]|_", text))
 
 
-class Served(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = harness.Daemon(harness.build_tree())
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
-
+class Served(harness.OnOneDaemon):
     def show(self, name, *options):
         run = self.daemon.call("profile show", *options, name)
         self.assertEqual((run.status, run.stderr), (0, ""), run)

@@ -4,7 +4,6 @@
 
 import os
 import sys
-import unittest
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import failures
@@ -23,15 +22,7 @@ def look(result, path):
     return result
 
 
-class Programs(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = harness.Daemon(harness.build_tree())
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
-
+class Programs(harness.OnOneDaemon):
     def run_request(self, **request):
         with varlink.Connection(self.daemon.address) as connection:
             return connection.call("Run", request=request)["result"]

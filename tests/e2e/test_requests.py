@@ -6,7 +6,6 @@ import json
 import os
 import sys
 import tempfile
-import unittest
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
@@ -27,16 +26,7 @@ def dig(document, path):
     return document
 
 
-class OnOneDaemon(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = harness.Daemon(harness.build_tree())
-
-    @classmethod
-    def tearDownClass(cls):
-        status = cls.daemon.stop()
-        assert status == 0, f"pysbd exited with {status} at the end"
-
+class Asked(harness.OnOneDaemon):
     def tearDown(self):
         harness.poll_until(lambda: not self.daemon.boxed(), "the end of all processes of boxes")
 
@@ -53,7 +43,7 @@ class OnOneDaemon(unittest.TestCase):
                 self.assertEqual(actual, value, f"{path} in {document}")
 
 
-class Requests(OnOneDaemon):
+class Requests(Asked):
     """The cases of requests_data.py."""
 
     def test_display_is_an_event(self):
@@ -92,7 +82,7 @@ class Requests(OnOneDaemon):
         self.assertEqual(refused.exception.name, "LimitExceeded")
 
 
-class Client(OnOneDaemon):
+class Client(Asked):
     """The same by pysbctl."""
 
     def write(self, name, text):

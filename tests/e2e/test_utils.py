@@ -6,7 +6,6 @@ where its validator is taken away it is the mount namespace that holds."""
 import os
 import re
 import sys
-import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[1:1] = [os.path.join(ROOT, "tests"), os.path.dirname(os.path.abspath(__file__))]
@@ -152,15 +151,7 @@ print(sorted(ls('/')))
 """
 
 
-class Utils(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = harness.Daemon(harness.build_tree())
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
-
+class Utils(harness.OnOneDaemon):
     def run_in(self, profile, code, *options):
         run = self.daemon.submit(code, "-p", profile, *options)
         self.assertIsNotNone(run.result, run)

@@ -5,7 +5,6 @@ and those that stream with a file that does not fit into the memory that is left
 
 import os
 import sys
-import unittest
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
@@ -84,15 +83,7 @@ print(grep("x", "."))
 """
 
 
-class UtilsText(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = harness.Daemon(harness.build_tree())
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
-
+class UtilsText(harness.OnOneDaemon):
     def check(self, code, printed, *options):
         run = self.daemon.submit(code, *options)
         self.assertIsNotNone(run.result, run)
