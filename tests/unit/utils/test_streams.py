@@ -76,10 +76,12 @@ def run_child(root, name):
     load.os.rename(f"{root}/large", f"{root}/in.{kind}")
     with open("/proc/self/status", encoding="ascii") as status:
         size = next(int(line.split()[1]) for line in status if line.startswith("VmSize:")) << 10
-    resource.setrlimit(resource.RLIMIT_AS, (size + ALLOWED, size + ALLOWED))
+    unlimited = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (size + ALLOWED, unlimited[1]))
     try:
         print(run())
     except MemoryError:
+        resource.setrlimit(resource.RLIMIT_AS, unlimited)  # all is still held that there was no room for
         print("MemoryError")
 
 
