@@ -137,6 +137,16 @@ _sandbox.result(1)
                 self.assertEqual(result["stdout"]["text"], "5 0 doc\n")
         self.assert_limit(self.run_job(files=files, ticks=8, scriptPath="main.py"), 8)
 
+    def test_byte_code(self):
+        """files are compiled to byte code, and imported while byte code is written, as otherwise"""
+        code = ("import py_compile, sys\nprint(py_compile.compile('/app/a.py', doraise=True) is not None)\n"
+                "sys.dont_write_bytecode = False\nimport a, b\nprint(a.x, b.x)")
+        files = [{"path": f"{name}.py", "text": "x = [y for y in range(3)]"} for name in "ab"]
+        for profile in "default", "raw":
+            result = self.run_job(code, files=files, profile=profile)
+            self.assertEqual(result["stdout"]["text"], "True\n[0, 1, 2] [0, 1, 2]\n", result)
+            self.assert_ticks(result, 6)
+
     def test_files_that_fail(self):
         """a module that cannot be compiled is the same error, with the same traceback"""
         code = ("import traceback\ntry: import bad\nexcept SyntaxError: traceback.print_exc()\n"

@@ -104,23 +104,26 @@ def bind(codes):
         stack += [value for value in code.co_consts if value.__class__ is CodeType]
 
 
-def source_to_code(self, data, path, *, _optimization=-1):
-    """Stands in for the method of importlib, and does as it does."""
-    if path.__class__ is str and path.startswith(APP):
-        data = _call_with_frames_removed(compile, data, path, 'exec', _ast.PyCF_ONLY_AST,
-                                         dont_inherit=True)
-        write(data)
-    code = _call_with_frames_removed(compile, data, path, 'exec', dont_inherit=True,
-                                     optimize=_optimization)
+def get_code(self, fullname):
+    """Stands in for the method of importlib, which also reads and writes byte code: what counts has none,
+    and what py_compile makes of a file does not count."""
+    path = self.get_filename(fullname)
+    if not path.startswith(APP):
+        return get_plain_code(self, fullname)
+    tree = _call_with_frames_removed(compile, self.get_data(path), path, 'exec', _ast.PyCF_ONLY_AST,
+                                     dont_inherit=True)
+    write(tree)
+    code = _call_with_frames_removed(compile, tree, path, 'exec', dont_inherit=True)
     bind([code])
     return code
 
 
+get_plain_code = SourceLoader.get_code
 # A syntax error in a module shows no frame of importlib, nor this one.
-_imp._fix_co_filename(source_to_code.__code__, SourceLoader.source_to_code.__code__.co_filename)
+_imp._fix_co_filename(get_code.__code__, get_plain_code.__code__.co_filename)
 
 
 def begin(limit):
     """From here on the program may use so many, its modules included."""
-    SourceLoader.source_to_code = source_to_code
+    SourceLoader.get_code = get_code
     _tick_counter.start(limit)
