@@ -16,8 +16,8 @@
 
 #define KEYS_MAX 512
 
-/* What is advised about, in this order, by what it is called beside a figure. The rest has no figure:
- * the largest file, open files. */
+/* What is advised about, in this order, by what it is called beside a figure. The largest file and open
+ * files have none: they can only be reached. */
 typedef struct AdviceRow {
         LimitId limit;
         const char *name;
@@ -27,7 +27,8 @@ static const AdviceRow rows[] = {
         { LIMIT_WALL_TIME, "wall clock" },  { LIMIT_CPU_TIME, "CPU time" },
         { LIMIT_MEMORY, "memory" },         { LIMIT_PROCESSES, "processes" },
         { LIMIT_THREADS, "threads" },       { LIMIT_DISK, "disk" },
-        { LIMIT_DISK_FILES, "files" },      { LIMIT_OUTPUT, "output" },
+        { LIMIT_DISK_FILES, "files" },      { LIMIT_FILE_SIZE, "file size" },
+        { LIMIT_OPEN_FILES, "open files" }, { LIMIT_OUTPUT, "output" },
         { LIMIT_RESULT, "result" },         { LIMIT_SOURCE, "source" },
         { LIMIT_TOOL_CALLS, "tool calls" }, { LIMIT_TOOL_WAIT, "waiting for tools" },
         { LIMIT_TICKS, "ticks" },
@@ -61,36 +62,14 @@ static void advice_measure(const AdviceInput *in, Limits *ret_used) {
         *ret_used = used;
 }
 
-/* A limit that ended the job was reached, whatever its figure says: the memory that a program did not
- * get is in no peak. */
+/* A limit that the end of the job is about was reached, whatever its figure says: the memory that a program
+ * did not get is in no peak. */
 static bool advice_is_reached(const AdviceInput *in, LimitId limit) {
-        switch (in->outcome) {
-        case OUTCOME_WALL_TIME_LIMIT:
-                return limit == LIMIT_WALL_TIME;
-        case OUTCOME_CPU_TIME_LIMIT:
-                return limit == LIMIT_CPU_TIME;
-        case OUTCOME_MEMORY_LIMIT:
-                return limit == LIMIT_MEMORY;
-        case OUTCOME_OUTPUT_LIMIT:
-                return limit == LIMIT_OUTPUT;
-        case OUTCOME_TOOL_CALL_LIMIT:
-                return limit == LIMIT_TOOL_CALLS;
-        case OUTCOME_TICK_LIMIT:
-                return limit == LIMIT_TICKS;
-        case OUTCOME_SUCCESS:
-                return limit == LIMIT_RESULT && in->result_too_large;
-        case OUTCOME_EXCEPTION:
-        case OUTCOME_EXIT_NONZERO:
-        case OUTCOME_SIGNALED:
-        case OUTCOME_REJECTED:
-        case OUTCOME_CANCELLED:
-        case OUTCOME_EXPIRED:
-        case OUTCOME_LOST:
-        case OUTCOME_INTERNAL_ERROR:
-        case _OUTCOME_MAX:
-                break;
-        }
-        return false;
+        LimitId tasks = in->limits->value[LIMIT_PROCESSES] > 1 ? LIMIT_PROCESSES : LIMIT_THREADS;
+
+        return (in->reached & LIMIT_BIT(limit)) ||
+               (limit == LIMIT_RESULT && in->result_too_large) ||
+               (limit == tasks && in->facts->pids_denied > 0);
 }
 
 /* "45.2 MiB", "1.01 s", "812 ms", "29": measurements, cut and never rounded up. */

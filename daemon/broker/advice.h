@@ -9,14 +9,13 @@
 
 #include "proto/box-facts.h"
 #include "proto/limits.h"
-#include "wire/names.h"
 
 #define ADVICE_MAX 1536
 
 typedef struct AdviceInput {
         const BoxFacts *facts;
-        const Limits *limits; /* that were in force */
-        Outcome outcome;
+        const Limits *limits;  /* that were in force */
+        uint32_t reached;      /* LIMIT_BIT()s, see Verdict */
         uint64_t output_bytes; /* of both streams, kept or not */
         uint64_t result_bytes; /* of the result and the displays */
         bool result_too_large; /* so that it is not among those */

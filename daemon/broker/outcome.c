@@ -46,6 +46,7 @@ verdict_limit(Verdict *v, Outcome outcome, LimitId id, const Limits *limits, con
         char limit[64];
 
         v->outcome = outcome;
+        v->reached = LIMIT_BIT(id);
         verdict_say(v, "%s of %s reached%s, raise limits.%s", limit_infos[id].label,
                     limit_format(id, limits->value[id], limit, sizeof(limit)), figure,
                     limit_infos[id].key);
@@ -239,11 +240,12 @@ static void verdict_exception(Verdict *v, const OutcomeInput *in, const RunnerEx
         }
         (void) limit_format(l->limit, in->limits->value[l->limit], value, sizeof(value));
         (void) limit_format(l->other, in->limits->value[l->other], other, sizeof(other));
-        if (l->limit == l->other)
+        if (l->limit == l->other) {
+                v->reached = LIMIT_BIT(l->limit);
                 verdict_say(v, "%s of %s reached, raise limits.%s: %s: %.200s",
                             limit_infos[l->limit].label, value, limit_infos[l->limit].key, e->type,
                             e->message);
-        else
+        } else
                 verdict_say(
                         v, "%s of %s or %s of %s reached, raise limits.%s or limits.%s: %s: %.200s",
                         limit_infos[l->limit].label, value, limit_infos[l->other].label, other,

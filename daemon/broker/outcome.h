@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "broker/said.h"
 #include "proto/box-facts.h"
@@ -15,8 +16,9 @@
 
 typedef struct Verdict {
         Outcome outcome;
-        int exit_code; /* -1 unless the program exited */
-        int signal;    /* 0 unless a signal ended it */
+        int exit_code;    /* -1 unless the program exited */
+        int signal;       /* 0 unless a signal ended it */
+        uint32_t reached; /* LIMIT_BIT()s of the limits that the message is about */
         char message
                 [VERDICT_MESSAGE_MAX]; /* one sentence, UTF-8; empty if there is nothing to say */
 } Verdict;

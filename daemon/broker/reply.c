@@ -72,7 +72,7 @@ static void build_advice(JsonBuild *b, const Job *job) {
         AdviceInput input = {
                 .facts = &job->facts,
                 .limits = &job->spec->limits,
-                .outcome = job->verdict.outcome,
+                .reached = job->verdict.reached,
                 .output_bytes = job->output.streams[STREAM_STDOUT].total_bytes +
                                 job->output.streams[STREAM_STDERR].total_bytes,
                 .result_bytes = said->result_size + said->display_bytes,

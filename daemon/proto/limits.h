@@ -29,6 +29,8 @@ typedef enum LimitId {
 /* Hours at the speed of CPython. */
 #define TICKS_MAX UINT64_C(1000000000000)
 
+#define LIMIT_BIT(id) (UINT32_C(1) << (id))
+
 typedef struct Limits {
         uint64_t value[_LIMIT_MAX];
 } Limits;

@@ -201,6 +201,12 @@ ADVICE = {
                             r"wall clock \d+ ms of 200 ms \(\d+ %\): raise limits\.wall_time"),
     "two of two processes": (FORKS % 1, {"processes": 2},
                              r"processes 2 of 2 \(100 %\): raise limits\.processes"),
+    "tasks, reached": ("import threading\ne = threading.Event()\n"
+                       "for i in range(9): threading.Thread(target=e.wait, daemon=True).start()",
+                       {"processes": 4},
+                       r"process(es 4| limit) of 4 (\(100 %\)|reached): raise limits\.processes"),
+    "open files, reached": ("files = [open('/dev/null') for i in range(40)]", {"openFiles": 32},
+                            r"limit on open files of 32 reached: raise limits\.open_files"),
     "several": ("print('x' * 899)\n" + write(90 * PAGE), {"outputBytes": 1000, "diskBytes": 100 * PAGE},
                 r"disk 360 KiB of 400 KiB \(90 %\), output 900 bytes of 1000 bytes \(90 %\): "
                 r"raise limits\.disk, limits\.output"),
