@@ -126,6 +126,16 @@ static void print_limits(const Profile *p, FILE *f) {
 
 /* Real ones: tests/e2e/test_profiles.py makes them. */
 static void print_errors(const Profile *p, FILE *f) {
+        if (p->policy && p->analysis == PROFILE_ANALYSIS_STRICT)
+                fputs("The program is examined before it runs; refused are eval, exec, open, globals, "
+                      "attributes such as __globals__, names of attributes made at run time. What is "
+                      "refused is said as \"line 1: globals is refused: use a dict of your own\", and "
+                      "nothing has run.\n",
+                      f);
+        else if (p->policy && p->analysis == PROFILE_ANALYSIS_IMPORTS)
+                fputs("Imports are examined before the program runs: if one cannot work, nothing has "
+                      "run.\n",
+                      f);
         fputs("Result: the value of the last expression, or of the variable result, as JSON; what is "
               "printed comes beside it.\n"
               "Errors come as tracebacks",
