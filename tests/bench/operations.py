@@ -132,9 +132,9 @@ def run(daemon, operation, profile, program, *options):
     return rest, job.result["usage"]
 
 
-def count(daemon, operation, profile):
+def count(daemon, operation, profile, *options):
     """(ticks, bytes of memory) of a job that does the operation once."""
-    _, usage = run(daemon, operation, profile, operation.program(), "--ticks", "1000000000")
+    _, usage = run(daemon, operation, profile, operation.program(), "--ticks", "1000000000", *options)
     return usage["ticks"], usage["memoryPeakBytes"]
 
 

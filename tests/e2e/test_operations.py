@@ -32,9 +32,11 @@ class Operations(harness.OnOneDaemon):
         cls.rows = documented()
 
     def check(self, operation):
-        counted = {p: operations.count(self.daemon, operation, p) for p in operation.profiles}
+        # What the sanitizers keep beside each object says nothing about the profiles
+        options = ("--memory", "512M") if harness.SANITIZED else ()
+        counted = {p: operations.count(self.daemon, operation, p, *options) for p in operation.profiles}
         self.assertEqual({str(ticks) for ticks, _ in counted.values()}, {self.rows[operation.name][2]})
-        for profile, (_, memory_bytes) in counted.items():
+        for profile, (_, memory_bytes) in counted.items() if not harness.SANITIZED else ():
             self.assertLessEqual(memory_bytes, operations.MEMORY_MAX, profile)
 
     def test_table(self):
