@@ -223,6 +223,14 @@ static const ExceptionLimit *exception_find_limit(const OutcomeInput *in,
         return NULL;
 }
 
+/* A full file system: what has taken the larger share of its limit is what was full. */
+static LimitId facts_full(const BoxFacts *f, const Limits *limits) {
+        double bytes = (double) f->disk_bytes / (double) limits->value[LIMIT_DISK];
+        double files = (double) f->disk_files / (double) limits->value[LIMIT_DISK_FILES];
+
+        return bytes >= files ? LIMIT_DISK : LIMIT_DISK_FILES;
+}
+
 static void verdict_exception(Verdict *v, const OutcomeInput *in, const RunnerException *e) {
         const ExceptionLimit *l;
         char value[32], other[32];
@@ -240,12 +248,12 @@ static void verdict_exception(Verdict *v, const OutcomeInput *in, const RunnerEx
         }
         (void) limit_format(l->limit, in->limits->value[l->limit], value, sizeof(value));
         (void) limit_format(l->other, in->limits->value[l->other], other, sizeof(other));
-        if (l->limit == l->other) {
-                v->reached = LIMIT_BIT(l->limit);
+        v->reached = LIMIT_BIT(l->limit == l->other ? l->limit : facts_full(in->facts, in->limits));
+        if (l->limit == l->other)
                 verdict_say(v, "%s of %s reached, raise limits.%s: %s: %.200s",
                             limit_infos[l->limit].label, value, limit_infos[l->limit].key, e->type,
                             e->message);
-        } else
+        else
                 verdict_say(
                         v, "%s of %s or %s of %s reached, raise limits.%s or limits.%s: %s: %.200s",
                         limit_infos[l->limit].label, value, limit_infos[l->other].label, other,

@@ -182,6 +182,9 @@ ADVICE = {
                    r"disk 324 KiB of 400 KiB \(81 %\): raise limits\.disk"),
     "disk, reached": (write(101 * PAGE), {"diskBytes": 100 * PAGE},
                       r"disk 400 KiB of 400 KiB \(100 %\): raise limits\.disk"),
+    "disk, a file that did not fit": ("import os\n" + write(40 * PAGE) + "\ntry: open('/app/g', 'wb').write("
+                                      f"bytes({70 * PAGE}))\nfinally: os.unlink('/app/g')",
+                                      {"diskBytes": 100 * PAGE}, r"disk limit of 400 KiB reached: raise limits\.disk"),
     "files, 79 %": ("for i in range(79): open(f'/tmp/{i}', 'w')", {"diskFiles": 100}, None),
     "files, reached": ("for i in range(101): open(f'/tmp/{i}', 'w')", {"diskFiles": 100},
                        r"files 100 of 100 \(100 %\): raise limits\.disk_files"),
