@@ -287,6 +287,11 @@ class Vet(Packages):
         for source, error in (("import no_such_module_x\n", "ModuleNotFoundError: No module named 'no_such_module_x'"),
                               ("1 / 0\n", "ZeroDivisionError: division by zero"),
                               ("import os\nos._exit(3)\n", "3"),
+                              ("import os\nos._exit(0)\n", "it ended the interpreter"),
+                              ("raise SystemExit(0)\n", "it ended the interpreter"),
+                              ("import threading, time\n"
+                               "threading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n",
+                               "it started a thread: no template can have one"),
                               ("import socket\nsocket.create_connection(('127.0.0.1', 1))\n", "PermissionError"),
                               ("x = bytearray(1 << 30)\n", "MemoryError")):
             result = self.failed(self.make({"bad.py": source}))
