@@ -94,7 +94,7 @@ def make_entry(wheel, version):
         'directory': wheel.directory,
         'imports': [name for name in wheel.imports if distributions.is_public(name)],
         'requires': wheel.requires,
-        'native': bool(wheel.native),
+        'native': wheel.native,
         'licence': wheel.licence or 'unknown',
         'python': '%d.%d' % sys.version_info[:2],
         'sha256': wheel.sha256,

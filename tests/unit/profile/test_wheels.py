@@ -226,6 +226,13 @@ class Resolution(Case):
                            "native_packages = false refuses; leave the package out, or set native_packages = true")
         self.assertEqual(self.values(text + "native_packages = true\n", "packages"), ["fast", "shapes"])
 
+    def test_native_hidden(self):
+        """native code under another name is what vetting found, not what its name says"""
+        self.add(PURE | {"shapes/data.bin": b"\x7fELF"}, native="native", about="Tag: x\n")
+        text = '[python]\nwheels = "WHEELS"\npackages = ["shapes"]\n'
+        self.refused(text, "shapes 1.0 has native code, such as shapes/data.bin, which native_packages = false")
+        self.assertEqual(self.values(text + "native_packages = true\n", "packages"), ["shapes"])
+
 
 class Hostile(Case):
     def problems(self, *arguments, native="", **keywords):
