@@ -133,6 +133,11 @@ class Resolution(Case):
         self.refused('python.packages = ["no-such-x"]\n',
                      "mine.toml:4: python.packages: there is no package 'no-such-x' here; install Debian's")
 
+    def test_standard(self):
+        """modules of the standard library are no packages"""
+        for name in ("json", "os.path", "xml.dom"):
+            self.refused(f'python.packages = ["{name}"]\n', f"mine.toml:4: python.packages: {name} comes with Python")
+
     def test_shipped(self):
         """a shipped profile does not depend on the machine that builds it"""
         run = run_runner("--compile-profile", "--shipped", os.path.join(ROOT, "profiles/data.toml"))
