@@ -203,8 +203,9 @@ int vet_import_run(const PysbDocument *report, VetImport *ret_import) {
                 text_error("%s.", strerror(ENOMEM));
                 return EXIT_NOT_ACCEPTED;
         }
-        /* For the private daemon, which inherits it. */
-        if (setenv("PYSB_PROFILE_PATH", profiles, 1) < 0 || common_connect(&common, &client) < 0)
+        /* For the private daemon, which inherits it and is to have this one profile. */
+        if (unsetenv("PYSB_OPERATOR_PROFILES") < 0 ||
+            setenv("PYSB_PROFILE_PATH", profiles, 1) < 0 || common_connect(&common, &client) < 0)
                 return EXIT_NOT_ACCEPTED;
         status = import_try(client, report, &import);
         if (status == 0 && !import.error)

@@ -322,6 +322,16 @@ class Vet(Packages):
         self.assertEqual(run.status, 125, run)
         self.assertIn('needs files = "private"', run.stderr)
 
+    def test_operators_profile(self):
+        """a profile of the operator's is one to vet for; the daemon that imports has no other"""
+        directory, _ = self.compile('extends = "default"\n[python]\nwheels = "WHEELS"\npackages = ["other"]\n')
+        with open(os.path.join(directory, "broken.toml"), "w", encoding="ascii") as file:
+            file.write("broken")
+        environment = self.vetting.environment | {"PYSB_OPERATOR_PROFILES": directory}
+        for name, status in (("mine", 0), ("default", 0), ("none_such", 1)):
+            run = harness.run([self.vetting.pysbctl, "profile", "vet", "--json", "-p", name, self.shapes], environment)
+            self.assertEqual(run.status, status, run)
+
     def test_usage(self):
         """what is no call, and a file that is not there"""
         for arguments, sentence in (((), "a wheel is missing"), (("--into", "x", self.shapes), "absolute path"),
