@@ -315,14 +315,21 @@ class Hostile(Case):
     def test_runs_elsewhere(self):
         """what runs outside of a box, and byte code that nobody can read"""
         self.assertIn("x.pth would run at the start", self.problems(PURE | {"x.pth": "import os\n"}))
+        self.assertIn("x.PTH would run at the start", self.problems(PURE | {"x.PTH": "import os\n"}))
         self.assertIn("is byte code", self.problems(PURE | {"shapes/x.pyc": b"\0"}))
 
     def test_shadows(self):
         """modules of the standard library and of pysb"""
-        for name in ("json", "_thread", "sandbox_utils", "tools", "_sandbox", "_policy", "_compile_profile"):
+        for name in ("json", "_thread", "sandbox_utils", "tools", "_sandbox", "_policy", "_compile_profile",
+                     "_tick_counter", "_pysb"):
             self.assertIn(f"its module {name} has the name of one of Python's",
                           self.problems(PURE | {f"{name}.py": ""}))
         self.assertIn("nothing in it that can be imported", self.problems({"_only.py": "", "data.txt": ""}))
+
+    def test_not_ascii(self):
+        """names of modules that no profile can list"""
+        self.assertIn(r"its module \xfcber: a profile takes ASCII names of modules only",
+                      self.problems({"über.py": ""}))
 
     def test_tags(self):
         """another Python, another machine, another C library"""
@@ -392,6 +399,11 @@ class Hostile(Case):
         report = self.examine(self.make(metadata="Requires-Dist: no-such-x >=2\nRequires-Dist: y; extra == 'z'\n"))
         self.assertEqual(report["dependencies"], ["no-such-x >=2: missing"])
         self.assertIn("shapes 1.0 needs no-such-x >=2, which neither", report["problems"][0])
+
+    def test_bad_requirement(self):
+        """a requirement that cannot be read is not passed over"""
+        self.assertIn("METADATA requires '-bad name-', which cannot be read",
+                      self.problems(metadata="Requires-Dist: -bad name-\n"))
 
     def test_no_file(self):
         """a pipe or a device is no wheel"""
