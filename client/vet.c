@@ -178,6 +178,7 @@ static const Field report_fields[] = {
         { "Native code", "native" },
         { "Requires", "dependencies" },
         { "Not installed", "ignored" },
+        { "Stands in for", "standsInFor" },
 };
 
 static void

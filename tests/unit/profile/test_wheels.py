@@ -326,6 +326,14 @@ class Hostile(Case):
                           self.problems(PURE | {f"{name}.py": ""}))
         self.assertIn("nothing in it that can be imported", self.problems({"_only.py": "", "data.txt": ""}))
 
+    def test_stands_in(self):
+        """a module that a Debian package has, too, is named and not refused"""
+        self.assertEqual(self.examine(self.make())["standsInFor"], [])
+        if not os.path.isdir("/usr/lib/python3/dist-packages/yaml"):
+            self.skipTest("python3-yaml is not installed")
+        report = self.examine(self.make(PURE | {"yaml/__init__.py": ""}))
+        self.assertEqual((report["problems"], report["standsInFor"]), ([], ["Debian's yaml"]))
+
     def test_not_ascii(self):
         """names of modules that no profile can list"""
         self.assertIn(r"its module \xfcber: a profile takes ASCII names of modules only",
