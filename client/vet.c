@@ -53,7 +53,8 @@ static void vet_done(Vet *vet) {
 
 static int vet_parse(Vet *vet, int argc, char *argv[]) {
         const char *pysbd = common_pysbd_path(), *slash = strrchr(pysbd, '/');
-        const char *path = secure_getenv("PYSB_PROFILE_PATH");
+        const char *own = secure_getenv("PYSB_OPERATOR_PROFILES") ?: PYSB_SYSCONFDIR "/profiles";
+        const char *shipped = secure_getenv("PYSB_PROFILE_PATH") ?: PKGDATADIR "/profiles";
         int option;
 
         while ((option = getopt_long(argc, argv, "p:", options, NULL)) >= 0)
@@ -81,9 +82,9 @@ static int vet_parse(Vet *vet, int argc, char *argv[]) {
                 text_error("--into %s: must be an absolute path.", vet->into);
                 return -EINVAL;
         }
-        vet->directories = strdup(path ?: PYSB_SYSCONFDIR "/profiles:" PKGDATADIR "/profiles");
-        if (!vet->directories || asprintf(&vet->runner, "%.*spysb-runner",
-                                          slash ? (int) (slash + 1 - pysbd) : 0, pysbd) < 0)
+        if (asprintf(&vet->directories, "%s:%s", own, shipped) < 0 ||
+            asprintf(&vet->runner, "%.*spysb-runner", slash ? (int) (slash + 1 - pysbd) : 0,
+                     pysbd) < 0)
                 return -ENOMEM;
         return 0;
 }
@@ -177,6 +178,7 @@ static const Field report_fields[] = {
         { "Native code", "native" },
         { "Requires", "dependencies" },
         { "Not installed", "ignored" },
+        { "Stands in for", "standsInFor" },
 };
 
 static void

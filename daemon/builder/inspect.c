@@ -12,6 +12,8 @@
 #include "config.h"
 #include "plan/plan.h"
 
+#define PROBLEM_MAX 256
+
 static bool is_file_name(const char *name) {
         size_t size = strlen(name), suffix_size = strlen(".toml");
 
@@ -31,6 +33,7 @@ static int inspect_store(const ProfileStore *store) {
         for (size_t i = 0; i < store->n_profiles; i++) {
                 _cleanup_free_ PlanImage *plan = NULL;
                 const char *error = NULL;
+                char problem[PROBLEM_MAX];
                 int r = plan_compile(store->profiles[i], &plan);
 
                 if (r >= 0)
@@ -42,6 +45,10 @@ static int inspect_store(const ProfileStore *store) {
                 }
                 (void) printf("%s: ok (%u steps, %u system calls)\n", store->profiles[i]->name,
                               plan->n_steps, plan->n_allowed);
+                /* It is right as it stands, and can wait for its packages. */
+                if (profile_problem(store->profiles[i], problem, sizeof(problem)))
+                        (void) printf("%s: no job can run with it yet: %s\n",
+                                      store->profiles[i]->name, problem);
         }
         return 0;
 }

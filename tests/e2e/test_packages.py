@@ -287,6 +287,11 @@ class Vet(Packages):
         for source, error in (("import no_such_module_x\n", "ModuleNotFoundError: No module named 'no_such_module_x'"),
                               ("1 / 0\n", "ZeroDivisionError: division by zero"),
                               ("import os\nos._exit(3)\n", "3"),
+                              ("import os\nos._exit(0)\n", "it ended the interpreter"),
+                              ("raise SystemExit(0)\n", "it ended the interpreter"),
+                              ("import threading, time\n"
+                               "threading.Thread(target=time.sleep, args=(9,), daemon=True).start()\n",
+                               "it started a thread: no template can have one"),
                               ("import socket\nsocket.create_connection(('127.0.0.1', 1))\n", "PermissionError"),
                               ("x = bytearray(1 << 30)\n", "MemoryError")):
             result = self.failed(self.make({"bad.py": source}))
@@ -316,6 +321,16 @@ class Vet(Packages):
         run = self.vet(self.shapes, "-p", "eval")
         self.assertEqual(run.status, 125, run)
         self.assertIn('needs files = "private"', run.stderr)
+
+    def test_operators_profile(self):
+        """a profile of the operator's is one to vet for; the daemon that imports has no other"""
+        directory, _ = self.compile('extends = "default"\n[python]\nwheels = "WHEELS"\npackages = ["other"]\n')
+        with open(os.path.join(directory, "broken.toml"), "w", encoding="ascii") as file:
+            file.write("broken")
+        environment = self.vetting.environment | {"PYSB_OPERATOR_PROFILES": directory}
+        for name, status in (("mine", 0), ("default", 0), ("none_such", 1)):
+            run = harness.run([self.vetting.pysbctl, "profile", "vet", "--json", "-p", name, self.shapes], environment)
+            self.assertEqual(run.status, status, run)
 
     def test_usage(self):
         """what is no call, and a file that is not there"""

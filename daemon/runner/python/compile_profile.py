@@ -189,7 +189,7 @@ def flat_text(value, where, key):
         # No escapes but \" and \\: nothing else is left to escape in printable text.
         return '"%s"' % value.replace('\\', '\\\\').replace('"', '\\"')
     if isinstance(value, float):
-        raise ProfileError(where, '%s: must be an integer, or a string such as "1.5s"' % key)
+        raise ProfileError(where, '%s: must be an integer, or a string: of a time such as "1.5s", of a size "50M"' % key)
     if isinstance(value, dict):
         raise ProfileError(where, '%s: is a table where a value belongs' % key)
     if isinstance(value, list):
@@ -429,6 +429,11 @@ def find_package(item, shelves):
         package = distributions.find_package(item.value, shelves)
     except distributions.PackageError as error:
         raise ProfileError(item.where, 'python.packages: %s' % error) from None
+    if not package and is_module(item.value) and item.value.split('.')[0] in sys.stdlib_module_names:
+        raise ProfileError(
+            item.where,
+            'python.packages: %s comes with Python; packages are what does not, leave it out' % item.value,
+        )
     if not package and not is_module(item.value):
         raise ProfileError(
             item.where,

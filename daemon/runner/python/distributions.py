@@ -42,10 +42,10 @@ class Package:
     """A distribution, or a module of which nothing more is known.
 
     `place` is the directory that is to be in sys.path; `files` iterates over the names of its files
-    below it.
+    below it, `native` those of which it is known that they are native code, whatever they are called.
     """
 
-    def __init__(self, name, version, imports, place, requires=(), files=(), python=None):
+    def __init__(self, name, version, imports, place, requires=(), files=(), python=None, native=()):
         self.name = name
         self.version = version
         self.imports = imports
@@ -53,13 +53,14 @@ class Package:
         self.requires = requires
         self.files = files
         self.python = python  # "3.11": what its native code was made for
+        self.native = native
 
     def __str__(self):
         return '%s %s' % (self.name, self.version) if self.version else self.name
 
     def first_native(self):
         """The name of a file with native code, or None."""
-        return next((name for name in self.files if is_native(name)), None)
+        return next(iter(self.native), None) or next((name for name in self.files if is_native(name)), None)
 
 
 def is_native(name):
@@ -220,8 +221,10 @@ class Wheels:
             if vetted['format'] != VETTED_FORMAT:
                 raise ValueError('another format')
             for name, entry in vetted['packages'].items():
+                if isinstance(entry['native'], bool):  # before the files were named
+                    entry['native'] = ['what was vetted as such'] if entry['native'] else []
                 text = [entry[key] for key in ('name', 'version', 'directory', 'python')]
-                text += [name, *entry['imports'], *entry['requires'], *entry.get('older', ())]
+                text += [name, *entry['imports'], *entry['requires'], *entry.get('older', ()), *entry['native']]
                 if not all(isinstance(item, str) for item in text) or '/' in entry['directory']:
                     raise ValueError('a value of another type')
             return vetted['packages']
@@ -255,6 +258,7 @@ class Wheels:
             list(requirements.read_requirements(entry['requires'])),
             sorted(files),
             entry['python'],
+            entry['native'],
         )
 
 

@@ -94,7 +94,7 @@ def make_entry(wheel, version):
         'directory': wheel.directory,
         'imports': [name for name in wheel.imports if distributions.is_public(name)],
         'requires': wheel.requires,
-        'native': bool(wheel.native),
+        'native': wheel.native,
         'licence': wheel.licence or 'unknown',
         'python': '%d.%d' % sys.version_info[:2],
         'sha256': wheel.sha256,
@@ -170,6 +170,13 @@ def compile_vet_profile(package, request, shelves, staging):
         file.write(text)
 
 
+def find_stand_ins(wheel):
+    """Modules that Debian's packages have, too: a box gets the wheel's, and so does sandbox_utils."""
+    for name in getattr(wheel, 'imports', ()):
+        if next(distributions.walk_files(distributions.DEBIAN, name), None):
+            yield "Debian's %s" % name
+
+
 def report_of(wheel):
     """What is known of a wheel that was examined; of one with problems perhaps not much."""
     members = getattr(wheel, 'members', {})
@@ -186,6 +193,7 @@ def report_of(wheel):
         'imports': [name for name in getattr(wheel, 'imports', ()) if distributions.is_public(name)],
         'dependencies': [],
         'ignored': wheel.ignored,
+        'standsInFor': list(find_stand_ins(wheel)),
         'problems': wheel.problems,
         'staging': None,
     }

@@ -34,8 +34,9 @@ DIRECTORY_MAX_BYTES = 100
 METADATA_MAX_BYTES = 4 << 20
 PROBLEMS_MAX = 20
 
-# Modules that programs in a box know as pysb's.
-OWN_MODULES = frozenset(('__main__', '_policy', '_pysb', 'sandbox_utils', 'tools'))
+# Modules that programs in a box know as pysb's, and those that are built into the interpreter there, but not
+# into the one that reads wheels.
+OWN_MODULES = frozenset(('__main__', '_policy', '_pysb', '_tick_counter', 'sandbox_utils', 'tools'))
 
 LICENCE_MAX_LENGTH = 80
 
@@ -207,6 +208,9 @@ class Wheel:
         self.check_identity(headers)
         self.licence = read_licence(headers)
         self.requires = headers.get('requires-dist', [])
+        for text in self.requires:
+            if not requirements.REQUIREMENT.fullmatch(text):
+                self.problem('METADATA requires %s, which cannot be read', ascii(text))
         self.check_tags(headers, about)
         self.place_members()
         self.check_record()
@@ -258,9 +262,9 @@ class Wheel:
                 place = name
             if place in self.members:
                 self.problem('%s is in it twice', shown(place))
-            if name.endswith('.pth'):
+            if name.lower().endswith('.pth'):
                 self.problem('%s would run at the start of every Python', shown(name))
-            if name.endswith(('.pyc', '.pyo')):
+            if name.lower().endswith(('.pyc', '.pyo')):
                 self.problem('%s is byte code, which may be of another source', shown(name))
             self.members[place] = info
         for place in self.members:
@@ -304,8 +308,12 @@ class Wheel:
         """No module takes the place of one of Python's or of ours."""
         if not any(distributions.is_public(name) for name in self.imports):
             self.problem('there is nothing in it that can be imported')
+        for name in self.imports:
+            if not name.isascii():
+                self.problem('its module %s: a profile takes ASCII names of modules only', shown(name))
+        taken = OWN_MODULES.union(sys.stdlib_module_names, sys.builtin_module_names)
         for top in sorted({name.split('.')[0] for name in self.imports}):
-            if top in sys.stdlib_module_names or top in OWN_MODULES or _imp.is_frozen(top):
+            if top in taken or _imp.is_frozen(top):
                 self.problem('its module %s has the name of one of Python\'s or of the sandbox\'s', shown(top))
 
     def unpack(self, directory):

@@ -152,6 +152,15 @@ class Check(unittest.TestCase):
                    "mine.toml:1: python.preload: there is no module gi; what does not come with Python is "
                    "named in packages, too")
 
+    def test_missing_package(self):
+        """a package that is not installed is no mistake, and is named with what to install"""
+        path = self.write("mine.toml", 'extends = "default"\ndescription = "x"\ngranted = true\n'
+                          'python.packages = ["atrs"]\n')
+        run = self.run_pysbd("--check", path)
+        self.assertEqual((run.returncode, run.stderr), (0, ""))
+        self.assertEqual(run.stdout.splitlines()[1:], [
+            "mine: no job can run with it yet: python3-atrs is missing: apt-get install python3-atrs"])
+
     def test_mistakes(self):
         """what operators get wrong: file, line, key, and what would be right"""
         for extends, text, sentence in MISTAKES:

@@ -133,6 +133,11 @@ class Resolution(Case):
         self.refused('python.packages = ["no-such-x"]\n',
                      "mine.toml:4: python.packages: there is no package 'no-such-x' here; install Debian's")
 
+    def test_standard(self):
+        """modules of the standard library are no packages"""
+        for name in ("json", "os.path", "xml.dom"):
+            self.refused(f'python.packages = ["{name}"]\n', f"mine.toml:4: python.packages: {name} comes with Python")
+
     def test_shipped(self):
         """a shipped profile does not depend on the machine that builds it"""
         run = run_runner("--compile-profile", "--shipped", os.path.join(ROOT, "profiles/data.toml"))
@@ -226,6 +231,13 @@ class Resolution(Case):
                            "native_packages = false refuses; leave the package out, or set native_packages = true")
         self.assertEqual(self.values(text + "native_packages = true\n", "packages"), ["fast", "shapes"])
 
+    def test_native_hidden(self):
+        """native code under another name is what vetting found, not what its name says"""
+        self.add(PURE | {"shapes/data.bin": b"\x7fELF"}, native="native", about="Tag: x\n")
+        text = '[python]\nwheels = "WHEELS"\npackages = ["shapes"]\n'
+        self.refused(text, "shapes 1.0 has native code, such as shapes/data.bin, which native_packages = false")
+        self.assertEqual(self.values(text + "native_packages = true\n", "packages"), ["shapes"])
+
 
 class Hostile(Case):
     def problems(self, *arguments, native="", **keywords):
@@ -303,14 +315,29 @@ class Hostile(Case):
     def test_runs_elsewhere(self):
         """what runs outside of a box, and byte code that nobody can read"""
         self.assertIn("x.pth would run at the start", self.problems(PURE | {"x.pth": "import os\n"}))
+        self.assertIn("x.PTH would run at the start", self.problems(PURE | {"x.PTH": "import os\n"}))
         self.assertIn("is byte code", self.problems(PURE | {"shapes/x.pyc": b"\0"}))
 
     def test_shadows(self):
         """modules of the standard library and of pysb"""
-        for name in ("json", "_thread", "sandbox_utils", "tools", "_sandbox", "_policy", "_compile_profile"):
+        for name in ("json", "_thread", "sandbox_utils", "tools", "_sandbox", "_policy", "_compile_profile",
+                     "_tick_counter", "_pysb"):
             self.assertIn(f"its module {name} has the name of one of Python's",
                           self.problems(PURE | {f"{name}.py": ""}))
         self.assertIn("nothing in it that can be imported", self.problems({"_only.py": "", "data.txt": ""}))
+
+    def test_stands_in(self):
+        """a module that a Debian package has, too, is named and not refused"""
+        self.assertEqual(self.examine(self.make())["standsInFor"], [])
+        if not os.path.isdir("/usr/lib/python3/dist-packages/yaml"):
+            self.skipTest("python3-yaml is not installed")
+        report = self.examine(self.make(PURE | {"yaml/__init__.py": ""}))
+        self.assertEqual((report["problems"], report["standsInFor"]), ([], ["Debian's yaml"]))
+
+    def test_not_ascii(self):
+        """names of modules that no profile can list"""
+        self.assertIn(r"its module \xfcber: a profile takes ASCII names of modules only",
+                      self.problems({"über.py": ""}))
 
     def test_tags(self):
         """another Python, another machine, another C library"""
@@ -380,6 +407,11 @@ class Hostile(Case):
         report = self.examine(self.make(metadata="Requires-Dist: no-such-x >=2\nRequires-Dist: y; extra == 'z'\n"))
         self.assertEqual(report["dependencies"], ["no-such-x >=2: missing"])
         self.assertIn("shapes 1.0 needs no-such-x >=2, which neither", report["problems"][0])
+
+    def test_bad_requirement(self):
+        """a requirement that cannot be read is not passed over"""
+        self.assertIn("METADATA requires '-bad name-', which cannot be read",
+                      self.problems(metadata="Requires-Dist: -bad name-\n"))
 
     def test_no_file(self):
         """a pipe or a device is no wheel"""
