@@ -361,6 +361,15 @@ class Xml(Formats):
         self.write("a.xml", "<a>" * 257)
         self.refused("'a.xml': line 1, column 769: nested more than 256 levels deep", iter_xml, "a.xml", "b")
 
+    def test_names_max(self):
+        """10,000 different names, 1,000,000 characters in them, and no more: the parser keeps each of them"""
+        self.assertEqual(len(xml_to_dict("<r>" + "".join(f"<e{n}/>" for n in range(9999)) * 2 + "</r>")["r"]), 9999)
+        for elements in (f"<e{n}/>" for n in range(20_000)), (f"<e a{n}='x'/>" for n in range(20_000)), \
+                (f"<{'e' * 1000}{n}/>" for n in range(2000)):
+            self.write("a.xml", "<r>" + "".join(elements) + "</r>")
+            with self.assertRaisesRegex(ValueError, "more than 10000 different names, or 1000000 characters in them$"):
+                list(iter_xml("a.xml", "r"))
+
     def test_malformed(self):
         """with line and column; other types are TypeErrors"""
         for text, problem in (("", "line 1, column 1: no element found"),

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from . import _paths, _streams
 
 DEPTH_MAX = 256
+# The parser keeps every name of an element or an attribute until its end.
+NAMES_MAX = 10_000
+NAME_CHARACTERS_MAX = 1_000_000
 SPACE = ' \t\r\n'
 
 
@@ -19,6 +22,8 @@ class Builder:
         self.tag, self.where = tag, where
         self.stack = []  # (name, content, pieces of text) of the elements that are open, from ours on
         self.depth = 0
+        self.names = set()  # of all elements and attributes
+        self.name_characters = 0
         self.done = []
         self.raised = None  # in a handler
         self.expat = expat
@@ -50,8 +55,18 @@ class Builder:
         self.depth += 1
         if self.depth > DEPTH_MAX:
             raise self.error_here('nested more than %d levels deep' % DEPTH_MAX)
+        for word in (name, *attributes):
+            if word not in self.names:
+                self.add_name(word)
         if self.stack or self.tag is None or name == self.tag:
             self.stack.append((name, {'@' + key: value for key, value in attributes.items()}, []))
+
+    def add_name(self, name: str) -> None:
+        self.names.add(name)
+        self.name_characters += len(name)
+        if len(self.names) > NAMES_MAX or self.name_characters > NAME_CHARACTERS_MAX:
+            raise self.error_here('more than %d different names, or %d characters in them'
+                                  % (NAMES_MAX, NAME_CHARACTERS_MAX))
 
     def text(self, piece: str) -> None:
         if self.stack:
@@ -108,7 +123,8 @@ def xml_to_dict(xml_str: str | bytes) -> dict:
     stood among elements, and how elements of different names were mixed, is lost.
 
     bytes are decoded as their declaration says, UTF-8 by default; in a str that declaration is ignored.
-    ValueError with line and column for what is no XML, for more than 256 levels, and for every
+    ValueError with line and column for what is no XML, for more than 256 levels, for more than 10,000
+    different names of elements and attributes, or 1,000,000 characters in them, and for every
     declaration of an entity. Nothing is ever fetched: a DOCTYPE is accepted and its DTD ignored, with
     its defaults of attributes. Memory: the document and its dict.
     """
@@ -122,8 +138,9 @@ def iter_xml(file: _paths.Path, tag: str) -> Iterator[dict]:
     give it alone, {tag: ...}. One inside of another one is a part of that and does not come on its own.
 
     The name is compared as it is written, with its prefix. Errors are those of xml_to_dict(), with the
-    name of the file (when they are reached); FileNotFoundError. Memory: one such element and some
-    100 KiB; an element of any size, and any single comment or attribute, is held whole.
+    name of the file (when they are reached); FileNotFoundError. Memory: one such element, the DTD
+    if there is one in the file, the different names, and some 100 KiB; an element of any size, and any
+    single comment or attribute, is held whole.
     """
     if not isinstance(tag, str):
         raise TypeError('tag must be the name of an element, not %r' % (tag,))
