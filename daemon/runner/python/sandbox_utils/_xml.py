@@ -2,6 +2,7 @@
 """XML as dicts, whole or element by element, by the parser of the library (expat), which is told to
 declare nothing and to fetch nothing."""
 
+import re
 from collections.abc import Iterator
 
 from . import _paths, _streams
@@ -11,6 +12,10 @@ DEPTH_MAX = 256
 NAMES_MAX = 10_000
 NAME_CHARACTERS_MAX = 1_000_000
 SPACE = ' \t\r\n'
+
+# The source of a start tag, and a reference in it to what is not declared by XML itself.
+find_tag = re.compile(rb"""[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*""").match
+find_reference = re.compile(rb'&(?!#|(?:amp|lt|gt|quot|apos);)').search
 
 
 class Builder:
@@ -24,6 +29,7 @@ class Builder:
         self.depth = 0
         self.names = set()  # of all elements and attributes
         self.name_characters = 0
+        self.in_doctype = self.has_external_dtd = False
         self.done = []
         self.raised = None  # in a handler
         self.expat = expat
@@ -36,6 +42,8 @@ class Builder:
         parser.CharacterDataHandler = self.text
         parser.EntityDeclHandler = self.refuse_declaration
         parser.SkippedEntityHandler = self.refuse_entity
+        parser.StartDoctypeDeclHandler = self.doctype
+        parser.NotStandaloneHandler = self.refuse_parameter_entity
 
     def error(self, message: str, line: int, column: int) -> ValueError:
         self.raised = ValueError('%sline %d, column %d: %s' % (self.where, line, column + 1, message))
@@ -51,6 +59,22 @@ class Builder:
     def refuse_entity(self, name: str, is_parameter: bool) -> None:
         raise self.error_here('the entity &%s; is not declared' % name)
 
+    def doctype(self, name: str, system_id: str | None, public_id: str | None, has_subset: bool) -> None:
+        self.in_doctype, self.has_external_dtd = True, system_id is not None
+
+    def refuse_parameter_entity(self) -> int:
+        """Behind one the parser would skip declarations without a word. For an external DTD it is called,
+        too, but before doctype()."""
+        if self.in_doctype:
+            raise self.error_here('parameter entities are refused')
+        return 1
+
+    def check_references(self) -> None:
+        """With an external DTD the parser skips entities in attributes, and no handler is called."""
+        tag = find_tag(self.parser.GetInputContext().replace(b'\0', b''))
+        if find_reference(tag[0]):
+            raise self.error_here('an entity in an attribute is not declared')
+
     def start(self, name: str, attributes: dict) -> None:
         self.depth += 1
         if self.depth > DEPTH_MAX:
@@ -58,6 +82,8 @@ class Builder:
         for word in (name, *attributes):
             if word not in self.names:
                 self.add_name(word)
+        if attributes and self.has_external_dtd:
+            self.check_references()
         if self.stack or self.tag is None or name == self.tag:
             self.stack.append((name, {'@' + key: value for key, value in attributes.items()}, []))
 
@@ -124,13 +150,17 @@ def xml_to_dict(xml_str: str | bytes) -> dict:
 
     bytes are decoded as their declaration says, UTF-8 by default; in a str that declaration is ignored.
     ValueError with line and column for what is no XML, for more than 256 levels, for more than 10,000
-    different names of elements and attributes, or 1,000,000 characters in them, and for every
-    declaration of an entity. Nothing is ever fetched: a DOCTYPE is accepted and its DTD ignored, with
+    different names of elements and attributes, or 1,000,000 characters in them, for every
+    declaration of an entity, and for what would need one. Nothing is ever fetched: a DOCTYPE is accepted and its DTD ignored, with
     its defaults of attributes. Memory: the document and its dict.
     """
     if not isinstance(xml_str, (str, bytes)):
         raise TypeError('xml_str must be str or bytes, not %s' % type(xml_str).__name__)
-    return Builder(None, '').feed(xml_str, True)[0]
+    builder = Builder(None, '')
+    # In pieces, since that is what check_references() copies
+    pieces = [xml_str[start:start + _streams.PIECE] for start in range(0, len(xml_str), _streams.PIECE)]
+    found = [root for piece in pieces for root in builder.feed(piece, False)]
+    return (found + builder.feed(xml_str[:0], True))[0]
 
 
 def iter_xml(file: _paths.Path, tag: str) -> Iterator[dict]:
