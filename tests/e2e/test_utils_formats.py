@@ -110,8 +110,10 @@ def peak():
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:")) << 10
 before = peak()
 %(run)s
-print("done" if found == count else found, peak() - before < 32 << 20 or peak() - before)
+print("done" if found == count else found)
+print(peak() - before)
 """
+ALLOWED = 32 << 20
 LETTERS = "x" * 400
 
 
@@ -205,8 +207,11 @@ class Large(InBoxes):
 
     def check(self, run, element, head="", tail=""):
         code = LARGE % {"run": run, "element": element, "head": head, "tail": tail}
-        self.assertEqual(self.output(code, "default", "--timeout", "120s", "--memory", "512M", "--disk", "256M"),
-                         "done True\n")
+        found, peak = self.output(code, "default", "--timeout", "120s", "--memory", "512M", "--disk", "256M").split()
+        self.assertEqual(found, "done")
+        # A sanitized interpreter also keeps what it has freed, for a while: 90 to 135 MB
+        if not harness.SANITIZED:
+            self.assertLess(int(peak), ALLOWED)
 
     def test_csv(self):
         """iter_csv(), csv_to_json() and csv_to_jsonl() with output"""

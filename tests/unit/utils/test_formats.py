@@ -344,8 +344,24 @@ class Xml(Formats):
         for text, problem in (
                 ("<r>&x;</r>", "4: undefined entity"),
                 (f'<!DOCTYPE r SYSTEM "{here}"><r>&x;</r>', "%d: the entity &x; is not declared" % (len(here) + 26)),
-                ("<!DOCTYPE r [%x;]><r>&y;</r>", "22: the entity &y; is not declared")):
+                ("<!DOCTYPE r [%x;]><r/>", "14: parameter entities are refused"),
+                ('<!DOCTYPE r [%x;<!ENTITY y "z">]><r>&y;</r>', "14: parameter entities are refused"),
+                ('<!DOCTYPE r SYSTEM "x" [%x;]><r/>', "25: parameter entities are refused"),
+                ('<!DOCTYPE r SYSTEM "x"><r a="1&foo;2"/>', "24: an entity in an attribute is not declared"),
+                ("<!DOCTYPE r SYSTEM 'x'><r a='>' b='&amp;&f;'/>", "24: an entity in an attribute is not declared"),
+                ('<!DOCTYPE r PUBLIC "p" "x"><r a="&foo;"/>', "28: an entity in an attribute is not declared")):
             self.refused("line 1, column " + problem, xml_to_dict, text)
+
+    def test_references_with_external_dtd(self):
+        """what needs no declaration is no reference to one, in any encoding and anywhere in the text"""
+        text = """<?xml version="1.0" encoding="%s"?><!DOCTYPE r SYSTEM 'x'>\
+<r>%s<i a='"&#62;&amp;>' b="'/>"/><!--&x;--><![CDATA[&x;]]></r>"""
+        for encoding in "utf-8", "utf-16", "iso-8859-1":
+            for size in 10, 70_000, 3_000_000:
+                data = (text % (encoding, "x" * size)).encode(encoding)
+                self.assertEqual(xml_to_dict(data), {"r": {"i": {"@a": '">&>', "@b": "'/>"}, "#text": "x" * size + "&x;"}})
+                with self.assertRaisesRegex(ValueError, "an entity in an attribute is not declared$"):
+                    xml_to_dict((text % (encoding, "x" * size)).replace("&#62;", "&y;").encode(encoding))
 
     def test_doctype(self):
         """a DOCTYPE is accepted, its DTD ignored: also its defaults, which could be many times as large"""
@@ -360,6 +376,15 @@ class Xml(Formats):
         self.refused("line 1, column 769: nested more than 256 levels deep", xml_to_dict, "<a>" * 257)
         self.write("a.xml", "<a>" * 257)
         self.refused("'a.xml': line 1, column 769: nested more than 256 levels deep", iter_xml, "a.xml", "b")
+
+    def test_names_max(self):
+        """10,000 different names, 1,000,000 characters in them, and no more: the parser keeps each of them"""
+        self.assertEqual(len(xml_to_dict("<r>" + "".join(f"<e{n}/>" for n in range(9999)) * 2 + "</r>")["r"]), 9999)
+        for elements in (f"<e{n}/>" for n in range(20_000)), (f"<e a{n}='x'/>" for n in range(20_000)), \
+                (f"<{'e' * 1000}{n}/>" for n in range(2000)):
+            self.write("a.xml", "<r>" + "".join(elements) + "</r>")
+            with self.assertRaisesRegex(ValueError, "more than 10000 different names, or 1000000 characters in them$"):
+                list(iter_xml("a.xml", "r"))
 
     def test_malformed(self):
         """with line and column; other types are TypeErrors"""

@@ -2,12 +2,20 @@
 """XML as dicts, whole or element by element, by the parser of the library (expat), which is told to
 declare nothing and to fetch nothing."""
 
+import re
 from collections.abc import Iterator
 
 from . import _paths, _streams
 
 DEPTH_MAX = 256
+# The parser keeps every name of an element or an attribute until its end.
+NAMES_MAX = 10_000
+NAME_CHARACTERS_MAX = 1_000_000
 SPACE = ' \t\r\n'
+
+# The source of a start tag, and a reference in it to what is not declared by XML itself.
+find_tag = re.compile(rb"""[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*""").match
+find_reference = re.compile(rb'&(?!#|(?:amp|lt|gt|quot|apos);)').search
 
 
 class Builder:
@@ -19,6 +27,9 @@ class Builder:
         self.tag, self.where = tag, where
         self.stack = []  # (name, content, pieces of text) of the elements that are open, from ours on
         self.depth = 0
+        self.names = set()  # of all elements and attributes
+        self.name_characters = 0
+        self.in_doctype = self.has_external_dtd = False
         self.done = []
         self.raised = None  # in a handler
         self.expat = expat
@@ -31,6 +42,8 @@ class Builder:
         parser.CharacterDataHandler = self.text
         parser.EntityDeclHandler = self.refuse_declaration
         parser.SkippedEntityHandler = self.refuse_entity
+        parser.StartDoctypeDeclHandler = self.doctype
+        parser.NotStandaloneHandler = self.refuse_parameter_entity
 
     def error(self, message: str, line: int, column: int) -> ValueError:
         self.raised = ValueError('%sline %d, column %d: %s' % (self.where, line, column + 1, message))
@@ -46,12 +59,40 @@ class Builder:
     def refuse_entity(self, name: str, is_parameter: bool) -> None:
         raise self.error_here('the entity &%s; is not declared' % name)
 
+    def doctype(self, name: str, system_id: str | None, public_id: str | None, has_subset: bool) -> None:
+        self.in_doctype, self.has_external_dtd = True, system_id is not None
+
+    def refuse_parameter_entity(self) -> int:
+        """Behind one the parser would skip declarations without a word. For an external DTD it is called,
+        too, but before doctype()."""
+        if self.in_doctype:
+            raise self.error_here('parameter entities are refused')
+        return 1
+
+    def check_references(self) -> None:
+        """With an external DTD the parser skips entities in attributes, and no handler is called."""
+        tag = find_tag(self.parser.GetInputContext().replace(b'\0', b''))
+        if find_reference(tag[0]):
+            raise self.error_here('an entity in an attribute is not declared')
+
     def start(self, name: str, attributes: dict) -> None:
         self.depth += 1
         if self.depth > DEPTH_MAX:
             raise self.error_here('nested more than %d levels deep' % DEPTH_MAX)
+        for word in (name, *attributes):
+            if word not in self.names:
+                self.add_name(word)
+        if attributes and self.has_external_dtd:
+            self.check_references()
         if self.stack or self.tag is None or name == self.tag:
             self.stack.append((name, {'@' + key: value for key, value in attributes.items()}, []))
+
+    def add_name(self, name: str) -> None:
+        self.names.add(name)
+        self.name_characters += len(name)
+        if len(self.names) > NAMES_MAX or self.name_characters > NAME_CHARACTERS_MAX:
+            raise self.error_here('more than %d different names, or %d characters in them'
+                                  % (NAMES_MAX, NAME_CHARACTERS_MAX))
 
     def text(self, piece: str) -> None:
         if self.stack:
@@ -108,13 +149,18 @@ def xml_to_dict(xml_str: str | bytes) -> dict:
     stood among elements, and how elements of different names were mixed, is lost.
 
     bytes are decoded as their declaration says, UTF-8 by default; in a str that declaration is ignored.
-    ValueError with line and column for what is no XML, for more than 256 levels, and for every
-    declaration of an entity. Nothing is ever fetched: a DOCTYPE is accepted and its DTD ignored, with
+    ValueError with line and column for what is no XML, for more than 256 levels, for more than 10,000
+    different names of elements and attributes, or 1,000,000 characters in them, for every
+    declaration of an entity, and for what would need one. Nothing is ever fetched: a DOCTYPE is accepted and its DTD ignored, with
     its defaults of attributes. Memory: the document and its dict.
     """
     if not isinstance(xml_str, (str, bytes)):
         raise TypeError('xml_str must be str or bytes, not %s' % type(xml_str).__name__)
-    return Builder(None, '').feed(xml_str, True)[0]
+    builder = Builder(None, '')
+    # In pieces, since that is what check_references() copies
+    pieces = [xml_str[start:start + _streams.PIECE] for start in range(0, len(xml_str), _streams.PIECE)]
+    found = [root for piece in pieces for root in builder.feed(piece, False)]
+    return (found + builder.feed(xml_str[:0], True))[0]
 
 
 def iter_xml(file: _paths.Path, tag: str) -> Iterator[dict]:
@@ -122,8 +168,9 @@ def iter_xml(file: _paths.Path, tag: str) -> Iterator[dict]:
     give it alone, {tag: ...}. One inside of another one is a part of that and does not come on its own.
 
     The name is compared as it is written, with its prefix. Errors are those of xml_to_dict(), with the
-    name of the file (when they are reached); FileNotFoundError. Memory: one such element and some
-    100 KiB; an element of any size, and any single comment or attribute, is held whole.
+    name of the file (when they are reached); FileNotFoundError. Memory: one such element, the DTD
+    if there is one in the file, the different names, and some 100 KiB; an element of any size, and any
+    single comment or attribute, is held whole.
     """
     if not isinstance(tag, str):
         raise TypeError('tag must be the name of an element, not %r' % (tag,))
