@@ -39,6 +39,7 @@ except ImportError:
 
 REPORT_MAX_BYTES = 8 << 20
 STAGING_PREFIX = '.vet-'
+STAGING_MAX_AGE_SEC = 24 * 60 * 60
 
 
 class Request:
@@ -249,11 +250,23 @@ def prepare_into(directory):
                                          % (directory, distributions.VETTED))
 
 
+def drop_stale(directory):
+    """Removes what a call has left there that was interrupted. One that runs may be another terminal's."""
+    for name in os.listdir(directory):
+        path = os.path.join(directory, name)
+        try:
+            if name.startswith(STAGING_PREFIX) and time.time() - os.lstat(path).st_mtime > STAGING_MAX_AGE_SEC:
+                shutil.rmtree(path, ignore_errors=True)
+        except FileNotFoundError:
+            pass  # its own call has removed it
+
+
 def main_examine(*arguments):
     """Prints the report of one wheel."""
     request = Request(*arguments)
     if request.into:
         prepare_into(request.into)
+        drop_stale(request.into)
     staging = tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=request.into or '/var/tmp')
     os.chmod(staging, 0o755)  # the ids of a box are others
     read_end, write_end = os.pipe()

@@ -275,6 +275,17 @@ class Hostile(Case):
         self.assertEqual(set(modes.values()), {0o755, 0o644})
         self.assertTrue(any(path.startswith("shapes/__pycache__/area.cpython-") for path in modes))
 
+    def test_stale(self):
+        """what an interrupted call has left goes a day later, and what may be in use stays"""
+        self.add()
+        for name in (".vet-old", ".vet-new", ".other"):
+            os.makedirs(f"{self.wheels}/{name}/wheels")
+        for name in (".vet-old", ".other"):
+            os.utime(f"{self.wheels}/{name}", (0, 0))
+        self.add()
+        self.assertEqual(set(os.listdir(self.wheels)),
+                         {".lock", ".other", ".vet-new", "shapes-1.0", "vetted.json"})
+
     def test_names(self):
         """paths that lead out, absolute ones, and what is no name"""
         for name, wrong in (("../x.py", 'leads out of the package by ".."'), ("/etc/x.py", "has an absolute path"),
