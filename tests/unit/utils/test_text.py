@@ -86,12 +86,14 @@ class Grep(load.Rooted):
 
     def test_bad_pattern(self):
         """no regular expression: ValueError at once"""
-        for pattern in ("(", "*", "[", "a{2,1}", "(?P<x", "\\"):
+        for pattern in ("(", "*", "[", "a{2,1}", "(?P<x", "\\", "a{99999999999999}", "(" * 5000):
             with self.assertRaisesRegex(ValueError, "is no regular expression: "):
                 grep_iter(pattern, "a")
         self.assertEqual(grep("(", self.write("a", "f(\n"), regex=False), [("a", 1, "f(")])
-        with self.assertRaises(TypeError):
-            grep(1, "a")
+        for pattern in 1, b"a", re.compile("a"), None:
+            for regex in True, False:
+                with self.assertRaisesRegex(TypeError, "^pattern must be a str, not "):
+                    grep_iter(pattern, "a", regex)
 
     def test_lazy(self):
         """grep_iter takes files and lines when they are asked for"""
@@ -163,6 +165,16 @@ class Sed(load.Rooted):
                 sed(pattern, replacement, "")
 
 
+    def test_types(self):
+        """what is no str is named"""
+        for number, name in enumerate(("pattern", "replacement", "text")):
+            for value in None, b"a", re.compile("a"):
+                arguments = ["a", "b", "c"]
+                arguments[number] = value
+                with self.assertRaisesRegex(TypeError, f"^{name} must be a str, not "):
+                    sed(*arguments)
+
+
 class SedFile(load.Rooted):
     def test_in_place(self):
         """the file itself, with its permissions; the count of replacements"""
@@ -231,6 +243,16 @@ class HeadTail(load.Rooted):
             self.assertEqual([function("empty", n) for n in (0, 1, -1)], ["", "", ""])
             self.assertEqual(function("a"), f"é\r\n日\r\n\udcff{NO_ENDS}")
         self.assertEqual((head("a", 1), tail("a", 1)), ("é\r\n", f"\udcff{NO_ENDS}"))
+
+    def test_lines(self):
+        """numbers of any size, and no other types"""
+        self.write("a", "1\n2\n")
+        for function in head, tail:
+            self.assertEqual(function("a", 10 ** 30), "1\n2\n")
+            for lines in None, "1", 1.0, True:
+                with self.assertRaisesRegex(TypeError, "^lines must be an int, not "):
+                    function("a", lines)
+        self.assertEqual((head("a", -10 ** 30), tail("a", -10 ** 30)), ("", "1\n2\n"))
 
     def test_blocks(self):
         """files of several blocks, with ends of lines at the ends of blocks"""

@@ -16,6 +16,7 @@ import itertools
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator
 
 from . import files as _files
@@ -41,8 +42,21 @@ def _decode(data: bytes) -> str:
 def _compile(pattern: str, flags: int = 0) -> re.Pattern[str]:
     try:
         return re.compile(pattern, flags)
-    except re.error as error:
-        raise ValueError(f'{shown(pattern)} is no regular expression: {error}') from None
+    except RecursionError:
+        problem = 'nested too deeply'
+    except (re.error, OverflowError) as error:  # the second one is of a repetition
+        problem = str(error)
+    raise ValueError(f'{shown(pattern)} is no regular expression: {problem}')
+
+
+def _check_str(value: str, argument: str) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f'{argument} must be a str, not {type(value).__name__}')
+
+
+def _check_lines(lines: int) -> None:
+    if not isinstance(lines, int) or isinstance(lines, bool):
+        raise TypeError(f'lines must be an int, not {lines!r}')
 
 
 def _is_regular(path: Path) -> bool:
@@ -82,6 +96,7 @@ def grep_iter(pattern: str, files: Path | Iterable[Path], regex: bool = True, *,
 
     A pattern that is none is a ValueError at once, what is wrong with a file comes when it is reached.
     """
+    _check_str(pattern, 'pattern')
     expression = _compile(pattern if regex else re.escape(pattern), re.IGNORECASE if ignore_case else 0)
     return _grep(expression, files, bool(invert))
 
@@ -95,7 +110,8 @@ def grep(pattern: str, files: Path | Iterable[Path], regex: bool = True, *,
     With regex=False the pattern is searched for as it stands; ignore_case as -i, invert as -v.
     [] if nothing is found, or if the files are not there.
 
-    Errors: ValueError for a pattern that is no regular expression, and for paths as everywhere.
+    Errors: ValueError for a pattern that is no regular expression, and for paths as everywhere; TypeError
+    for one that is no str.
     Memory: it streams, but keeps all that it found; grep_iter() does not.
     Unlike grep: the pattern is Python's (`\d` and `(?i)` work, `[[:alpha:]]` does not); a line is
     searched through even if the file does not look like text; a '\n' in the pattern is never found.
@@ -126,6 +142,8 @@ def _substitute_once(expression: re.Pattern[str], replacement: str, line: str) -
 
 def _substitution(pattern: str, replacement: str) -> _Substitute:
     """The function for one line: (line with all matches replaced, how many)."""
+    _check_str(pattern, 'pattern')
+    _check_str(replacement, 'replacement')
     expression = _compile(pattern)
     try:
         expression.sub(replacement, '')
@@ -142,12 +160,13 @@ def sed(pattern: str, replacement: str, text: str) -> str:
     `^` and `$` are the start and the end of each line, and no match goes over the end of one. In the
     replacement `\1` or `\g<name>` is a group, `\g<0>` the whole match.
 
-    Errors: ValueError for a pattern or replacement that is none.
+    Errors: ValueError for a pattern or replacement that is none; TypeError for what is no str.
     Memory: the text and the result, twice while it works. For files there is sed_file().
     Unlike sed: the pattern is Python's, and so is the replacement: `&` is just a character. For patterns
     that go over several lines there is re.sub().
     """
     substitute = _substitution(pattern, replacement)
+    _check_str(text, 'text')
     *lines, last = text.split('\n')  # last is behind the last '\n': no line if it is empty
     lines = [substitute(line)[0] for line in lines]
     lines.append(substitute(last)[0] if last else '')
@@ -228,12 +247,14 @@ def _find_tail(file: io.BufferedIOBase, lines: int) -> int:
 def head(file: Path, lines: int = 10) -> str:
     r"""The first lines of a file with their '\n', as `head -n`; with lines=-3 all but the last three.
 
-    Errors: FileNotFoundError, ValueError for paths as everywhere, OSErrors as open().
+    Errors: FileNotFoundError, ValueError for paths as everywhere, OSErrors as open(); TypeError if lines is
+    no int.
     Memory: what is returned, and no more of the file is read.
     """
+    _check_lines(lines)
     with open_file(file, 'rb') as source:
         if lines >= 0:
-            return _decode(b''.join(itertools.islice(source, lines)))
+            return _decode(b''.join(itertools.islice(source, min(lines, sys.maxsize))))
         end = _find_tail(source, -lines)
         source.seek(0)
         return _decode(source.read(end))
@@ -244,10 +265,12 @@ def tail(file: Path, lines: int = 10) -> str:
 
     A last line without a '\n' is a line.
 
-    Errors: FileNotFoundError, ValueError for paths as everywhere, OSErrors as open().
+    Errors: FileNotFoundError, ValueError for paths as everywhere, OSErrors as open(); TypeError if lines is
+    no int.
     Memory: what is returned. The file is read from its end, and no more of it than needed.
     Unlike tail: there is no `+3`, for all from the third line on.
     """
+    _check_lines(lines)
     with open_file(file, 'rb') as source:
         source.seek(_find_tail(source, abs(lines)))
         return _decode(source.read())
