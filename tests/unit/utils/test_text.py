@@ -9,6 +9,7 @@ import re
 import stat
 import subprocess
 import tempfile
+import traceback
 import unittest
 from unittest import mock
 
@@ -215,9 +216,16 @@ class SedFile(load.Rooted):
                 sed_file(*arguments)
             if isinstance(caught.exception, OSError):
                 self.assertIn(caught.exception.filename, arguments[2:])
+            for frame in traceback.extract_tb(caught.exception.__traceback__):
+                self.assertNotIn("contextlib", frame.filename)
         with mock.patch.object(os, "rename", side_effect=OSError(28, "No space left on device")):
             with self.assertRaises(OSError):
                 sed_file("x", "y", "a", "b")
+        self.write(f".sed-{b'x'.hex() * 8}", "somebody's")
+        with mock.patch.object(os, "urandom", side_effect=lambda size: b"x" * size):
+            with self.assertRaises(FileExistsError):
+                sed_file("x", "y", "a", "b")
+        os.unlink(self.path(f".sed-{b'x'.hex() * 8}"))
         self.assertEqual((self.read("a"), self.read("b")), (b"x\n", b"old\n"))
         self.assertEqual(sorted(os.listdir(self.root)), ["a", "b", "d", "pipe"])
 

@@ -9,7 +9,6 @@ What streams holds some hundred KiB and the longest line, whatever the size of t
 """
 
 import codecs
-import contextlib
 import errno
 import io
 import itertools
@@ -173,34 +172,69 @@ def sed(pattern: str, replacement: str, text: str) -> str:
     return '\n'.join(lines)
 
 
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[io.TextIOBase]:
+class _replacing:
     """A file to write to, which takes the place of the one at path when everything is in it.
 
-    A replaced file leaves its permissions to the new one.
+    A replaced file leaves its permissions to the new one. (A class: what contextlib makes would stand in
+    tracebacks.)
     """
-    with at(path) as (directory, name):
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.place = at(path)
+
+    def _mode(self) -> int | None:
+        """Of the file that will be replaced, if there is one."""
         try:
-            before = os.lstat(name, dir_fd=directory).st_mode
+            mode = os.lstat(self.name, dir_fd=self.directory).st_mode
         except FileNotFoundError:
-            before = None
-        if before is not None and stat.S_ISDIR(before):
+            return None
+        if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if before is not None and not stat.S_ISREG(before):
-            raise ValueError(f'{shown(os.fspath(path))} is no regular file: only those are replaced')
-        new = f'.sed-{os.urandom(8).hex()}'
+        if not stat.S_ISREG(mode):
+            raise ValueError(f'{shown(os.fspath(self.path))} is no regular file: only those are replaced')
+        return stat.S_IMODE(mode)
+
+    def _open(self) -> io.TextIOBase:
+        mode = self._mode()
+        self.new = f'.sed-{os.urandom(8).hex()}'
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(new, flags, 0o666, dir_fd=directory)
+        fd = os.open(self.new, flags, 0o666, dir_fd=self.directory)
+        self.file = io.open(fd, 'w', _BLOCK_BYTES, encoding='utf-8', errors='surrogateescape', newline='')
         try:
-            with io.open(fd, 'w', _BLOCK_BYTES, encoding='utf-8', errors='surrogateescape',
-                         newline='') as file:
-                if before is not None:
-                    os.fchmod(fd, stat.S_IMODE(before))
-                yield file
-            os.rename(new, name, src_dir_fd=directory, dst_dir_fd=directory)
-        except BaseException:
-            os.unlink(new, dir_fd=directory)
+            if mode is not None:
+                os.fchmod(fd, mode)
+        except BaseException as error:
+            self._finish(error)
             raise
+        return self.file
+
+    def __enter__(self) -> io.TextIOBase:
+        self.directory, self.name = self.place.__enter__()
+        try:
+            return self._open()
+        except BaseException as error:
+            self.place.__exit__(type(error), error, error.__traceback__)
+            raise
+
+    def _finish(self, error: BaseException | None) -> None:
+        try:
+            self.file.close()
+            if error is None:
+                os.rename(self.new, self.name, src_dir_fd=self.directory, dst_dir_fd=self.directory)
+        except BaseException:
+            os.unlink(self.new, dir_fd=self.directory)
+            raise
+        if error is not None:
+            os.unlink(self.new, dir_fd=self.directory)
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        try:
+            self._finish(error)
+        except BaseException as problem:
+            self.place.__exit__(type(problem), problem, problem.__traceback__)
+            raise
+        self.place.__exit__(kind, error, traceback)
 
 
 def sed_file(pattern: str, replacement: str, file: Path, output: Path | None = None) -> int:
