@@ -77,6 +77,15 @@ class CsvToJson(Formats):
                      json_to_csv, "c.json", "b.json")
         self.assertEqual((self.read("b.json"), self.left()), (b"before", []))
 
+    def test_output_is_new(self):
+        """a temporary file that is there already is somebody else's"""
+        self.write("a.csv", "a\n1\n")
+        name = self.write(f".{b'x'.hex() * 8}.tmp", "somebody's")
+        with mock.patch.object(os, "urandom", side_effect=lambda size: b"x" * size):
+            with self.assertRaises(FileExistsError):
+                csv_to_json("a.csv", "b.json")
+        self.assertEqual(self.read(name), b"somebody's")
+
     def test_output_places(self):
         """no directory, no pipe, no directory that is missing"""
         self.write("a.csv", "a\n1\n")
@@ -606,6 +615,20 @@ class Yaml(Formats):
         self.refused("'a.yaml': line 3, column 4: .nan is no number of JSON", iter_yaml, "a.yaml")
         self.write("a.yaml", b"a: 1\nb: \xff\n")
         self.refused("'a.yaml': line 2: not UTF-8", iter_yaml, "a.yaml")
+
+    def test_iter_forgets(self):
+        """of the documents before nothing is kept"""
+        self.write("a.yaml", "---\n- a\n- b\n" * 50)
+        from sandbox_utils import _yaml
+        kept = []
+        document = _yaml.Document
+
+        def make(loader, root):
+            kept.append(len(loader.constructed_objects))
+            return document(loader, root)
+        with mock.patch.object(_yaml, "Document", make):
+            self.assertEqual(len(list(iter_yaml("a.yaml"))), 50)
+        self.assertEqual(kept, [0] * 50)
 
     def test_paths(self):
         """missing files and ways out, as everywhere"""
