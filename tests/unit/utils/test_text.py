@@ -63,6 +63,22 @@ class Grep(load.Rooted):
         self.assertEqual(grep("x", "a"), [("a/.d", 1, "x"), ("a/b/c", 1, "x")])
         self.assertEqual([row[0] for row in grep("x", ".")], ["a/.d", "a/b/c"])
 
+    def test_unreadable(self):
+        """in a directory what cannot be read is passed over; what is named itself raises"""
+        for name in "a/1", "a/2", "a/3/4", "a/5":
+            self.write(name, "x\n")
+        inner = os.open
+
+        def denied(name, *arguments, **keywords):
+            if name in ("2", "3"):
+                raise PermissionError(13, "Permission denied")
+            return inner(name, *arguments, **keywords)
+        with mock.patch.object(os, "open", denied):
+            self.assertEqual(grep("x", "a"), [("a/1", 1, "x"), ("a/5", 1, "x")])
+            for path in "a/2", "a/3":
+                with self.assertRaisesRegex(PermissionError, f"'{path}'$"):
+                    grep("x", path)
+
     def test_options(self):
         """regex=False, ignore_case, invert"""
         self.write("a", "a.b\naxb\nÉA.B\n")
@@ -349,6 +365,15 @@ class Diff(load.Rooted):
         self.write("é/a", "x\n")
         self.write("b", "y\n")
         self.assertTrue(diff(pathlib.Path("é/a"), self.path("b")).startswith(f"--- é/a\n+++ {self.path('b')}\n"))
+
+    def test_forged_names(self):
+        """a name cannot be a header"""
+        self.write("b", "y\n")
+        for end in "\n", "\r", "\t":
+            name = self.write(f"a{end}+++ c", "x\n")
+            for pair in (name, "b"), ("b", name):
+                with self.assertRaisesRegex(ValueError, "has a line end or a tab: no header could name it$"):
+                    diff(*pair)
 
     def test_missing(self):
         """no such file, a directory: no diff"""

@@ -13,14 +13,14 @@ import errno
 import io
 import itertools
 import os
+import pathlib
 import re
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
-from . import files as _files
 from ._diff import find_changes
-from ._paths import Path, at, open_file, shown, status
+from ._paths import Path, at, directory, listing, names_of, open_file, shown, status, text_of
 
 __all__ = ['grep', 'grep_iter', 'sed', 'sed_file', 'head', 'tail', 'wc', 'diff']
 
@@ -58,31 +58,46 @@ def _check_lines(lines: int) -> None:
         raise TypeError(f'lines must be an int, not {lines!r}')
 
 
-def _is_regular(path: Path) -> bool:
-    """Symlinks are not, wherever they lead."""
-    try:
-        found = status(path, follow=False)
-    except ValueError:
-        return False
-    return found is not None and stat.S_ISREG(found.st_mode)
+def _walk(path: Path) -> Iterator[Path]:
+    """The regular files in a directory, sorted. Directories in it that cannot be read are left out."""
+    start, text = names_of(path), text_of(path)
+    todo = [([], 'd')]
+    while todo:
+        names, kind = todo.pop()
+        if kind == 'f':
+            yield pathlib.Path(path, *names)
+        elif kind == 'd':
+            try:
+                with directory(start + names, text) as fd:
+                    entries = listing(fd)
+            except (OSError, ValueError):
+                if not names:
+                    raise
+            else:
+                todo += [([*names, name], kind) for name, kind in reversed(entries)]
 
 
-def _list_files(files: Path | Iterable[Path]) -> Iterator[Path]:
-    """The files to search: of directories what is in them, nothing of what is not there."""
+def _open_files(files: Path | Iterable[Path]) -> Iterator[tuple[str, io.TextIOBase]]:
+    """The files to search, with their names: of directories what can be read in them, nothing of what is
+    not there."""
     for path in [files] if isinstance(files, (str, os.PathLike)) else files:
         found = status(path)
         if found and stat.S_ISDIR(found.st_mode):
-            yield from filter(_is_regular, _files.walk(path))
+            for below in _walk(path):
+                try:
+                    file = open_file(below, newline='\n')
+                except (OSError, ValueError):  # also what has gone in the meantime
+                    continue
+                yield os.fspath(below), file
         elif found:
-            yield path
+            yield os.fspath(path), open_file(path, newline='\n')
 
 
 def _grep(expression: re.Pattern[str], files: Path | Iterable[Path],
           invert: bool) -> Iterator[tuple[str, int, str]]:
     search = expression.search
-    for path in _list_files(files):
-        name = os.fspath(path)
-        with open_file(path, newline='\n') as file:
+    for name, opened in _open_files(files):
+        with opened as file:
             for number, line in enumerate(file, 1):
                 line = line.removesuffix('\n')
                 if (search(line) is None) is invert:
@@ -105,7 +120,8 @@ def grep(pattern: str, files: Path | Iterable[Path], regex: bool = True, *,
     r"""The lines in which a pattern is found, as `grep -n`: [(file, line number from 1, line), …].
 
     files is one path or several, as find() returns them; of a directory all files in it are searched,
-    as by `grep -r`. The file is in the result as it was given, as a str, the line without its '\n'.
+    as by `grep -r`, but for those that cannot be read: only what is named itself raises. The file is in the
+    result as it was given, as a str, the line without its '\n'.
     With regex=False the pattern is searched for as it stands; ignore_case as -i, invert as -v.
     [] if nothing is found, or if the files are not there.
 
@@ -383,12 +399,15 @@ def diff(file1: Path, file2: Path) -> str:
     `@@ -1,4 +1,5 @@` with lines that begin with ' ', '-' or '+', and `\ No newline at end of file`
     where that is so. patch(1) takes it.
 
-    Errors: FileNotFoundError if one of them is missing, ValueError for paths as everywhere, OSErrors as
-    open().
+    Errors: FileNotFoundError if one of them is missing, ValueError for paths as everywhere and for names
+    with a line end or a tab, which would be lines or times of the result; OSErrors as open().
     Memory: the files and the result, and for each line some 200 bytes more. Time: grows with the number
     of lines and of changes; where there are very many, more may be shown as changed than had to be.
     Unlike diff: all files are texts; now and then it chooses other ones of several equal lines.
     """
+    for path in file1, file2:
+        if set('\t\n\r') & set(text_of(path)):
+            raise ValueError(f'{shown(os.fspath(path))} has a line end or a tab: no header could name it')
     numbers: dict[bytes, int] = {}
     a, b = _number_lines(file1, numbers), _number_lines(file2, numbers)
     if a == b:
