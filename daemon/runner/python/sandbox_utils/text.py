@@ -109,6 +109,7 @@ def grep_iter(pattern: str, files: Path | Iterable[Path], regex: bool = True, *,
     """grep(), one match after the other: it streams.
 
     A pattern that is none is a ValueError at once, what is wrong with a file comes when it is reached.
+    Memory: one line, and the names in the directories that are searched.
     """
     _check_str(pattern, 'pattern')
     expression = _compile(pattern if regex else re.escape(pattern), re.IGNORECASE if ignore_case else 0)
