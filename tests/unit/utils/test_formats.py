@@ -77,6 +77,15 @@ class CsvToJson(Formats):
                      json_to_csv, "c.json", "b.json")
         self.assertEqual((self.read("b.json"), self.left()), (b"before", []))
 
+    def test_output_is_new(self):
+        """a temporary file that is there already is somebody else's"""
+        self.write("a.csv", "a\n1\n")
+        name = self.write(f".{b'x'.hex() * 8}.tmp", "somebody's")
+        with mock.patch.object(os, "urandom", side_effect=lambda size: b"x" * size):
+            with self.assertRaises(FileExistsError):
+                csv_to_json("a.csv", "b.json")
+        self.assertEqual(self.read(name), b"somebody's")
+
     def test_output_places(self):
         """no directory, no pipe, no directory that is missing"""
         self.write("a.csv", "a\n1\n")
@@ -186,8 +195,8 @@ class JsonToCsv(Formats):
 
     def test_values(self):
         """numbers as JSON has them, nested values as JSON text, quotes where they have to be"""
-        self.assertEqual(self.csv('[{"a": [1, {"ü": null}], "b": 1.50, "c": "x,\\"y\\"", "d": -0.0, "e": 1e400}]'),
-                         'a,b,c,d,e\n"[1, {""ü"": null}]",1.5,"x,""y""",-0.0,Infinity\n')
+        self.assertEqual(self.csv('[{"a": [1, {"ü": null}], "b": 1.50, "c": "x,\\"y\\"", "d": -0.0, "e": 1e300}]'),
+                         'a,b,c,d,e\n"[1, {""ü"": null}]",1.5,"x,""y""",-0.0,1e+300\n')
         self.assertEqual(self.csv('[{"a": "x\\r\\ny"}, {"a": "\\r"}, {"a": "\\n"}, {"a": ""}, {"a": " x "}]'),
                          'a\n"x\r\ny"\n"\r"\n"\n"\n""\n x \n')
 
@@ -249,7 +258,7 @@ class Json(Formats):
 
     def test_pieces(self):
         """however the text is cut when it is read"""
-        text = '[-1.5e+10,\r\n"\\ud83d\\ude42\\\\\\"",{"ключ":[true,-Infinity,12]},  123,"🙂"]'
+        text = '[-1.5e+10,\r\n"\\ud83d\\ude42\\\\\\"",{"ключ":[true,-1.25,12]},  123,"🙂"]'
         self.write("a.json", text)
         self.addCleanup(setattr, _streams, "PIECE", _streams.PIECE)
         for _streams.PIECE in range(1, 40):
@@ -275,6 +284,23 @@ class Json(Formats):
         self.write("a.json", "[1,\n " + "9" * 5000 + "]")
         with self.assertRaisesRegex(ValueError, "^'a.json': line 2, column 2: Exceeds the limit"):
             list(iter_json("a.json"))
+
+    def test_loses_nothing(self):
+        """numbers that JSON does not have, or no float can be, and a key twice"""
+        for value, problem in (("NaN", "NaN is no number of JSON, or too large"),
+                               ("-Infinity", "-Infinity is no number of JSON, or too large"),
+                               ("1e999", "1e999 is no number of JSON, or too large"),
+                               ('{"b": {"a": 1, "c": 2, "a": 1}}', "the key 'a' is there twice")):
+            self.write("a.json", '[[1],\n [%s]]' % value)
+            for function in iter_json, json_to_csv:
+                self.refused("'a.json': line 2, column 2: " + problem, function, "a.json")
+            self.write("a.jsonl", f"1\n{value}\n")
+            self.refused("'a.jsonl': line 2: " + problem, iter_jsonl, "a.jsonl")
+        text = "[" + "1" * 400 + ".5e-300]"
+        self.write("a.json", text)
+        self.addCleanup(setattr, _streams, "PIECE", _streams.PIECE)
+        for _streams.PIECE in 1, 390, 401, 402, 403, 404, 405, 406:
+            self.assertEqual(list(iter_json("a.json")), json.loads(text))
 
     def test_lines(self):
         """one value on each line; blank lines are none; a lone CR ends no line"""
@@ -539,6 +565,7 @@ class Yaml(Formats):
                 ("<<: x", "line 1, column 5: expected a mapping or list of mappings for merging, but found scalar"),
                 ("a: b: c", "line 1, column 5: mapping values are not allowed here"),
                 ("a: *b", "line 1, column 4: found undefined alias 'b'"),
+                ('a: "\\ud83d\\ude00"', "line 1: a text in quotes has an escape that is no character"),
                 ('a: "\\ud800"', "line 1: a text in quotes has an escape that is no character"),
                 ('\n\n"\\U00110000"', "line 3: a text in quotes has an escape that is no character"),
                 ("\0", "character 1: special characters are not allowed"),
@@ -553,13 +580,23 @@ class Yaml(Formats):
                          "b:\n- 1\n- c: null\na: 'no'\nü: 🙂 ä\ne: []\nn: '12'\n")
         self.assertEqual(json_to_yaml(BOM + '[\r\n"' + "word " * 100 + 'x"]'), "- " + "word " * 100 + "x\n")
         self.assertEqual(yaml_to_json(json_to_yaml('["a\x85b\u2028c"]')), '["a\x85b\u2028c"]')
-        self.assertEqual(json_to_yaml("[NaN, 1e400, 1e20]"), "- .nan\n- .inf\n- 1.0e+20\n")
+        self.assertEqual(json_to_yaml("[1e20]"), "- 1.0e+20\n")
+
+    def test_from_json_depth(self):
+        """100 levels, there and back"""
+        for text in "[" * 100 + "]" * 100, "[" * 99 + "1" + "]" * 99:
+            self.assertEqual(yaml_to_json(json_to_yaml(text)), text)
 
     def test_from_json_malformed(self):
         """with line and column"""
         for text, problem in (("", "line 1, column 1: Expecting value"), ('{"a":\n x}', "line 2, column 2: Expecting value"),
                               ("[1] 2", "line 1, column 5: Extra data"), ("[" * 100_000, "nested too deeply"),
-                              ("[" * 400 + "]" * 400, "nested too deeply")):
+                              ("[" * 101 + "]" * 101, "nested more than 100 levels deep"),
+                              ("[" * 100 + "1" + "]" * 100, "nested more than 100 levels deep"),
+                              ('{"a":' * 400 + "1" + "}" * 400, "nested more than 100 levels deep"),
+                              ("[NaN]", "NaN is no number of JSON, or too large"),
+                              ("-1e999", "-1e999 is no number of JSON, or too large"),
+                              ('{"a": 1, "a": 1}', "the key 'a' is there twice")):
             self.refused(problem, json_to_yaml, text)
         with self.assertRaisesRegex(TypeError, "^json_str must be str, not dict"):
             json_to_yaml({})
@@ -578,6 +615,20 @@ class Yaml(Formats):
         self.refused("'a.yaml': line 3, column 4: .nan is no number of JSON", iter_yaml, "a.yaml")
         self.write("a.yaml", b"a: 1\nb: \xff\n")
         self.refused("'a.yaml': line 2: not UTF-8", iter_yaml, "a.yaml")
+
+    def test_iter_forgets(self):
+        """of the documents before nothing is kept"""
+        self.write("a.yaml", "---\n- a\n- b\n" * 50)
+        from sandbox_utils import _yaml
+        kept = []
+        document = _yaml.Document
+
+        def make(loader, root):
+            kept.append(len(loader.constructed_objects))
+            return document(loader, root)
+        with mock.patch.object(_yaml, "Document", make):
+            self.assertEqual(len(list(iter_yaml("a.yaml"))), 50)
+        self.assertEqual(kept, [0] * 50)
 
     def test_paths(self):
         """missing files and ways out, as everywhere"""

@@ -9,6 +9,7 @@ import re
 import stat
 import subprocess
 import tempfile
+import traceback
 import unittest
 from unittest import mock
 
@@ -62,6 +63,22 @@ class Grep(load.Rooted):
         self.assertEqual(grep("x", "a"), [("a/.d", 1, "x"), ("a/b/c", 1, "x")])
         self.assertEqual([row[0] for row in grep("x", ".")], ["a/.d", "a/b/c"])
 
+    def test_unreadable(self):
+        """in a directory what cannot be read is passed over; what is named itself raises"""
+        for name in "a/1", "a/2", "a/3/4", "a/5":
+            self.write(name, "x\n")
+        inner = os.open
+
+        def denied(name, *arguments, **keywords):
+            if name in ("2", "3"):
+                raise PermissionError(13, "Permission denied")
+            return inner(name, *arguments, **keywords)
+        with mock.patch.object(os, "open", denied):
+            self.assertEqual(grep("x", "a"), [("a/1", 1, "x"), ("a/5", 1, "x")])
+            for path in "a/2", "a/3":
+                with self.assertRaisesRegex(PermissionError, f"'{path}'$"):
+                    grep("x", path)
+
     def test_options(self):
         """regex=False, ignore_case, invert"""
         self.write("a", "a.b\naxb\nÉA.B\n")
@@ -86,12 +103,14 @@ class Grep(load.Rooted):
 
     def test_bad_pattern(self):
         """no regular expression: ValueError at once"""
-        for pattern in ("(", "*", "[", "a{2,1}", "(?P<x", "\\"):
+        for pattern in ("(", "*", "[", "a{2,1}", "(?P<x", "\\", "a{99999999999999}", "(" * 5000):
             with self.assertRaisesRegex(ValueError, "is no regular expression: "):
                 grep_iter(pattern, "a")
         self.assertEqual(grep("(", self.write("a", "f(\n"), regex=False), [("a", 1, "f(")])
-        with self.assertRaises(TypeError):
-            grep(1, "a")
+        for pattern in 1, b"a", re.compile("a"), None:
+            for regex in True, False:
+                with self.assertRaisesRegex(TypeError, "^pattern must be a str, not "):
+                    grep_iter(pattern, "a", regex)
 
     def test_lazy(self):
         """grep_iter takes files and lines when they are asked for"""
@@ -163,6 +182,16 @@ class Sed(load.Rooted):
                 sed(pattern, replacement, "")
 
 
+    def test_types(self):
+        """what is no str is named"""
+        for number, name in enumerate(("pattern", "replacement", "text")):
+            for value in None, b"a", re.compile("a"):
+                arguments = ["a", "b", "c"]
+                arguments[number] = value
+                with self.assertRaisesRegex(TypeError, f"^{name} must be a str, not "):
+                    sed(*arguments)
+
+
 class SedFile(load.Rooted):
     def test_in_place(self):
         """the file itself, with its permissions; the count of replacements"""
@@ -203,9 +232,16 @@ class SedFile(load.Rooted):
                 sed_file(*arguments)
             if isinstance(caught.exception, OSError):
                 self.assertIn(caught.exception.filename, arguments[2:])
+            for frame in traceback.extract_tb(caught.exception.__traceback__):
+                self.assertNotIn("contextlib", frame.filename)
         with mock.patch.object(os, "rename", side_effect=OSError(28, "No space left on device")):
             with self.assertRaises(OSError):
                 sed_file("x", "y", "a", "b")
+        self.write(f".sed-{b'x'.hex() * 8}", "somebody's")
+        with mock.patch.object(os, "urandom", side_effect=lambda size: b"x" * size):
+            with self.assertRaises(FileExistsError):
+                sed_file("x", "y", "a", "b")
+        os.unlink(self.path(f".sed-{b'x'.hex() * 8}"))
         self.assertEqual((self.read("a"), self.read("b")), (b"x\n", b"old\n"))
         self.assertEqual(sorted(os.listdir(self.root)), ["a", "b", "d", "pipe"])
 
@@ -231,6 +267,16 @@ class HeadTail(load.Rooted):
             self.assertEqual([function("empty", n) for n in (0, 1, -1)], ["", "", ""])
             self.assertEqual(function("a"), f"é\r\n日\r\n\udcff{NO_ENDS}")
         self.assertEqual((head("a", 1), tail("a", 1)), ("é\r\n", f"\udcff{NO_ENDS}"))
+
+    def test_lines(self):
+        """numbers of any size, and no other types"""
+        self.write("a", "1\n2\n")
+        for function in head, tail:
+            self.assertEqual(function("a", 10 ** 30), "1\n2\n")
+            for lines in None, "1", 1.0, True:
+                with self.assertRaisesRegex(TypeError, "^lines must be an int, not "):
+                    function("a", lines)
+        self.assertEqual((head("a", -10 ** 30), tail("a", -10 ** 30)), ("", "1\n2\n"))
 
     def test_blocks(self):
         """files of several blocks, with ends of lines at the ends of blocks"""
@@ -319,6 +365,15 @@ class Diff(load.Rooted):
         self.write("é/a", "x\n")
         self.write("b", "y\n")
         self.assertTrue(diff(pathlib.Path("é/a"), self.path("b")).startswith(f"--- é/a\n+++ {self.path('b')}\n"))
+
+    def test_forged_names(self):
+        """a name cannot be a header"""
+        self.write("b", "y\n")
+        for end in "\n", "\r", "\t":
+            name = self.write(f"a{end}+++ c", "x\n")
+            for pair in (name, "b"), ("b", name):
+                with self.assertRaisesRegex(ValueError, "has a line end or a tab: no header could name it$"):
+                    diff(*pair)
 
     def test_missing(self):
         """no such file, a directory: no diff"""

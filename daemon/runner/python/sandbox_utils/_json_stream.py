@@ -3,6 +3,7 @@
 
 import io
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 
@@ -11,7 +12,37 @@ from . import _paths, _streams
 # No token of JSON that is cut off is found faulty farther from the end: -Infinity, half of a pair \u.
 MARGIN = 16
 
-decode = json.JSONDecoder().raw_decode
+
+class NotFinite(ValueError):
+    """A number that JSON does not have, or that no float can be; its argument is its text."""
+
+    def __str__(self) -> str:
+        return '%.50s is no number of JSON, or too large' % self.args
+
+
+def refuse_constant(text: str) -> None:
+    raise NotFinite(text)
+
+
+def finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise NotFinite(text)
+    return number
+
+
+def unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen = set()
+        key = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError('the key %.50r is there twice' % key)
+    return found
+
+
+# The decoder of the library accepts what would lose data, or be no JSON when it is written.
+decoder = json.JSONDecoder(parse_constant=refuse_constant, parse_float=finite, object_pairs_hook=unique_keys)
+decode = decoder.raw_decode
 skip_space = re.compile(r'[ \t\n\r]*').match
 
 
@@ -55,6 +86,10 @@ class ArrayReader:
     def may_be_cut(self, error: json.JSONDecodeError) -> bool:
         return error.msg.startswith('Unterminated') or error.pos + MARGIN >= len(self.buffer)
 
+    def may_go_on(self, number: str) -> bool:
+        """Whether a number stands at the end of the buffer: an exponent may make it smaller."""
+        return number in self.buffer[-len(number) - MARGIN:]
+
     def value(self) -> object:
         while True:
             try:
@@ -64,7 +99,10 @@ class ArrayReader:
                     raise self.error(error.msg, error.pos) from None
             except RecursionError:
                 raise self.error('nested too deeply', self.position) from None
-            except ValueError as error:  # an int with more digits than Python takes
+            except NotFinite as error:
+                if not self.may_go_on(error.args[0]) or not self.fill():
+                    raise self.error(str(error), self.position) from None
+            except ValueError as error:  # a key twice, an int with more digits than Python takes
                 raise self.error(str(error), self.position) from None
             else:
                 # A number may go on behind the end
@@ -94,7 +132,8 @@ def iter_json(file: _paths.Path) -> Iterator[object]:
     """The elements of the one array that is a JSON file, one after the other: a list, lazily.
 
     Elements are what json.load() makes of them. ValueError with file, line and column for what is no
-    JSON (when it is reached) or is no array; FileNotFoundError. Memory: one element and about 128 KiB;
+    JSON (when it is reached; NaN and Infinity are none), a number too large for a float (1e999), a key
+    twice in an object, and what is no array; FileNotFoundError. Memory: one element and about 128 KiB;
     an element of any size is held whole, and its text up to three times while it is parsed.
     """
     stream = _streams.open_text(file)
@@ -109,8 +148,7 @@ def read_elements(stream: io.TextIOWrapper, reader: ArrayReader) -> Iterator[obj
 def iter_jsonl(file: _paths.Path) -> Iterator[object]:
     """The values of a file with one JSON text on each line (JSON Lines), lazily. Blank lines are skipped.
 
-    Lines end with '\\n' or '\\r\\n'. ValueError with file, line and column for what is no JSON (when it is
-    reached); FileNotFoundError. Memory: one line.
+    Lines end with '\\n' or '\\r\\n'. ValueError as iter_json(), without the column for keys and numbers; FileNotFoundError. Memory: one line.
     """
     return read_lines(_streams.open_text(file, newline='\n'), _streams.name_of(file))
 
@@ -123,14 +161,14 @@ def read_lines(stream: io.TextIOWrapper, name: str) -> Iterator[object]:
 
 
 def parse(text: str, where: str = '') -> object:
-    """json.loads() with errors that say where they are: `where` names the line of a text of one line."""
+    """The value of a JSON text, with errors that say where they are: `where` names the line of a text of one line."""
     try:
-        return json.loads(text)
+        return decoder.decode(text)
     except json.JSONDecodeError as error:
         where = where or 'line %d' % error.lineno
         raise ValueError('%s, column %d: %s' % (where, error.colno, error.msg)) from None
     except RecursionError:
         problem = 'nested too deeply'
-    except ValueError as error:  # an int with more digits than Python takes
+    except ValueError as error:  # as above
         problem = str(error)
     raise ValueError('%s: %s' % (where, problem) if where else problem)

@@ -150,9 +150,9 @@ def xml_to_dict(xml_str: str | bytes) -> dict:
 
     bytes are decoded as their declaration says, UTF-8 by default; in a str that declaration is ignored.
     ValueError with line and column for what is no XML, for more than 256 levels, for more than 10,000
-    different names of elements and attributes, or 1,000,000 characters in them, for every
-    declaration of an entity, and for what would need one. Nothing is ever fetched: a DOCTYPE is accepted and its DTD ignored, with
-    its defaults of attributes. Memory: the document and its dict.
+    different names of elements and attributes, or 1,000,000 characters in them, for every declaration of
+    an entity, and for what would need one. Nothing is ever fetched: a DOCTYPE is accepted and its DTD
+    ignored, with its defaults of attributes. Memory: the document and its dict.
     """
     if not isinstance(xml_str, (str, bytes)):
         raise TypeError('xml_str must be str or bytes, not %s' % type(xml_str).__name__)

@@ -51,13 +51,19 @@ def group_by(items: Iterable, key_func: Key) -> dict[object, list]:
 
 
 def filter_by(items: Iterable, predicate: Callable[[object], object]) -> list:
-    """A list of the items for which predicate(item) is true, in their order."""
+    """A list of the items for which predicate(item) is true, in their order.
+
+    TypeError for a predicate that is no function. Memory: the result.
+    """
     _check_callable(predicate, 'predicate')
     return [item for item in items if predicate(item)]
 
 
 def map_items(items: Iterable, transform: Callable[[object], object]) -> list:
-    """A list of transform(item) of each item, in their order."""
+    """A list of transform(item) of each item, in their order.
+
+    TypeError for a transform that is no function. Memory: the result.
+    """
     _check_callable(transform, 'transform')
     return [transform(item) for item in items]
 
@@ -65,7 +71,8 @@ def map_items(items: Iterable, transform: Callable[[object], object]) -> list:
 def sort_by(items: Iterable, key_func: Key, reverse: bool = False) -> list:
     """A sorted list of the items. Items with equal keys keep their order, with reverse=True, too.
 
-    TypeError for keys that cannot be compared with each other, such as None and a number.
+    TypeError for keys that cannot be compared with each other, such as None and a number. Memory: all
+    items and their keys.
     """
     return sorted(items, key=_key_function(key_func, 'key_func'), reverse=reverse)
 
@@ -93,7 +100,8 @@ def unique(items: Iterable, key: Key | None = None) -> list:
 
     Without a key the item itself counts, by ==: 1, 1.0 and True are one. Items need no hash: lists,
     dicts and sets cost about what text does; others without a hash are compared with all items that
-    are kept, one by one. Memory: the kept items and their keys.
+    are kept, one by one. TypeError for a key that is neither a function nor names of fields, RecursionError
+    for lists and dicts that contain themselves. Memory: the kept items and their keys.
     """
     function = None if key is None else _key_function(key, 'key')
     kept, keys = [], []

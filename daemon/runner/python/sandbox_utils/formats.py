@@ -120,8 +120,8 @@ def json_to_csv(json_file: Path, output: Path | None = None, columns: Iterable[s
     where they have to be. An array of arrays works, too: one row each, with a header only if columns
     are given. An empty array is an empty text.
 
-    ValueError with file, line and column for what is no JSON, no array of objects or of arrays, or an
-    array with another length than columns; FileNotFoundError. Memory: the text; with output one
+    ValueError with file, line and column for what iter_json() refuses, no array of objects or of arrays,
+    or an array with another length than columns; FileNotFoundError. Memory: the text; with output one
     element. The file is read twice, or once if columns are given.
     """
     _check_delimiter(delimiter)

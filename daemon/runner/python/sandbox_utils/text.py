@@ -9,18 +9,18 @@ What streams holds some hundred KiB and the longest line, whatever the size of t
 """
 
 import codecs
-import contextlib
 import errno
 import io
 import itertools
 import os
+import pathlib
 import re
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator
 
-from . import files as _files
 from ._diff import find_changes
-from ._paths import Path, at, open_file, shown, status
+from ._paths import Path, at, directory, listing, names_of, open_file, shown, status, text_of
 
 __all__ = ['grep', 'grep_iter', 'sed', 'sed_file', 'head', 'tail', 'wc', 'diff']
 
@@ -41,35 +41,63 @@ def _decode(data: bytes) -> str:
 def _compile(pattern: str, flags: int = 0) -> re.Pattern[str]:
     try:
         return re.compile(pattern, flags)
-    except re.error as error:
-        raise ValueError(f'{shown(pattern)} is no regular expression: {error}') from None
+    except RecursionError:
+        problem = 'nested too deeply'
+    except (re.error, OverflowError) as error:  # the second one is of a repetition
+        problem = str(error)
+    raise ValueError(f'{shown(pattern)} is no regular expression: {problem}')
 
 
-def _is_regular(path: Path) -> bool:
-    """Symlinks are not, wherever they lead."""
-    try:
-        found = status(path, follow=False)
-    except ValueError:
-        return False
-    return found is not None and stat.S_ISREG(found.st_mode)
+def _check_str(value: str, argument: str) -> None:
+    if not isinstance(value, str):
+        raise TypeError(f'{argument} must be a str, not {type(value).__name__}')
 
 
-def _list_files(files: Path | Iterable[Path]) -> Iterator[Path]:
-    """The files to search: of directories what is in them, nothing of what is not there."""
+def _check_lines(lines: int) -> None:
+    if not isinstance(lines, int) or isinstance(lines, bool):
+        raise TypeError(f'lines must be an int, not {lines!r}')
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    """The regular files in a directory, sorted. Directories in it that cannot be read are left out."""
+    start, text = names_of(path), text_of(path)
+    todo = [([], 'd')]
+    while todo:
+        names, kind = todo.pop()
+        if kind == 'f':
+            yield pathlib.Path(path, *names)
+        elif kind == 'd':
+            try:
+                with directory(start + names, text) as fd:
+                    entries = listing(fd)
+            except (OSError, ValueError):
+                if not names:
+                    raise
+            else:
+                todo += [([*names, name], kind) for name, kind in reversed(entries)]
+
+
+def _open_files(files: Path | Iterable[Path]) -> Iterator[tuple[str, io.TextIOBase]]:
+    """The files to search, with their names: of directories what can be read in them, nothing of what is
+    not there."""
     for path in [files] if isinstance(files, (str, os.PathLike)) else files:
         found = status(path)
         if found and stat.S_ISDIR(found.st_mode):
-            yield from filter(_is_regular, _files.walk(path))
+            for below in _walk(path):
+                try:
+                    file = open_file(below, newline='\n')
+                except (OSError, ValueError):  # also what has gone in the meantime
+                    continue
+                yield os.fspath(below), file
         elif found:
-            yield path
+            yield os.fspath(path), open_file(path, newline='\n')
 
 
 def _grep(expression: re.Pattern[str], files: Path | Iterable[Path],
           invert: bool) -> Iterator[tuple[str, int, str]]:
     search = expression.search
-    for path in _list_files(files):
-        name = os.fspath(path)
-        with open_file(path, newline='\n') as file:
+    for name, opened in _open_files(files):
+        with opened as file:
             for number, line in enumerate(file, 1):
                 line = line.removesuffix('\n')
                 if (search(line) is None) is invert:
@@ -81,7 +109,9 @@ def grep_iter(pattern: str, files: Path | Iterable[Path], regex: bool = True, *,
     """grep(), one match after the other: it streams.
 
     A pattern that is none is a ValueError at once, what is wrong with a file comes when it is reached.
+    Memory: one line, and the names in the directories that are searched.
     """
+    _check_str(pattern, 'pattern')
     expression = _compile(pattern if regex else re.escape(pattern), re.IGNORECASE if ignore_case else 0)
     return _grep(expression, files, bool(invert))
 
@@ -91,11 +121,13 @@ def grep(pattern: str, files: Path | Iterable[Path], regex: bool = True, *,
     r"""The lines in which a pattern is found, as `grep -n`: [(file, line number from 1, line), …].
 
     files is one path or several, as find() returns them; of a directory all files in it are searched,
-    as by `grep -r`. The file is in the result as it was given, as a str, the line without its '\n'.
+    as by `grep -r`, but for those that cannot be read: only what is named itself raises. The file is in the
+    result as it was given, as a str, the line without its '\n'.
     With regex=False the pattern is searched for as it stands; ignore_case as -i, invert as -v.
     [] if nothing is found, or if the files are not there.
 
-    Errors: ValueError for a pattern that is no regular expression, and for paths as everywhere.
+    Errors: ValueError for a pattern that is no regular expression, and for paths as everywhere; TypeError
+    for one that is no str.
     Memory: it streams, but keeps all that it found; grep_iter() does not.
     Unlike grep: the pattern is Python's (`\d` and `(?i)` work, `[[:alpha:]]` does not); a line is
     searched through even if the file does not look like text; a '\n' in the pattern is never found.
@@ -126,6 +158,8 @@ def _substitute_once(expression: re.Pattern[str], replacement: str, line: str) -
 
 def _substitution(pattern: str, replacement: str) -> _Substitute:
     """The function for one line: (line with all matches replaced, how many)."""
+    _check_str(pattern, 'pattern')
+    _check_str(replacement, 'replacement')
     expression = _compile(pattern)
     try:
         expression.sub(replacement, '')
@@ -142,46 +176,82 @@ def sed(pattern: str, replacement: str, text: str) -> str:
     `^` and `$` are the start and the end of each line, and no match goes over the end of one. In the
     replacement `\1` or `\g<name>` is a group, `\g<0>` the whole match.
 
-    Errors: ValueError for a pattern or replacement that is none.
+    Errors: ValueError for a pattern or replacement that is none; TypeError for what is no str.
     Memory: the text and the result, twice while it works. For files there is sed_file().
     Unlike sed: the pattern is Python's, and so is the replacement: `&` is just a character. For patterns
     that go over several lines there is re.sub().
     """
     substitute = _substitution(pattern, replacement)
+    _check_str(text, 'text')
     *lines, last = text.split('\n')  # last is behind the last '\n': no line if it is empty
     lines = [substitute(line)[0] for line in lines]
     lines.append(substitute(last)[0] if last else '')
     return '\n'.join(lines)
 
 
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[io.TextIOBase]:
+class _replacing:
     """A file to write to, which takes the place of the one at path when everything is in it.
 
-    A replaced file leaves its permissions to the new one.
+    A replaced file leaves its permissions to the new one. (A class: what contextlib makes would stand in
+    tracebacks.)
     """
-    with at(path) as (directory, name):
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.place = at(path)
+
+    def _mode(self) -> int | None:
+        """Of the file that will be replaced, if there is one."""
         try:
-            before = os.lstat(name, dir_fd=directory).st_mode
+            mode = os.lstat(self.name, dir_fd=self.directory).st_mode
         except FileNotFoundError:
-            before = None
-        if before is not None and stat.S_ISDIR(before):
+            return None
+        if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        if before is not None and not stat.S_ISREG(before):
-            raise ValueError(f'{shown(os.fspath(path))} is no regular file: only those are replaced')
-        new = f'.sed-{os.urandom(8).hex()}'
+        if not stat.S_ISREG(mode):
+            raise ValueError(f'{shown(os.fspath(self.path))} is no regular file: only those are replaced')
+        return stat.S_IMODE(mode)
+
+    def _open(self) -> io.TextIOBase:
+        mode = self._mode()
+        self.new = f'.sed-{os.urandom(8).hex()}'
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        fd = os.open(new, flags, 0o666, dir_fd=directory)
+        fd = os.open(self.new, flags, 0o666, dir_fd=self.directory)
+        self.file = io.open(fd, 'w', _BLOCK_BYTES, encoding='utf-8', errors='surrogateescape', newline='')
         try:
-            with io.open(fd, 'w', _BLOCK_BYTES, encoding='utf-8', errors='surrogateescape',
-                         newline='') as file:
-                if before is not None:
-                    os.fchmod(fd, stat.S_IMODE(before))
-                yield file
-            os.rename(new, name, src_dir_fd=directory, dst_dir_fd=directory)
-        except BaseException:
-            os.unlink(new, dir_fd=directory)
+            if mode is not None:
+                os.fchmod(fd, mode)
+        except BaseException as error:
+            self._finish(error)
             raise
+        return self.file
+
+    def __enter__(self) -> io.TextIOBase:
+        self.directory, self.name = self.place.__enter__()
+        try:
+            return self._open()
+        except BaseException as error:
+            self.place.__exit__(type(error), error, error.__traceback__)
+            raise
+
+    def _finish(self, error: BaseException | None) -> None:
+        try:
+            self.file.close()
+            if error is None:
+                os.rename(self.new, self.name, src_dir_fd=self.directory, dst_dir_fd=self.directory)
+        except BaseException:
+            os.unlink(self.new, dir_fd=self.directory)
+            raise
+        if error is not None:
+            os.unlink(self.new, dir_fd=self.directory)
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        try:
+            self._finish(error)
+        except BaseException as problem:
+            self.place.__exit__(type(problem), problem, problem.__traceback__)
+            raise
+        self.place.__exit__(kind, error, traceback)
 
 
 def sed_file(pattern: str, replacement: str, file: Path, output: Path | None = None) -> int:
@@ -228,12 +298,14 @@ def _find_tail(file: io.BufferedIOBase, lines: int) -> int:
 def head(file: Path, lines: int = 10) -> str:
     r"""The first lines of a file with their '\n', as `head -n`; with lines=-3 all but the last three.
 
-    Errors: FileNotFoundError, ValueError for paths as everywhere, OSErrors as open().
+    Errors: FileNotFoundError, ValueError for paths as everywhere, OSErrors as open(); TypeError if lines is
+    no int.
     Memory: what is returned, and no more of the file is read.
     """
+    _check_lines(lines)
     with open_file(file, 'rb') as source:
         if lines >= 0:
-            return _decode(b''.join(itertools.islice(source, lines)))
+            return _decode(b''.join(itertools.islice(source, min(lines, sys.maxsize))))
         end = _find_tail(source, -lines)
         source.seek(0)
         return _decode(source.read(end))
@@ -244,10 +316,12 @@ def tail(file: Path, lines: int = 10) -> str:
 
     A last line without a '\n' is a line.
 
-    Errors: FileNotFoundError, ValueError for paths as everywhere, OSErrors as open().
+    Errors: FileNotFoundError, ValueError for paths as everywhere, OSErrors as open(); TypeError if lines is
+    no int.
     Memory: what is returned. The file is read from its end, and no more of it than needed.
     Unlike tail: there is no `+3`, for all from the third line on.
     """
+    _check_lines(lines)
     with open_file(file, 'rb') as source:
         source.seek(_find_tail(source, abs(lines)))
         return _decode(source.read())
@@ -326,12 +400,15 @@ def diff(file1: Path, file2: Path) -> str:
     `@@ -1,4 +1,5 @@` with lines that begin with ' ', '-' or '+', and `\ No newline at end of file`
     where that is so. patch(1) takes it.
 
-    Errors: FileNotFoundError if one of them is missing, ValueError for paths as everywhere, OSErrors as
-    open().
+    Errors: FileNotFoundError if one of them is missing, ValueError for paths as everywhere and for names
+    with a line end or a tab, which would be lines or times of the result; OSErrors as open().
     Memory: the files and the result, and for each line some 200 bytes more. Time: grows with the number
     of lines and of changes; where there are very many, more may be shown as changed than had to be.
     Unlike diff: all files are texts; now and then it chooses other ones of several equal lines.
     """
+    for path in file1, file2:
+        if set('\t\n\r') & set(text_of(path)):
+            raise ValueError(f'{shown(os.fspath(path))} has a line end or a tab: no header could name it')
     numbers: dict[bytes, int] = {}
     a, b = _number_lines(file1, numbers), _number_lines(file2, numbers)
     if a == b:
