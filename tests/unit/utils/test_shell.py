@@ -9,7 +9,7 @@ import time
 
 import load
 from load import tap
-from sandbox_utils import cat, cp, echo, ls, mkdir, mv, rm, touch
+from sandbox_utils import cat, cp, echo, ls, mkdir, mv, remove_tree, rm, touch
 
 
 class Ls(load.Rooted):
@@ -163,6 +163,17 @@ class Mkdir(load.Rooted):
 
 
 class Rm(load.Rooted):
+    def test_dots(self):
+        """the directory itself and the one above it go by their names only, as with the tool"""
+        self.write("k/f")
+        for path in "k/..", "k/.", "k/../", "/app/k/./":
+            with self.assertRaisesRegex(ValueError, "is not removed: name the directory itself"):
+                rm(path, recursive=True, force=True)
+            if ".." in path:
+                with self.assertRaisesRegex(ValueError, "is not removed"):
+                    remove_tree(path)
+        self.assertEqual(cat("k/f"), "")
+
     def test_remove(self):
         """files, symlinks, and directories if asked for"""
         self.write("d/e/f")
@@ -296,6 +307,14 @@ class Cp(load.Rooted):
 
 
 class Mv(load.Rooted):
+    def test_symlink_that_would_lead_out(self):
+        """a symlink is judged at its new place, too"""
+        self.write("a/f")
+        os.symlink("..", self.path("a/up"))
+        with self.assertRaises(ValueError):
+            mv("a/up", "up")
+        self.assertTrue(os.path.islink(self.path("a/up")))
+
     def test_move(self):
         """renamed, over a file, into a directory"""
         self.write("a", "1")
@@ -370,6 +389,15 @@ class Mv(load.Rooted):
 
 
 class Echo(load.Rooted):
+    def test_half_a_pair(self):
+        """a text that no file can have: the file is as it was"""
+        echo("precious", "f")
+        with self.assertRaises(ValueError):
+            echo("\ud800", "f")
+        echo("\udcff", "f", append=True)
+        with open(self.path("f"), "rb") as file:
+            self.assertEqual(file.read(), b"precious\n\xff\n")
+
     def test_returns(self):
         """the text itself, and prints nothing"""
         self.assertEqual((echo("x"), echo(""), echo("a\\n"), echo(3)), ("x", "", "a\\n", "3"))

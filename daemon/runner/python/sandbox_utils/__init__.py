@@ -14,6 +14,8 @@ in common:
 - What removes says how much it has removed: 0 where there is nothing; rm wants `force` for that.
 - What is about one file (cat, head, wc, cp, csv_to_json, …) raises FileNotFoundError if it is not there,
   and other OSErrors as open() does. Errors name the path as it was given.
+- A path is its names: a slash at the end means nothing, and `..` takes back the name before it, also one
+  that is not there (`missing/../x` is `x`). The tools ask the kernel, which wants directories there.
 - Text is UTF-8. Bytes that are none, and line ends, come out as they went in.
 """
 

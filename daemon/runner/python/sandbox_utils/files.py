@@ -19,7 +19,7 @@ __all__ = ['find', 'tree', 'walk', 'copy_tree', 'remove_tree']
 
 _BLOCK_BYTES = 1 << 18
 # What would break a line, or the terminal, is one question mark as with `ls -q`.
-_CONTROL = {code: '?' for code in (*range(32), 127)}
+_CONTROL = {code: '?' for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 
 _Found = tuple[list[str], str]  # components below the directory, kind as in _paths.listing()
 
@@ -104,7 +104,7 @@ def find(pattern: str, path: str | os.PathLike[str] = '/app', recursive: bool = 
     """
     match = _matcher(pattern)
     start, text = _paths.names_of(path), _paths.text_of(path)
-    base, status = Path(path), _paths.look(start, text)
+    base, status = Path(text), _paths.look(start, text)
     if status is None:
         return []
     if not stat.S_ISDIR(status.st_mode):
@@ -310,6 +310,12 @@ def copy_file(source: list[str], target: list[str], src: str, dst: str) -> None:
                 writer.write(block)
 
 
+def refuse_names(path: str, names: tuple[str, ...]) -> None:
+    """Whoever ends a path like that means something else than what would be gone."""
+    if path.rstrip('/').rpartition('/')[2] in names:
+        raise ValueError(f'{_paths.shown(path)} is not removed: name the directory itself')
+
+
 def remove_tree(path: str | os.PathLike[str], pattern: str | None = None) -> int:
     """Removes a file, or a directory with all that is in it, as `rm -r`.
 
@@ -318,12 +324,13 @@ def remove_tree(path: str | os.PathLike[str], pattern: str | None = None) -> int
     -> how many files, symlinks and directories it removed; 0 if the path does not exist.
 
     A symlink is removed itself, not what it leads to. Of /app, what is in it is removed. ValueError if the
-    path leads out of /app, a symlink included: that one goes with its directory, or by a pattern. An
-    OSError, such as PermissionError, ends it; what has been removed by then is gone. Memory: the names of
+    path leads out of /app, a symlink included: that one goes with its directory, or by a pattern; and if its
+    last name is `..`. An OSError, such as PermissionError, ends it; what has been removed by then is gone. Memory: the names of
     all directories.
     """
     match = _matcher(pattern) if pattern is not None else None
     names, text = _paths.names_of(path, False), _paths.text_of(path)
+    refuse_names(text, ('..',))
     status = _paths.look(names, text)
     if status is None:
         return 0

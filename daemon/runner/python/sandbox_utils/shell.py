@@ -80,8 +80,8 @@ def cat(*files: str | os.PathLike[str]) -> str:
 def touch(*files: str | os.PathLike[str]) -> None:
     """Makes empty files, or sets the times of those that exist to now; of directories, too.
 
-    FileNotFoundError if the directory of one does not exist, ValueError if one leads out of /app: then
-    nothing has happened.
+    ValueError if one leads out of /app: then nothing has happened. FileNotFoundError if the directory of
+    one does not exist; those before it are there then.
     """
     for file in files:
         _paths.validate(file)
@@ -100,7 +100,7 @@ def mkdir(path: str | os.PathLike[str], parents: bool = True) -> None:
         FileNotFoundError if the one above it does not, as mkdir.
 
     FileExistsError if it is a file, NotADirectoryError if one above it is, ValueError if it leads out of
-    /app.
+    /app. Unlike the tool it goes through a symlink to nothing, and makes what that leads to.
     """
     names, text = _paths.names_of(path), _paths.text_of(path)
     if not parents:
@@ -120,8 +120,9 @@ def rm(path: str | os.PathLike[str], recursive: bool = False, force: bool = Fals
     -> how many files, symlinks and directories it removed; 0 if the path does not exist, with force.
 
     FileNotFoundError if it does not exist, IsADirectoryError for a directory without recursive, ValueError
-    if it leads out of /app, as a symlink, too: see remove_tree().
+    if it leads out of /app, as a symlink, too: see remove_tree(); or if its last name is `.` or `..`.
     """
+    _files.refuse_names(_paths.text_of(path), ('.', '..'))
     names, text = _paths.names_of(path, False), _paths.text_of(path)
     status = _paths.look(names, text)
     if status is None:
@@ -159,6 +160,9 @@ def cp(src: str | os.PathLike[str], dst: str | os.PathLike[str], recursive: bool
     into; IsADirectoryError if src is a directory, without recursive, or where it would replace a directory;
     NotADirectoryError where a directory would replace a file; ValueError if a path leads out of /app, both
     are the same file, or a directory would be copied into itself. Memory: a file is copied in blocks.
+
+    Unlike the tool it writes through a symlink to nothing, which makes what that leads to; and `d/.` is d,
+    under that name.
     """
     source, src_text = _paths.names_of(src, not recursive), _paths.text_of(src)
     status = _paths.look(source, src_text)
@@ -184,7 +188,8 @@ def mv(src: str | os.PathLike[str], dst: str | os.PathLike[str]) -> None:
     A file that exists is replaced. FileNotFoundError if there is no src, or no directory to put it into;
     IsADirectoryError where a file would replace a directory, NotADirectoryError for the reverse, OSError
     (ENOTEMPTY) where a directory would replace one that is not empty; ValueError if a path leads out of
-    /app, both are the same file, or a directory would be moved into itself.
+    /app, a symlink also by what it would mean at its new place, both are the same file, or a directory would be
+    moved into itself.
     """
     source, src_text = _paths.names_of(src, False), _paths.text_of(src)
     status = _paths.look(source, src_text)
@@ -193,6 +198,8 @@ def mv(src: str | os.PathLike[str], dst: str | os.PathLike[str]) -> None:
     target, dst_text = _destination(source, dst, False)
     _check_different(src, source, target, dst_text)
     _files.check_apart(source, target, src_text, dst_text)
+    if stat.S_ISLNK(status.st_mode):
+        _files.check_link(source, target, src_text)
     with _paths.place(source, src_text) as (src_fd, src_name), _paths.place(target, dst_text) as (fd, name):
         os.rename(src_name, name, src_dir_fd=src_fd, dst_dir_fd=fd)
 
@@ -204,11 +211,13 @@ def echo(text: str, file: str | os.PathLike[str] | None = None, append: bool = F
     -> the text, without a newline, if there is no file; it is not printed. Else None.
 
     Backslashes mean nothing special, as in bash. FileNotFoundError if the directory of the file does not
-    exist, IsADirectoryError, PermissionError as open(); ValueError if the file leads out of /app.
+    exist, IsADirectoryError, PermissionError as open(); ValueError if the file leads out of /app, or the
+    text has half a surrogate pair: then the file is as it was.
     """
     text = str(text)
     if file is None:
         return text
-    with _paths.open_file(file, 'a' if append else 'w') as writer:
-        writer.write(text + '\n')
+    data = (text + '\n').encode('utf-8', 'surrogateescape')
+    with _paths.open_file(file, 'ab' if append else 'wb') as writer:
+        writer.write(data)
     return None
