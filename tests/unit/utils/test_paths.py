@@ -246,7 +246,7 @@ class At(load.Rooted):
                 os.rename(self.path("d"), self.path("was"))
                 os.symlink(self.root + "-evil", self.path("d"))
             return names
-        self.addCleanup(setattr, _paths, "_resolve", resolve)
+        self.addCleanup(setattr, _paths, "resolve", resolve)
         _paths.resolve = swap
         with self.assertRaisesRegex(ValueError, "'d/secret' was changed"):
             _paths.open_file("d/secret")
@@ -262,7 +262,7 @@ class At(load.Rooted):
             os.unlink(self.path("f"))
             os.symlink(self.root + "-evil/secret", self.path("f"))
             return names
-        self.addCleanup(setattr, _paths, "_resolve", resolve)
+        self.addCleanup(setattr, _paths, "resolve", resolve)
         for mode in ("r", "w"):
             self.write("g")
             os.rename(self.path("g"), self.path("f"))

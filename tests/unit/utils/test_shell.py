@@ -205,6 +205,16 @@ class Rm(load.Rooted):
 
 
 class Cp(load.Rooted):
+    def test_symlink_that_would_lead_out(self):
+        """a symlink that is copied is judged where it is, and where it will be"""
+        self.write("a/f")
+        os.symlink("..", self.path("a/up"))
+        os.symlink("../f", self.path("out"))
+        for source, target in ("a/up", "up"), ("out", "a/out"):
+            with self.assertRaises(ValueError):
+                cp(source, target, recursive=True)
+            self.assertFalse(os.path.lexists(self.path(target)))
+
     def test_file(self):
         """to a file, over a file, into a directory"""
         self.write("a", b"1\r\n\xff")
