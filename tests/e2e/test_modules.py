@@ -198,9 +198,9 @@ class Custom(unittest.TestCase):
 
     def test_missing_package(self):
         """a package that is not installed: the profile says what to install, and takes no job"""
-        daemon = self.make('extends = "default"\n[python]\npackages = ["no_such_x", "json"]\n')
-        sentence = "python3-no-such-x python3-json are missing: apt-get install python3-no-such-x " \
-                   "python3-json"
+        daemon = self.make('extends = "default"\n[python]\npackages = ["no_such_x", "no_such_y"]\n')
+        sentence = "python3-no-such-x python3-no-such-y are missing: apt-get install python3-no-such-x " \
+                   "python3-no-such-y"
         profiles = json.loads(daemon.call("profile", "list", "--json").stdout)["profiles"]
         self.assertEqual({p["name"]: p.get("problem") for p in profiles},
                          {"default": None, "mine": sentence})
