@@ -252,6 +252,19 @@ class Cp(load.Rooted):
         self.assertEqual((self.read("d/x"), self.read("d/s/x")), (b"1", b"1"))
         self.assertEqual(sorted(os.listdir(self.path("d"))), ["s", "x"])
 
+    def test_directory_and_symlinks(self):
+        """into the directory that a symlink leads to, but never in the place of a symlink"""
+        self.write("s/x", "1")
+        os.makedirs(self.path("d/e"))
+        os.symlink("d", self.path("to-d"))
+        os.symlink("e", self.path("d/s"))
+        with self.assertRaises(NotADirectoryError):
+            cp("s", "to-d", recursive=True)
+        self.assertEqual(os.listdir(self.path("d/e")), [])
+        os.unlink(self.path("d/s"))
+        cp("s", "to-d", recursive=True)
+        self.assertEqual(self.read("d/s/x"), b"1")
+
     def test_misses(self):
         """what is wrong, by the path that it is wrong with"""
         self.write("f")

@@ -168,10 +168,11 @@ def cp(src: str | os.PathLike[str], dst: str | os.PathLike[str], recursive: bool
     status = _paths.look(source, src_text)
     if status is None:
         raise _error(errno.ENOENT, src_text)
-    is_link = stat.S_ISLNK(status.st_mode)
-    # Into a directory it goes under the name that it was given by.
-    target, dst_text = _destination(_paths.names_of(src, False), dst, not is_link)
-    if stat.S_ISDIR(status.st_mode):
+    is_link, is_directory = stat.S_ISLNK(status.st_mode), stat.S_ISDIR(status.st_mode)
+    # Into a directory it goes under the name that it was given by; only a file is written through a symlink.
+    name = _paths.names_of(src, False)
+    target, dst_text = _destination(name, dst, not (is_link or is_directory and name))
+    if is_directory:
         if not recursive:
             raise _error(errno.EISDIR, src_text)
         _files.copy_directory(source, target, src_text, dst_text)
