@@ -62,11 +62,11 @@ json_t *reply_check(const Job *job) {
         return json_build_take(&b);
 }
 
-void api_check(Session *s) {
-        Job *job = api_accept_job(s, ACCEPT_CHECK);
+void api_check(Connection *c) {
+        Job *job = api_accept_job(c, ACCEPT_CHECK);
 
         if (!job)
                 return;
-        session_follow(s, job, FOLLOW_CHECK);
-        s->cancels_on_close = true;
+        connection_follow(c, job, FOLLOW_CHECK);
+        c->cancels_on_close = true;
 }

@@ -49,44 +49,44 @@ static const JsonField cancel_fields[] = {
         {},
 };
 
-static void answer_invalid(Session *s, const char *field, const char *reason) {
+static void answer_invalid(Connection *c, const char *field, const char *reason) {
         JsonBuild b = JSON_BUILD_INIT;
 
         json_build_string(&b, "field", field);
         json_build_string(&b, "reason", reason);
-        session_error(s, "InvalidRequest", json_build_take(&b));
+        connection_error(c, "InvalidRequest", json_build_take(&b));
 }
 
 /* The parameters and the job that they name, or NULL once the call is answered. */
-static Job *parse_job(Session *s, const JsonField *fields, JobParameters *p) {
-        return api_parse(s, fields, p) ? api_find_job(s, p->job) : NULL;
+static Job *parse_job(Connection *c, const JsonField *fields, JobParameters *p) {
+        return api_parse(c, fields, p) ? api_find_job(c, p->job) : NULL;
 }
 
-void api_attach(Session *s) {
+void api_attach(Connection *c) {
         JobParameters p = {};
-        Job *job = parse_job(s, attach_fields, &p);
+        Job *job = parse_job(c, attach_fields, &p);
 
         if (!job)
                 return;
         if (p.after_sequence.value > job->log.n) {
-                answer_invalid(s, "afterSequence", "the job has no event with this number yet");
+                answer_invalid(c, "afterSequence", "the job has no event with this number yet");
                 return;
         }
-        session_follow(s, job, FOLLOW_EVENTS);
-        s->cursor = p.after_sequence.value;
+        connection_follow(c, job, FOLLOW_EVENTS);
+        c->cursor = p.after_sequence.value;
 }
 
-void api_wait(Session *s) {
+void api_wait(Connection *c) {
         JobParameters p = {};
-        Job *job = parse_job(s, wait_fields, &p);
-        uint64_t now = s->broker->clock().monotonic_usec;
+        Job *job = parse_job(c, wait_fields, &p);
+        uint64_t now = c->broker->clock().monotonic_usec;
 
         if (!job)
                 return;
-        session_follow(s, job, FOLLOW_STATE);
+        connection_follow(c, job, FOLLOW_STATE);
         if (p.timeout_usec.is_set && p.timeout_usec.value < UINT64_MAX - now) {
-                s->wait_deadline_usec = now + p.timeout_usec.value;
-                broker_wake_at(s->broker, s->wait_deadline_usec);
+                c->wait_deadline_usec = now + p.timeout_usec.value;
+                broker_wake_at(c->broker, c->wait_deadline_usec);
         }
 }
 
@@ -111,35 +111,35 @@ static void reason_set(char ret_reason[static JOB_REASON_MAX + 1], const char *r
         }
 }
 
-void api_cancel(Session *s) {
+void api_cancel(Connection *c) {
         JobParameters p = {};
-        Job *job = parse_job(s, cancel_fields, &p);
+        Job *job = parse_job(c, cancel_fields, &p);
         char reason[JOB_REASON_MAX + 1];
         JsonBuild b;
 
         if (!job)
                 return;
         if (p.reason && strlen(p.reason) > JOB_REASON_MAX) {
-                answer_invalid(s, "reason", "longer than 256 bytes");
+                answer_invalid(c, "reason", "longer than 256 bytes");
                 return;
         }
         reason_set(reason, p.reason ?: "by the client");
-        scheduler_cancel(s->broker, job, reason);
+        scheduler_cancel(c->broker, job, reason);
         b = (JsonBuild) JSON_BUILD_INIT;
         json_build_string(&b, "state", job_state_names[job->state]);
-        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }
 
-void api_get_job(Session *s) {
+void api_get_job(Connection *c) {
         JobParameters p = {};
-        Job *job = parse_job(s, get_fields, &p);
+        Job *job = parse_job(c, get_fields, &p);
         JsonBuild b;
 
         if (!job)
                 return;
         b = (JsonBuild) JSON_BUILD_INIT;
         json_build_value(&b, "info", reply_job_info(job));
-        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }
 
 typedef struct ListParameters {
@@ -167,34 +167,34 @@ static bool job_has_labels(const Job *job, json_t *labels) {
         return true;
 }
 
-static bool job_is_listed(const Session *s, const Job *job, const ListParameters *p) {
-        return job->uid == s->uid && !job->spec->is_check &&
+static bool job_is_listed(const Connection *c, const Job *job, const ListParameters *p) {
+        return job->uid == c->uid && !job->spec->is_check &&
                (!p->states.is_set || (p->states.value & UINT64_C(1) << job->state)) &&
                job_has_labels(job, p->labels);
 }
 
-void api_list_jobs(Session *s) {
+void api_list_jobs(Connection *c) {
         ListParameters p = {};
         JsonBuild b = JSON_BUILD_INIT;
         json_t *array = json_array();
         uint64_t before = UINT64_MAX, max, last = 0;
         char cursor[24];
 
-        if (!api_parse(s, list_fields, &p))
+        if (!api_parse(c, list_fields, &p))
                 goto finish;
         max = p.max_entries.is_set ? p.max_entries.value : LIST_ENTRIES_DEFAULT;
         if (max < 1 || max > LIST_ENTRIES_MAX) {
-                answer_invalid(s, "maxEntries", "not from 1 to 1000");
+                answer_invalid(c, "maxEntries", "not from 1 to 1000");
                 goto finish;
         }
         if (p.cursor && parse_u64(p.cursor, &before) < 0) {
-                answer_invalid(s, "cursor", "not from a previous reply");
+                answer_invalid(c, "cursor", "not from a previous reply");
                 goto finish;
         }
-        for (List *l = s->broker->jobs.prev; l != &s->broker->jobs; l = l->prev) {
+        for (List *l = c->broker->jobs.prev; l != &c->broker->jobs; l = l->prev) {
                 const Job *job = container_of(l, Job, jobs);
 
-                if (job->number >= before || !job_is_listed(s, job, &p))
+                if (job->number >= before || !job_is_listed(c, job, &p))
                         continue;
                 if (json_array_size(array) == max) {
                         (void) snprintf(cursor, sizeof(cursor), "%" PRIu64, last);
@@ -205,7 +205,7 @@ void api_list_jobs(Session *s) {
                 (void) json_array_append_new(array, reply_job_info(job));
         }
         json_build_value(&b, "jobs", TAKE_PTR(array));
-        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 finish:
         json_decref(array);
         json_build_done(&b);

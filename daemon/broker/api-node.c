@@ -19,8 +19,8 @@
 
 static const JsonField no_fields[] = { {} };
 
-static json_t *profile_info(const Session *s, const Profile *p) {
-        const Broker *broker = s->broker;
+static json_t *profile_info(const Connection *c, const Profile *p) {
+        const Broker *broker = c->broker;
         JsonBuild b = JSON_BUILD_INIT;
         char problem[256];
 
@@ -37,21 +37,21 @@ static json_t *profile_info(const Session *s, const Profile *p) {
         return json_build_take(&b);
 }
 
-void api_list_profiles(Session *s) {
-        const ProfileStore *store = s->broker->store;
+void api_list_profiles(Connection *c) {
+        const ProfileStore *store = c->broker->store;
         JsonBuild b = JSON_BUILD_INIT;
         json_t *array;
         int unused;
 
-        if (!api_parse(s, no_fields, &unused)) {
+        if (!api_parse(c, no_fields, &unused)) {
                 json_build_done(&b);
                 return;
         }
         array = json_array();
         FOREACH_ARRAY(p, store->profiles, store->n_profiles)
-                (void) json_array_append_new(array, profile_info(s, *p));
+                (void) json_array_append_new(array, profile_info(c, *p));
         json_build_value(&b, "profiles", array);
-        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }
 
 /* NAME=VALUE entries as an object. */
@@ -136,7 +136,7 @@ build_text(JsonBuild *b, const char *key, const Profile *p, const char *python_v
         json_build_string(b, key, text);
 }
 
-void api_get_profile(Session *s) {
+void api_get_profile(Connection *c) {
         struct {
                 const char *profile;
         } q = {};
@@ -148,18 +148,18 @@ void api_get_profile(Session *s) {
         const Profile *p;
         int index;
 
-        if (!api_parse(s, fields, &q)) {
+        if (!api_parse(c, fields, &q)) {
                 json_build_done(&b);
                 return;
         }
-        index = profile_store_find(s->broker->store, q.profile);
+        index = profile_store_find(c->broker->store, q.profile);
         if (index < 0) {
                 json_build_string(&b, "profile", q.profile);
-                session_error(s, "ProfileNotFound", json_build_take(&b));
+                connection_error(c, "ProfileNotFound", json_build_take(&b));
                 return;
         }
-        p = s->broker->store->profiles[index];
-        json_build_value(&b, "info", profile_info(s, p));
+        p = c->broker->store->profiles[index];
+        json_build_value(&b, "info", profile_info(c, p));
         json_build_value(&b, "defaults", reply_limits(&p->limits));
         json_build_value(&b, "maximum", reply_limits(&p->maximum));
         json_build_value(&b, "environment", environment_object(p->environment));
@@ -167,8 +167,8 @@ void api_get_profile(Session *s) {
         json_build_value(&b, "sources", sources_array(p));
         json_build_string(&b, "digest", p->digest);
         build_text(&b, "toml", p, NULL);
-        build_text(&b, "prompt", p, s->broker->python_version);
-        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+        build_text(&b, "prompt", p, c->broker->python_version);
+        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }
 
 static json_t *isolation_array(const Broker *broker) {
@@ -216,13 +216,13 @@ static const char *counters_text(int error, char *buf, size_t size) {
         return buf;
 }
 
-void api_get_node(Session *s) {
-        const Broker *broker = s->broker;
+void api_get_node(Connection *c) {
+        const Broker *broker = c->broker;
         JsonBuild b = JSON_BUILD_INIT;
         char counters[128];
         int unused;
 
-        if (!api_parse(s, no_fields, &unused)) {
+        if (!api_parse(c, no_fields, &unused)) {
                 json_build_done(&b);
                 return;
         }
@@ -239,25 +239,25 @@ void api_get_node(Session *s) {
                         MIN((uint64_t) broker->slots, broker->config->max_running_jobs));
         json_build_uint(&b, "runningJobs", broker->n_running);
         json_build_uint(&b, "queuedJobs", broker->n_queued);
-        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }
 
-void api_who_am_i(Session *s) {
-        JobCounts counts = job_store_count(s->broker, s->uid);
+void api_who_am_i(Connection *c) {
+        JobCounts counts = job_store_count(c->broker, c->uid);
         JsonBuild b = JSON_BUILD_INIT;
         char tenant[TENANT_MAX];
         int unused;
 
-        if (!api_parse(s, no_fields, &unused)) {
+        if (!api_parse(c, no_fields, &unused)) {
                 json_build_done(&b);
                 return;
         }
-        json_build_uint(&b, "uid", s->uid);
-        json_build_uint(&b, "gid", s->gid);
-        json_build_string(&b, "tenant", api_tenant(s->uid, tenant));
+        json_build_uint(&b, "uid", c->uid);
+        json_build_uint(&b, "gid", c->gid);
+        json_build_string(&b, "tenant", api_tenant(c->uid, tenant));
         json_build_uint(&b, "runningJobs", counts.running);
         json_build_uint(&b, "queuedJobs", counts.queued);
-        json_build_uint(&b, "connections", s->peer->n_sessions);
-        json_build_uint(&b, "maxConnections", s->broker->config->max_connections_per_user);
-        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+        json_build_uint(&b, "connections", c->peer->n_connections);
+        json_build_uint(&b, "maxConnections", c->broker->config->max_connections_per_user);
+        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }

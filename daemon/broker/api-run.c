@@ -17,7 +17,7 @@
 /* There is no estimate of the queue: a client that waits this long does no harm. */
 #define RETRY_AFTER_USEC (UINT64_C(1) * 1000000)
 
-static void answer_spec_error(Session *s, SpecErrorKind kind, const SpecError *e) {
+static void answer_spec_error(Connection *c, SpecErrorKind kind, const SpecError *e) {
         JsonBuild b = JSON_BUILD_INIT;
         const char *name = NULL;
 
@@ -50,21 +50,21 @@ static void answer_spec_error(Session *s, SpecErrorKind kind, const SpecError *e
                 json_build_uint(&b, "maximumBytes", e->maximum);
                 break;
         }
-        session_error(s, name, json_build_take(&b));
+        connection_error(c, name, json_build_take(&b));
 }
 
-static void answer_refusal(Session *s, SubmitRefusal refusal) {
+static void answer_refusal(Connection *c, SubmitRefusal refusal) {
         JsonBuild b = JSON_BUILD_INIT;
 
         if (refusal == SUBMIT_STOPPING) {
                 json_build_uint(&b, "retryAfterUSec", RETRY_AFTER_USEC);
-                session_error(s, "ShuttingDown", json_build_take(&b));
+                connection_error(c, "ShuttingDown", json_build_take(&b));
                 return;
         }
         json_build_string(&b, "scope", refusal == SUBMIT_TENANT_FULL ? "tenant" : "node");
-        json_build_uint(&b, "queued", s->broker->n_queued);
+        json_build_uint(&b, "queued", c->broker->n_queued);
         json_build_uint(&b, "retryAfterUSec", RETRY_AFTER_USEC);
-        session_error(s, "QueueFull", json_build_take(&b));
+        connection_error(c, "QueueFull", json_build_take(&b));
 }
 
 /* A memfd goes into the box as it is, what comes out of a pipe is moved into one of our own. What has
@@ -89,8 +89,8 @@ static const char *stdin_problem(int fd) {
         return "neither a pipe nor a memfd sealed against writing, growing and shrinking";
 }
 
-static int take_stdin(Session *s, const JobSpec *spec, int *ret_fd) {
-        int *fd = &s->call.fds.fds[spec->stdin_fd_index];
+static int take_stdin(Connection *c, const JobSpec *spec, int *ret_fd) {
+        int *fd = &c->call.fds.fds[spec->stdin_fd_index];
         SpecError e = { .field = "stdinFileDescriptor" };
         const char *problem;
 
@@ -99,22 +99,22 @@ static int take_stdin(Session *s, const JobSpec *spec, int *ret_fd) {
         problem = stdin_problem(*fd);
         if (problem) {
                 (void) snprintf(e.reason, sizeof(e.reason), "%s", problem);
-                answer_spec_error(s, SPEC_INVALID, &e);
+                answer_spec_error(c, SPEC_INVALID, &e);
                 return -EINVAL;
         }
         *ret_fd = TAKE_FD(*fd);
         return 0;
 }
 
-Job *api_accept_job(Session *s, AcceptKind kind) {
-        const Broker *b = s->broker;
+Job *api_accept_job(Connection *c, AcceptKind kind) {
+        const Broker *b = c->broker;
         const SpecContext context = {
                 .store = b->store,
                 .default_profile = b->config->default_profile,
                 .all_granted = b->embedded,
                 .is_submit = kind == ACCEPT_SUBMIT,
                 .is_check = kind == ACCEPT_CHECK,
-                .n_fds = s->call.fds.n,
+                .n_fds = c->call.fds.n,
         };
         _cleanup_(job_spec_freep) JobSpec *spec = NULL;
         char path[JSON_PATH_MAX];
@@ -123,40 +123,40 @@ Job *api_accept_job(Session *s, AcceptKind kind) {
         SpecError error;
         Job *job;
 
-        if (job_request_parse(s->call.parameters, &request, path) < 0) {
-                session_reply(s, varlink_error_invalid_parameter(path));
+        if (job_request_parse(c->call.parameters, &request, path) < 0) {
+                connection_reply(c, varlink_error_invalid_parameter(path));
                 return NULL;
         }
         r = job_spec_make(&context, &request, &spec, &error);
         if (r > 0)
-                answer_spec_error(s, (SpecErrorKind) r, &error);
+                answer_spec_error(c, (SpecErrorKind) r, &error);
         if (r < 0)
-                s->is_dead = true;
-        if (r != 0 || take_stdin(s, spec, &stdin_fd) < 0)
+                c->is_dead = true;
+        if (r != 0 || take_stdin(c, spec, &stdin_fd) < 0)
                 return NULL;
-        r = scheduler_submit(s->broker, s->uid, spec, stdin_fd, &job);
+        r = scheduler_submit(c->broker, c->uid, spec, stdin_fd, &job);
         if (r > 0)
-                answer_refusal(s, (SubmitRefusal) r);
+                answer_refusal(c, (SubmitRefusal) r);
         if (r < 0)
-                s->is_dead = true;
+                c->is_dead = true;
         if (r != 0)
                 return NULL;
         TAKE_PTR(spec);
         return job;
 }
 
-void api_run(Session *s) {
-        Job *job = api_accept_job(s, ACCEPT_RUN);
+void api_run(Connection *c) {
+        Job *job = api_accept_job(c, ACCEPT_RUN);
 
         if (!job)
                 return;
-        session_follow(s, job, s->call.more ? FOLLOW_EVENTS : FOLLOW_RESULT);
-        s->cancels_on_close = !job->spec->detach;
+        connection_follow(c, job, c->call.more ? FOLLOW_EVENTS : FOLLOW_RESULT);
+        c->cancels_on_close = !job->spec->detach;
 }
 
-void api_submit(Session *s) {
+void api_submit(Connection *c) {
         JsonBuild b = JSON_BUILD_INIT;
-        Job *job = api_accept_job(s, ACCEPT_SUBMIT);
+        Job *job = api_accept_job(c, ACCEPT_SUBMIT);
 
         if (!job) {
                 json_build_done(&b);
@@ -165,5 +165,5 @@ void api_submit(Session *s) {
         json_build_string(&b, "job", job->id);
         if (job->state == JOB_QUEUED)
                 json_build_uint(&b, "position", job->position);
-        session_reply(s, varlink_reply_new(json_build_take(&b), false));
+        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }

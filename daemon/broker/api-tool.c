@@ -36,17 +36,17 @@ static const JsonField complete_fields[] = {
         {},
 };
 
-static bool answer_invalid(Session *s, const char *field, const char *reason) {
+static bool answer_invalid(Connection *c, const char *field, const char *reason) {
         JsonBuild b = JSON_BUILD_INIT;
 
         json_build_string(&b, "field", field);
         json_build_string(&b, "reason", reason);
-        session_error(s, "InvalidRequest", json_build_take(&b));
+        connection_error(c, "InvalidRequest", json_build_take(&b));
         return false;
 }
 
 /* Whether the text fits; if not, the call is answered. */
-static bool check_size(Session *s, const char *field, const char *text, size_t max) {
+static bool check_size(Connection *c, const char *field, const char *text, size_t max) {
         JsonBuild b = JSON_BUILD_INIT;
 
         if (!text || strlen(text) <= max) {
@@ -56,52 +56,52 @@ static bool check_size(Session *s, const char *field, const char *text, size_t m
         json_build_string(&b, "field", field);
         json_build_uint(&b, "sizeBytes", strlen(text));
         json_build_uint(&b, "maximumBytes", max);
-        session_error(s, "TooLarge", json_build_take(&b));
+        connection_error(c, "TooLarge", json_build_take(&b));
         return false;
 }
 
-static bool check_answer(Session *s, const CompleteParameters *p) {
+static bool check_answer(Connection *c, const CompleteParameters *p) {
         if (!!p->result_json + !!p->error.type != 1)
-                return answer_invalid(s, "resultJson", "give exactly one of resultJson and error");
+                return answer_invalid(c, "resultJson", "give exactly one of resultJson and error");
         if (p->result_json && p->result_json[0] == '\0')
-                return answer_invalid(s, "resultJson", "empty, which is no JSON text");
+                return answer_invalid(c, "resultJson", "empty, which is no JSON text");
         if (p->error.type && p->error.type[0] == '\0')
-                return answer_invalid(s, "error.type", "empty");
-        return check_size(s, "resultJson", p->result_json, TOOL_VALUE_MAX) &&
-               check_size(s, "error.type", p->error.type, ERROR_TYPE_MAX) &&
-               check_size(s, "error.message", p->error.message, ERROR_MESSAGE_MAX);
+                return answer_invalid(c, "error.type", "empty");
+        return check_size(c, "resultJson", p->result_json, TOOL_VALUE_MAX) &&
+               check_size(c, "error.type", p->error.type, ERROR_TYPE_MAX) &&
+               check_size(c, "error.message", p->error.message, ERROR_MESSAGE_MAX);
 }
 
-static void answer_not_found(Session *s, const CompleteParameters *p) {
+static void answer_not_found(Connection *c, const CompleteParameters *p) {
         JsonBuild b = JSON_BUILD_INIT;
 
         json_build_string(&b, "job", p->job);
         json_build_string(&b, "callId", p->call_id);
-        session_error(s, "ToolCallNotFound", json_build_take(&b));
+        connection_error(c, "ToolCallNotFound", json_build_take(&b));
 }
 
-void api_complete_tool_call(Session *s) {
+void api_complete_tool_call(Connection *c) {
         CompleteParameters p = {};
         ToolCall *call = NULL;
         uint64_t id;
         Job *job;
 
-        if (!api_parse(s, complete_fields, &p))
+        if (!api_parse(c, complete_fields, &p))
                 return;
-        job = api_find_job(s, p.job);
-        if (!job || !check_answer(s, &p))
+        job = api_find_job(c, p.job);
+        if (!job || !check_answer(c, &p))
                 return;
         if (parse_u64(p.call_id, &id) >= 0)
                 call = tool_calls_find(&job->tools, id);
         if (!call) {
-                answer_not_found(s, &p);
+                answer_not_found(c, &p);
                 return;
         }
-        tool_link_answer(s->broker, job, call,
+        tool_link_answer(c->broker, job, call,
                          &(ToolAnswer){
                                  .value = p.result_json,
                                  .error_type = p.error.type,
                                  .error_message = p.error.message,
                          });
-        session_reply(s, varlink_reply_new(json_object(), false));
+        connection_reply(c, varlink_reply_new(json_object(), false));
 }

@@ -42,31 +42,31 @@ static const VarlinkService service = {
         .n_interfaces = ELEMENTSOF(interfaces),
 };
 
-void api_handle(Session *s) {
+void api_handle(Connection *c) {
         const VarlinkMethod *method = NULL;
         json_t *reply = NULL;
         int r;
 
-        r = varlink_service_resolve(&service, &s->call, &method, &reply);
+        r = varlink_service_resolve(&service, &c->call, &method, &reply);
         if (r == VARLINK_METHOD)
-                ((void (*)(Session *)) method->handler)(s);
+                ((void (*)(Connection *)) method->handler)(c);
         else if (r == VARLINK_ANSWERED)
-                session_reply(s, reply);
+                connection_reply(c, reply);
         else
-                s->is_dead = true;
+                c->is_dead = true;
 }
 
-bool api_parse(Session *s, const JsonField *fields, void *target) {
+bool api_parse(Connection *c, const JsonField *fields, void *target) {
         char path[JSON_PATH_MAX];
 
-        if (json_dispatch(s->call.parameters, fields, target, path) >= 0)
+        if (json_dispatch(c->call.parameters, fields, target, path) >= 0)
                 return true;
-        session_reply(s, varlink_error_invalid_parameter(path));
+        connection_reply(c, varlink_error_invalid_parameter(path));
         return false;
 }
 
-Job *api_find_job(Session *s, const char *id) {
-        Job *job = job_store_find(s->broker, s->uid, id);
+Job *api_find_job(Connection *c, const char *id) {
+        Job *job = job_store_find(c->broker, c->uid, id);
         JsonBuild b = JSON_BUILD_INIT;
 
         if (job) {
@@ -74,7 +74,7 @@ Job *api_find_job(Session *s, const char *id) {
                 return job;
         }
         json_build_string(&b, "job", id);
-        session_error(s, "JobNotFound", json_build_take(&b));
+        connection_error(c, "JobNotFound", json_build_take(&b));
         return NULL;
 }
 

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The methods of io.pysb.sandbox. A handler answers the session's present call, or makes the session
+/* The methods of io.pysb.sandbox. A handler answers the connection's present call, or makes the connection
  * follow a job which answers it later. */
 
-#include "broker/session.h"
+#include "broker/connection.h"
 
 /* Finds the method of the present call and runs it. */
-void api_handle(Session *s);
+void api_handle(Connection *c);
 
 /* Fills target by a dispatch table; if false, the call is answered with InvalidParameter. */
-bool api_parse(Session *s, const struct JsonField *fields, void *target);
+bool api_parse(Connection *c, const struct JsonField *fields, void *target);
 
 /* The caller's own job, or NULL, and then the call is answered with JobNotFound. */
-Job *api_find_job(Session *s, const char *id);
+Job *api_find_job(Connection *c, const char *id);
 
 /* "uid:1000" */
 #define TENANT_MAX 24
@@ -26,18 +26,18 @@ typedef enum AcceptKind {
 } AcceptKind;
 
 /* Request -> job. Returns NULL if the call is answered with an error. */
-Job *api_accept_job(Session *s, AcceptKind kind); /* api-run.c */
+Job *api_accept_job(Connection *c, AcceptKind kind); /* api-run.c */
 
-void api_run(Session *s);
-void api_submit(Session *s);
-void api_check(Session *s);  /* api-check.c */
-void api_attach(Session *s); /* api-job.c */
-void api_wait(Session *s);
-void api_cancel(Session *s);
-void api_complete_tool_call(Session *s); /* api-tool.c */
-void api_get_job(Session *s);
-void api_list_jobs(Session *s);
-void api_list_profiles(Session *s); /* api-node.c */
-void api_get_profile(Session *s);
-void api_get_node(Session *s);
-void api_who_am_i(Session *s);
+void api_run(Connection *c);
+void api_submit(Connection *c);
+void api_check(Connection *c);  /* api-check.c */
+void api_attach(Connection *c); /* api-job.c */
+void api_wait(Connection *c);
+void api_cancel(Connection *c);
+void api_complete_tool_call(Connection *c); /* api-tool.c */
+void api_get_job(Connection *c);
+void api_list_jobs(Connection *c);
+void api_list_profiles(Connection *c); /* api-node.c */
+void api_get_profile(Connection *c);
+void api_get_node(Connection *c);
+void api_who_am_i(Connection *c);

@@ -8,7 +8,7 @@
 
 #include "basic/log.h"
 #include "basic/macro.h"
-#include "broker/session.h"
+#include "broker/connection.h"
 
 static Peer *peer_get(Server *s, uid_t uid) {
         Peer *peer;
@@ -28,7 +28,7 @@ static Peer *peer_get(Server *s, uid_t uid) {
 }
 
 static void peer_release(Peer *peer) {
-        if (peer->n_sessions > 0)
+        if (peer->n_connections > 0)
                 return;
         list_remove(&peer->link);
         free(peer);
@@ -45,16 +45,16 @@ static int server_add(Server *s, int client) {
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
                 return -errno;
-        if (s->n_sessions >= config->max_connections)
+        if (s->n_connections >= config->max_connections)
                 return -EBUSY;
         peer = peer_get(s, cred.uid);
         if (!peer)
                 return -ENOMEM;
-        if (peer->n_sessions >= config->max_connections_per_user) {
+        if (peer->n_connections >= config->max_connections_per_user) {
                 peer_release(peer);
                 return -EBUSY;
         }
-        r = session_new(s, peer, TAKE_FD(fd), cred.uid, cred.gid);
+        r = connection_new(s, peer, TAKE_FD(fd), cred.uid, cred.gid);
         if (r < 0)
                 peer_release(peer);
         return r;
@@ -90,7 +90,7 @@ static int server_on_connect(sd_event_source *source, int fd, uint32_t revents, 
         return 0;
 }
 
-/* In rounds: what one session does to a job of another one makes no recursion. */
+/* In rounds: what one connection does to a job of another one makes no recursion. */
 static int server_on_wake(sd_event_source *source, void *userdata) {
         Server *s = userdata;
         List round = LIST_INIT(round);
@@ -102,18 +102,18 @@ static int server_on_wake(sd_event_source *source, void *userdata) {
                 list_insert_before(&round, l);
         }
         while (!list_is_empty(&round)) {
-                Session *session = container_of(round.next, Session, woken);
+                Connection *connection = container_of(round.next, Connection, woken);
 
-                list_remove(&session->woken);
-                session_run(session, 0);
+                list_remove(&connection->woken);
+                connection_run(connection, 0);
         }
         return 0;
 }
 
-void server_wake(Server *s, Session *session) {
-        if (!list_is_empty(&session->woken))
+void server_wake(Server *s, Connection *connection) {
+        if (!list_is_empty(&connection->woken))
                 return;
-        list_insert_before(&s->woken, &session->woken);
+        list_insert_before(&s->woken, &connection->woken);
         (void) sd_event_source_set_enabled(s->waker, SD_EVENT_ONESHOT);
 }
 
@@ -145,7 +145,7 @@ int server_new(Broker *broker, const int *fds, size_t n_fds, Server **ret_server
         if (!s)
                 return -ENOMEM;
         s->broker = broker;
-        list_init(&s->sessions);
+        list_init(&s->connections);
         list_init(&s->peers);
         list_init(&s->woken);
         r = -ENOMEM;
@@ -178,8 +178,8 @@ void server_stop_listening(Server *s) {
 Server *server_free(Server *s) {
         if (!s)
                 return NULL;
-        LIST_FOREACH(l, &s->sessions)
-                session_free(container_of(l, Session, link));
+        LIST_FOREACH(l, &s->connections)
+                connection_free(container_of(l, Connection, link));
         server_stop_listening(s);
         sd_event_source_unref(s->waker);
         free(s->listeners);
@@ -188,49 +188,50 @@ Server *server_free(Server *s) {
 }
 
 void server_flush(Server *s) {
-        LIST_FOREACH(l, &s->sessions)
-                session_run(container_of(l, Session, link), 0);
+        LIST_FOREACH(l, &s->connections)
+                connection_run(container_of(l, Connection, link), 0);
 }
 
 bool server_is_idle(const Server *s) {
-        return s->n_sessions == 0;
+        return s->n_connections == 0;
 }
 
 bool server_is_flushed(const Server *s) {
-        LIST_FOREACH(l, &s->sessions) {
-                const Session *session = container_of(l, Session, link);
+        LIST_FOREACH(l, &s->connections) {
+                const Connection *connection = container_of(l, Connection, link);
 
-                if (session->follow != FOLLOW_NONE || varlink_conn_output_bytes(session->conn) > 0)
+                if (connection->follow != FOLLOW_NONE ||
+                    varlink_conn_output_bytes(connection->conn) > 0)
                         return false;
         }
         return true;
 }
 
 bool server_is_deserted(const Server *s) {
-        return s->n_sessions == 0 && s->n_listeners == 0;
+        return s->n_connections == 0 && s->n_listeners == 0;
 }
 
 void server_sweep(Server *s, uint64_t now_usec) {
         if (s->is_paused)
                 server_pause(s, false);
-        LIST_FOREACH(l, &s->sessions)
-                session_sweep(container_of(l, Session, link), now_usec);
+        LIST_FOREACH(l, &s->connections)
+                connection_sweep(container_of(l, Connection, link), now_usec);
 }
 
-void server_account(Server *s, Session *session, size_t buffered_bytes) {
-        s->buffered_bytes += buffered_bytes - session->buffered_bytes;
-        session->peer->buffered_bytes += buffered_bytes - session->buffered_bytes;
-        session->buffered_bytes = buffered_bytes;
+void server_account(Server *s, Connection *connection, size_t buffered_bytes) {
+        s->buffered_bytes += buffered_bytes - connection->buffered_bytes;
+        connection->peer->buffered_bytes += buffered_bytes - connection->buffered_bytes;
+        connection->buffered_bytes = buffered_bytes;
 }
 
-bool server_is_over_budget(const Server *s, const Session *session) {
+bool server_is_over_budget(const Server *s, const Connection *connection) {
         return s->buffered_bytes > BUFFERED_BYTES_MAX ||
-               session->peer->buffered_bytes > BUFFERED_BYTES_PER_UID_MAX;
+               connection->peer->buffered_bytes > BUFFERED_BYTES_PER_UID_MAX;
 }
 
-void server_remove(Server *s, Session *session) {
-        server_account(s, session, 0);
-        s->n_sessions--;
-        session->peer->n_sessions--;
-        peer_release(session->peer);
+void server_remove(Server *s, Connection *connection) {
+        server_account(s, connection, 0);
+        s->n_connections--;
+        connection->peer->n_connections--;
+        peer_release(connection->peer);
 }

@@ -18,11 +18,11 @@
 typedef struct Peer {
         List link;
         uid_t uid;
-        size_t n_sessions;
+        size_t n_connections;
         size_t buffered_bytes;
 } Peer;
 
-struct Session;
+struct Connection;
 
 typedef struct Listener {
         struct Server *server;
@@ -35,11 +35,11 @@ typedef struct Server {
         Listener *listeners;
         size_t n_listeners;
         bool is_paused; /* no descriptor was left for the next client */
-        List sessions;
-        size_t n_sessions;
+        List connections;
+        size_t n_connections;
         List peers;
         size_t buffered_bytes;
-        List woken; /* Session.woken: to be looked at in the next round of the loop */
+        List woken; /* Connection.woken: to be looked at in the next round of the loop */
         sd_event_source *waker;
 } Server;
 
@@ -58,8 +58,8 @@ bool server_is_deserted(const Server *server); /* no connection, and none can co
 
 void server_sweep(Server *server, uint64_t now_usec);
 
-/* For sessions. */
-void server_wake(Server *server, struct Session *session);
-void server_account(Server *server, struct Session *session, size_t buffered_bytes);
-bool server_is_over_budget(const Server *server, const struct Session *session);
-void server_remove(Server *server, struct Session *session);
+/* For connections. */
+void server_wake(Server *server, struct Connection *connection);
+void server_account(Server *server, struct Connection *connection, size_t buffered_bytes);
+bool server_is_over_budget(const Server *server, const struct Connection *connection);
+void server_remove(Server *server, struct Connection *connection);

@@ -15,8 +15,8 @@
 
 #include "basic/fd.h"
 #include "basic/macro.h"
+#include "broker/connection.h"
 #include "broker/server.h"
-#include "broker/session.h"
 #include "harness.h"
 
 #define RUN "{\"request\":{\"code\":\"pass\"}}"
@@ -359,7 +359,7 @@ static void test_idle_connection(void **state) {
 
         client_call(busy, "Run", RUN, false);
         box = builder_start(*state);
-        harness_advance(*state, SESSION_IDLE_USEC_MAX - USEC_PER_SEC);
+        harness_advance(*state, CONNECTION_IDLE_USEC_MAX - USEC_PER_SEC);
         assert_false(client_is_closed(idle));
         harness_advance(*state, 2 * USEC_PER_SEC);
         assert_true(client_is_closed(idle));
@@ -373,10 +373,10 @@ static void test_half_message(void **state) {
         Client *c = client_new(*state, geteuid());
 
         client_send_raw(c, "{\"method\"", 9);
-        harness_advance(*state, SESSION_PARTIAL_USEC_MAX / 2);
+        harness_advance(*state, CONNECTION_PARTIAL_USEC_MAX / 2);
         client_send_raw(c, ":", 1); /* more bytes do not make it younger */
         assert_false(client_is_closed(c));
-        harness_advance(*state, SESSION_PARTIAL_USEC_MAX / 2 + USEC_PER_SEC);
+        harness_advance(*state, CONNECTION_PARTIAL_USEC_MAX / 2 + USEC_PER_SEC);
         assert_true(client_is_closed(c));
         client_free(c);
 }
@@ -452,9 +452,9 @@ static void test_stalled_reader(void **state) {
                 assert_int_equal(write(box.fds[BOX_STDOUT], block, sizeof(block)), sizeof(block));
                 (void) harness_spin(h);
         }
-        assert_int_equal(h->broker->server->n_sessions, 1);
-        harness_advance(h, SESSION_STALL_USEC_MAX + USEC_PER_SEC);
-        assert_int_equal(h->broker->server->n_sessions, 0);
+        assert_int_equal(h->broker->server->n_connections, 1);
+        harness_advance(h, CONNECTION_STALL_USEC_MAX + USEC_PER_SEC);
+        assert_int_equal(h->broker->server->n_connections, 0);
         builder_expect_kill(&box, END_CANCEL);
         builder_ended(&box, &(BoxFacts){ .end_reason = END_CANCEL });
         client_free(slow);

@@ -12,12 +12,12 @@
 
 /* A message that is not complete after this long, output that nobody takes, a connection without a
  * call: all close it. */
-#define SESSION_PARTIAL_USEC_MAX (UINT64_C(10) * 1000000)
-#define SESSION_STALL_USEC_MAX (UINT64_C(45) * 1000000)
-#define SESSION_IDLE_USEC_MAX (UINT64_C(600) * 1000000)
+#define CONNECTION_PARTIAL_USEC_MAX (UINT64_C(10) * 1000000)
+#define CONNECTION_STALL_USEC_MAX (UINT64_C(45) * 1000000)
+#define CONNECTION_IDLE_USEC_MAX (UINT64_C(600) * 1000000)
 
 /* Calls that are answered before somebody else has a turn. */
-#define SESSION_CALLS_PER_TURN 64
+#define CONNECTION_CALLS_PER_TURN 64
 
 typedef enum FollowKind {
         FOLLOW_NONE,
@@ -27,7 +27,7 @@ typedef enum FollowKind {
         FOLLOW_STATE,  /* Wait: the result, or the state at the deadline */
 } FollowKind;
 
-typedef struct Session {
+typedef struct Connection {
         List link;  /* of the server */
         List woken; /* of the server */
         Server *server;
@@ -47,25 +47,25 @@ typedef struct Session {
         uint64_t cursor;       /* sequence number of the last event sent */
         bool cancels_on_close; /* Run without detach */
         uint64_t wait_deadline_usec;
-} Session;
+} Connection;
 
 /* Takes fd, whatever happens. */
-int session_new(Server *server, Peer *peer, int fd, uid_t uid, gid_t gid);
+int connection_new(Server *server, Peer *peer, int fd, uid_t uid, gid_t gid);
 
 /* Ends it: a job that depends on it is cancelled. */
-void session_free(Session *session);
+void connection_free(Connection *connection);
 
 /* One turn: take calls, answer, free it if it is over. revents is 0 outside of socket events. */
-void session_run(Session *session, int revents);
+void connection_run(Connection *connection, int revents);
 
 /* Closes it if one of its deadlines has passed; may free it. */
-void session_sweep(Session *session, uint64_t now_usec);
+void connection_sweep(Connection *connection, uint64_t now_usec);
 
 /* Answers the present call; steals the message, NULL closes the connection. */
-void session_reply(Session *session, json_t *reply);
+void connection_reply(Connection *connection, json_t *reply);
 
 /* Answers with an error of io.pysb.sandbox, such as "JobNotFound". */
-void session_error(Session *session, const char *name, json_t *parameters);
+void connection_error(Connection *connection, const char *name, json_t *parameters);
 
 /* From now on the present call is about this job, until its result is sent. */
-void session_follow(Session *session, Job *job, FollowKind kind);
+void connection_follow(Connection *connection, Job *job, FollowKind kind);
