@@ -23,7 +23,8 @@ typedef struct JobParameters {
         const char *job;
         OptionalUint after_sequence; /* Attach */
         OptionalUint timeout_usec;   /* Wait */
-        const char *reason;          /* Cancel */
+        OptionalUint grace_usec;     /* Cancel */
+        const char *reason;
 } JobParameters;
 
 static const JsonField get_fields[] = {
@@ -45,6 +46,7 @@ static const JsonField wait_fields[] = {
 
 static const JsonField cancel_fields[] = {
         { "job", json_dispatch_string, offsetof(JobParameters, job), JSON_REQUIRED },
+        { "graceUSec", request_dispatch_uint, offsetof(JobParameters, grace_usec) },
         { "reason", json_dispatch_string, offsetof(JobParameters, reason) },
         {},
 };
@@ -124,7 +126,9 @@ void api_cancel(Connection *c) {
                 return;
         }
         reason_set(reason, p.reason ?: "by the client");
-        scheduler_cancel(c->broker, job, reason);
+        scheduler_cancel_gently(c->broker, job, reason,
+                                p.grace_usec.is_set ? p.grace_usec.value
+                                                    : job->spec->profile->grace_usec);
         b = (JsonBuild) JSON_BUILD_INIT;
         json_build_string(&b, "state", job_state_names[job->state]);
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));

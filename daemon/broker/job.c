@@ -43,6 +43,7 @@ int job_new(JobSpec *spec,
         job->stdin_fd = -EBADF;
         job->accepted = now;
         job->position = UINT64_MAX;
+        job->kill_at_usec = UINT64_MAX;
         job->queue_deadline_usec = UINT64_MAX;
         if (spec->has_queue_timeout)
                 job->queue_deadline_usec = now.monotonic_usec + spec->queue_timeout_usec;

@@ -48,6 +48,7 @@ struct Job {
         int stdin_fd;            /* passed by the client, until the box has it */
         uint64_t position;       /* while queued: jobs ahead of it */
         bool is_killed;          /* the builder was told to */
+        uint64_t kill_at_usec;   /* monotonic: the end of the grace; UINT64_MAX is never */
         char cancel_reason[JOB_REASON_MAX + 1];
 
         EventLog log;

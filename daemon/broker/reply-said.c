@@ -139,14 +139,17 @@ static json_t *violations_array(const Job *job) {
 void reply_build_said(JsonBuild *b, const Job *job, bool with_displays) {
         const RunnerSaid *said = &job->said;
         Outcome outcome = job->verdict.outcome;
+        int code = job->verdict.exit_code;
+        bool is_cancelled = outcome == OUTCOME_CANCELLED;
+        bool ended_well = outcome == OUTCOME_SUCCESS || (is_cancelled && code == 0);
 
         if (said->exception && (outcome == OUTCOME_EXCEPTION || outcome == OUTCOME_MEMORY_LIMIT ||
-                                outcome == OUTCOME_TICK_LIMIT))
+                                outcome == OUTCOME_TICK_LIMIT || (is_cancelled && code == 1)))
                 json_build_value(b, "exception", exception_object(said->exception));
         /* The value of a program that did not succeed is no value. */
-        if (said->result && outcome == OUTCOME_SUCCESS)
+        if (said->result && ended_well)
                 json_build_string_n(b, "resultJson", said->result, said->result_size);
-        else if (said->problem && outcome == OUTCOME_SUCCESS)
+        else if (said->problem && ended_well)
                 json_build_value(b, "resultProblem", problem_object(said->problem));
         if (with_displays && said->n_displays > 0)
                 json_build_value(b, "displays", displays_array(said));
