@@ -325,7 +325,7 @@ static void verdict_status(Verdict *v, const OutcomeInput *in) {
                 verdict_say(v, "the job ended with the unknown status 0x%x", (unsigned) status);
         if (cpu_is_used_up(in, 0))
                 verdict_cpu(v, in);
-        else if (in->is_cancelled)
+        else if (in->is_interrupted)
                 verdict_cancelled(v);
 }
 

@@ -117,6 +117,10 @@ violation_object(const char *layer, const char *subject, const char *reason, uin
         return json_build_take(&b);
 }
 
+json_t *reply_violation(const RunnerViolation *v) {
+        return violation_object(v->layer, v->subject, v->reason, v->count);
+}
+
 /* The kernel's first, then the interpreter's word. */
 static json_t *violations_array(const Job *job) {
         uint32_t n = job->has_facts ? MIN(job->facts.n_denied, (uint32_t) DENIED_CALLS_MAX) : 0;
@@ -131,8 +135,7 @@ static json_t *violations_array(const Job *job) {
                                   violation_object("seccomp", name ?: number, NULL, denied->count));
         }
         FOREACH_ARRAY(v, job->said.violations, job->said.n_violations)
-                array = array_add(array,
-                                  violation_object(v->layer, v->subject, v->reason, v->count));
+                array = array_add(array, reply_violation(v));
         return array;
 }
 

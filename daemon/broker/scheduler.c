@@ -199,6 +199,7 @@ void scheduler_cancel(Broker *b, Job *job, const char *reason) {
                 job_set_cancelling(job, reason);
                 scheduler_kill(b, job, END_CANCEL);
                 break;
+        case JOB_WAITING_TOOL: /* never stored */
         case JOB_CANCELLING:
                 scheduler_kill(b, job, END_CANCEL); /* its grace is over */
                 break;
@@ -262,7 +263,7 @@ static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
         runner_link_drain(job->link);
         tool_link_closed(b, job);
         input.output_exceeded = job->output.exceeded;
-        input.is_cancelled = job->state == JOB_CANCELLING;
+        input.is_interrupted = job->kill_at_usec != UINT64_MAX;
         input.tool_calls_exceeded = job->tools.is_exceeded;
         input.output_bytes = job->output.streams[STREAM_STDOUT].total_bytes +
                              job->output.streams[STREAM_STDERR].total_bytes;

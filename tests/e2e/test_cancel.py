@@ -19,7 +19,8 @@ PLACES = {
     "sleep": "import time; time.sleep(1000)",
     "a lock": "import threading; lock = threading.Lock(); lock.acquire(); lock.acquire()",
     "a C loop that looks": "import re; re.match('(a+)+b', 'a' * 60)",
-    "a child": "import subprocess; subprocess.run(['/usr/bin/python3', '-c', 'import time; time.sleep(1000)'])",
+    "input": "input()",
+    "a child": "import subprocess; subprocess.run(['/usr/bin/python3', '-c', 'input()'])",
     "asyncio": "import asyncio; asyncio.run(asyncio.sleep(1000))",
     "a tool call": "import _sandbox; _sandbox.tool_call('echo')",
     "an awaited tool call": "import _sandbox; await _sandbox.tool_call_async('echo')",
@@ -55,7 +56,8 @@ class Cancel(Case):
 
     def check_place(self, code):
         # The stack of lines that the handler has around the code
-        job = self.start_ready(HANDLER.format(code.replace("\n", "\n    ")))
+        job = self.start_ready(HANDLER.format(code.replace("\n", "\n    ")),
+                               stdinOpen=True)
         if "tool_call" in code:
             self.next_call()
         state = self.other.call("Cancel", job=job, graceUSec=LONG_USEC, reason="enough")["state"]
