@@ -3,34 +3,30 @@
 
 from __future__ import annotations
 
-import os
+import select
 import socket
 from collections import deque
 from typing import Any, Deque, Dict, Optional, Sequence
 
 from . import _wire, errors
 
-# Where the service listens; PYSB_ADDRESS names another one
+# Where the service listens
 DEFAULT_ADDRESS = "unix:/run/pysb/io.pysb.sandbox"
 
 
 def path_of(address: Optional[str]) -> str:
-    address = address or os.environ.get("PYSB_ADDRESS") or DEFAULT_ADDRESS
+    address = address or DEFAULT_ADDRESS
     scheme, _, path = address.partition(":")
     if scheme != "unix" or not path:
         raise errors.ConnectFailed(f"{address}: an address is unix: and a path")
-    return "\0" + path[1:] if path[0] == "@" else path
+    return path
 
 
 def is_stale(sock: socket.socket) -> bool:
     """Whether the daemon has closed an idle connection, or sent something that nobody asked for."""
-    try:
-        sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return False
-    except OSError:
-        pass
-    return True
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class Connection:
