@@ -18,13 +18,13 @@ static PysbClient *client, *sibling;
 static PysbRequest *request;
 
 /* Fails the case that calls it, and says where. */
-#define CHECK(condition)                                                                           \
-        do {                                                                                       \
-                if (!(condition)) {                                                                \
-                        const char *why = pysb_client_get_error(client);                           \
-                        printf("# line %d: %s (%s)\n", __LINE__, #condition, why ? why : "-");     \
-                        return -1;                                                                 \
-                }                                                                                  \
+#define CHECK(condition)                                                                       \
+        do {                                                                                   \
+                if (!(condition)) {                                                            \
+                        const char *why = pysb_client_get_error(client);                       \
+                        printf("# line %d: %s (%s)\n", __LINE__, #condition, why ? why : "-"); \
+                        return -1;                                                             \
+                }                                                                              \
         } while (0)
 
 static int is_text(const char *text, const char *expected) {
@@ -45,7 +45,8 @@ static void see_output(Seen *seen, const PysbEvent *event) {
         const char *data;
         size_t size;
 
-        if (pysb_event_get_output(event, &stream, &data, &size) == 0 && stream == PYSB_STREAM_STDOUT)
+        if (pysb_event_get_output(event, &stream, &data, &size) == 0 &&
+            stream == PYSB_STREAM_STDOUT)
                 (void) snprintf(seen->output, sizeof(seen->output), "%.*s", (int) size, data);
 }
 
@@ -63,12 +64,13 @@ static void see_display(Seen *seen, const PysbEvent *event) {
 static void answer_tool(Seen *seen, const PysbEvent *event) {
         const char *call_id, *name, *arguments;
 
-        if (pysb_event_get_tool_call(event, &call_id, &name, &arguments) == 0 && is_text(name, "add"))
+        if (pysb_event_get_tool_call(event, &call_id, &name, &arguments) == 0 &&
+            is_text(name, "add"))
                 seen->error = pysb_complete_tool_call(sibling, seen->job, call_id, "3", NULL, NULL);
 }
 
-static void see(
-        PysbClient *from, const PysbEvent *event, PysbResult *result, int error, void *userdata) {
+static void
+see(PysbClient *from, const PysbEvent *event, PysbResult *result, int error, void *userdata) {
         Seen *seen = userdata;
         char *json;
 
@@ -127,7 +129,8 @@ static int case_run(void) {
         CHECK(!pysb_result_get_signal_name(result) && !pysb_result_get_message(result));
         CHECK(!pysb_result_get_exception_type(result) && !pysb_result_get_problem_type(result));
         CHECK(is_text(pysb_result_get_result_json(result), "\"v\""));
-        CHECK(is_text(pysb_result_get_output(result, PYSB_STREAM_STDOUT, &size), "42\n") && size == 3);
+        CHECK(is_text(pysb_result_get_output(result, PYSB_STREAM_STDOUT, &size), "42\n") &&
+              size == 3);
         CHECK(!pysb_result_is_truncated(result, PYSB_STREAM_STDOUT));
         CHECK(pysb_result_get_usage(result, "wallTimeUSec", &value) == 0 && value > 0);
         CHECK(!pysb_result_get_limits(result));
@@ -161,7 +164,8 @@ static int case_problem_and_display(void) {
         size_t size;
         char *data;
 
-        CHECK(set_code("import sys, _sandbox\n_sandbox.display('text/html', 'b')\nresult = sys") == 0);
+        CHECK(set_code("import sys, _sandbox\n_sandbox.display('text/html', 'b')\nresult = sys") ==
+              0);
         CHECK(pysb_run(client, request, &result) == 0);
         CHECK(is_text(pysb_result_get_problem_type(result), "ResultNotEncodable"));
         CHECK(pysb_result_get_problem_message(result));
@@ -173,9 +177,10 @@ static int case_problem_and_display(void) {
 }
 
 static int set_everything(void) {
-        static const char script[] = "import random, os, sys, json\n"
-                                     "def f(n):\n"
-                                     "    return [n, sys.argv[1], os.environ['K'], sys.stdin.read()]\n";
+        static const char script[] =
+                "import random, os, sys, json\n"
+                "def f(n):\n"
+                "    return [n, sys.argv[1], os.environ['K'], sys.stdin.read()]\n";
 
         CHECK(set_code("1") == 0 && pysb_request_set_module(request, "this") == 0);
         CHECK(pysb_request_set_expression(request, "1") == 0);
@@ -196,8 +201,8 @@ static int set_everything(void) {
         CHECK(pysb_request_set_retain(request, 60000000) == 0);
         CHECK(pysb_request_set_seed(request, 7) == 0);
         for (size_t i = 0; i < 4; i++)
-                CHECK(pysb_request_add_module(
-                              request, (const char *const[]){ "random", "os", "sys", "json" }[i]) == 0);
+                CHECK(pysb_request_add_module(request, (const char *const[]){ "random", "os", "sys",
+                                                                              "json" }[i]) == 0);
         return 0;
 }
 
@@ -235,7 +240,8 @@ static int case_events(void) {
 
         CHECK(set_code(code) == 0 && pysb_request_set_profile(request, "agent") == 0);
         CHECK(pysb_request_set_retain(request, 60000000) == 0);
-        CHECK(pysb_request_add_tool(request, "add", "Adds.", "{\"type\": \"object\"}", UINT64_MAX) == 0);
+        CHECK(pysb_request_add_tool(request, "add", "Adds.", "{\"type\": \"object\"}",
+                                    UINT64_MAX) == 0);
         CHECK(pysb_start(client, request, see, &seen) == 0 && drive() == 0);
         CHECK(seen.result && is_text(pysb_result_get_result_json(seen.result), "3"));
         CHECK(is_text(seen.output, "out\n") && is_text(seen.display, "b"));
@@ -244,6 +250,32 @@ static int case_events(void) {
         CHECK(pysb_attach(client, seen.job, 1, see, &again) == 0 && drive() == 0);
         CHECK(again.result && again.sequence == seen.sequence && !again.job[0]);
         pysb_result_free(again.result);
+        return 0;
+}
+
+/* Answers add, and nothing else. */
+static int tool(const char *name, const char *arguments, char **ret_result, void *userdata) {
+        (void) userdata;
+        if (!is_text(name, "add") || !strstr(arguments, "\"a\": 1"))
+                return -ENOENT;
+        *ret_result = strdup("3");
+        return *ret_result ? 0 : -ENOMEM;
+}
+
+static int case_tools(void) {
+        static const char code[] = "import tools, _sandbox\ntry:\n    tools.find()\n"
+                                   "except _sandbox.ToolError as e:\n    kind = e.type\n"
+                                   "[kind, tools.add(a=1)]";
+        Seen seen = {};
+
+        CHECK(set_code(code) == 0 && pysb_request_set_profile(request, "agent") == 0);
+        CHECK(pysb_request_add_tool(request, "add", NULL, NULL, UINT64_MAX) == 0);
+        CHECK(pysb_request_add_tool(request, "find", NULL, NULL, UINT64_MAX) == 0);
+        CHECK(pysb_run_tools(client, sibling, request, tool, see, &seen) == 0);
+        CHECK(seen.result && !(seen.kinds & 1U << PYSB_EVENT_TOOL_CALL));
+        CHECK(is_text(pysb_result_get_result_json(seen.result), "[\"ENOENT\", 3]"));
+        pysb_result_free(seen.result);
+        CHECK(pysb_run_tools(client, sibling, request, tool, NULL, NULL) == 0);
         return 0;
 }
 
@@ -281,7 +313,8 @@ static int case_documents(void) {
 
         CHECK(set_code("eval('1')") == 0 && pysb_request_set_analysis(request, "strict") == 0);
         CHECK(pysb_check(client, request, &document) == 0);
-        CHECK(!pysb_document_is_true(document, "accepted") && pysb_document_has(document, "findings.0"));
+        CHECK(!pysb_document_is_true(document, "accepted") &&
+              pysb_document_has(document, "findings.0"));
         CHECK(pysb_document_get_size(document, "findings") == 1);
         CHECK(pysb_document_get_integer(document, "findings.0.line", &value) == 0 && value == 1);
         CHECK(pysb_document_get_name(document, "limits", 0));
@@ -340,6 +373,7 @@ static const struct {
         { "a request with everything", case_request },
         { "standard input from a pipe", case_stdin_fd },
         { "events, a tool that is answered, and the same again by attach", case_events },
+        { "tools by a function of the caller's", case_tools },
         { "a loop without events", case_quiet },
         { "a job that is handed over, waited for and cancelled", case_jobs },
         { "check, and documents", case_documents },
