@@ -160,6 +160,24 @@ int pysb_complete_tool_call(PysbClient *client,
                             const char *error_type,
                             const char *error_message);
 
+/* A tool of the caller's: gives JSON text (the library frees it) and returns 0, or returns a negative
+ * errno, which the program sees as ToolError, its type being the name, such as "ENOENT". */
+typedef int (*PysbTool)(const char *name,
+                        const char *arguments_json,
+                        char **ret_result_json,
+                        void *userdata);
+
+/* Runs one program and waits for its end. Its tool calls are answered by the function, over sibling (see
+ * pysb_client_new_sibling()); the callback, which may be NULL, gets all other events and the result, with
+ * the same userdata. Errors: those of the callback's last call, and what pysb_complete_tool_call() fails
+ * with, unless the call was over. */
+int pysb_run_tools(PysbClient *client,
+                   PysbClient *sibling,
+                   const PysbRequest *request,
+                   PysbTool tool,
+                   PysbCallback callback,
+                   void *userdata);
+
 /* Calls any method of io.pysb.sandbox, or of another interface by its full name, with parameters as
  * a JSON object (NULL is {}); returns the reply's parameters as JSON text (free() it). */
 int pysb_call(PysbClient *client,
@@ -278,7 +296,8 @@ int pysb_request_set_retain(PysbRequest *request, uint64_t retain_usec);
 int pysb_request_set_seed(PysbRequest *request, int64_t seed);
 
 /* Names a tool that the program may call, see the interface's Tool. The description and the schema may
- * be NULL; a timeout of UINT64_MAX is none of its own. Calls come as events, so use pysb_start(). */
+ * be NULL; a timeout of UINT64_MAX is none of its own. Calls come as events: use pysb_run_tools(), or
+ * pysb_start(). */
 int pysb_request_add_tool(PysbRequest *request,
                           const char *name,
                           const char *description,

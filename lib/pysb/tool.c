@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "basic/cleanup.h"
 #include "basic/macro.h"
 #include "basic/utf8.h"
 #include "pysb/client.h"
@@ -85,4 +87,81 @@ _public_ int pysb_complete_tool_call(PysbClient *client,
         }
         return client_call_wait(client, SANDBOX_METHOD("CompleteToolCall"), json_build_take(&b),
                                 &reply);
+}
+
+/* What pysb_run_tools() knows while it waits. */
+typedef struct ToolRun {
+        PysbClient *sibling;
+        PysbTool tool;
+        PysbCallback callback;
+        void *userdata;
+        char *job;
+        bool done;
+        int error; /* the first one: of an answer, else of the run */
+} ToolRun;
+
+static int
+tool_run_answer(ToolRun *run, const char *call_id, const char *name, const char *arguments) {
+        _cleanup_free_ char *result = NULL;
+        const char *error_name = NULL, *error;
+        int r;
+
+        r = run->tool(name, arguments, &result, run->userdata);
+        if (r < 0)
+                error_name = strerrorname_np(-r) ?: "EIO";
+        else if (!result)
+                error_name = "EINVAL";
+        r = pysb_complete_tool_call(run->sibling, run->job, call_id, error_name ? NULL : result,
+                                    error_name, r < 0 ? strerror(-r) : NULL);
+        if (r != -EREMOTEIO)
+                return r;
+        error = pysb_client_get_error_name(run->sibling);
+        /* The tool was too late: the program has gone on, or has ended */
+        return error && strcmp(error, SANDBOX_METHOD("ToolCallNotFound")) == 0 ? 0 : r;
+}
+
+static void tool_run_on_event(
+        PysbClient *client, const PysbEvent *event, PysbResult *result, int error, void *userdata) {
+        const char *call_id, *name, *arguments;
+        ToolRun *run = userdata;
+        int r = 0;
+
+        if (!event) {
+                run->done = true;
+                r = error;
+        } else if (pysb_event_get_job(event)) {
+                free(run->job);
+                run->job = strdup(pysb_event_get_job(event));
+                r = run->job ? 0 : -ENOMEM;
+        } else if (pysb_event_get_tool_call(event, &call_id, &name, &arguments) == 0) {
+                r = run->job ? tool_run_answer(run, call_id, name, arguments) : -EBADMSG;
+        }
+        if (r < 0 && run->error == 0)
+                run->error = r;
+        if (event && pysb_event_get_kind(event) == PYSB_EVENT_TOOL_CALL)
+                return;
+        if (run->callback)
+                run->callback(client, event, result, error, run->userdata);
+        else
+                pysb_result_free(result);
+}
+
+_public_ int pysb_run_tools(PysbClient *client,
+                            PysbClient *sibling,
+                            const PysbRequest *request,
+                            PysbTool tool,
+                            PysbCallback callback,
+                            void *userdata) {
+        ToolRun run = {
+                .sibling = sibling, .tool = tool, .callback = callback, .userdata = userdata
+        };
+        int r;
+
+        r = pysb_start(client, request, tool_run_on_event, &run);
+        if (r < 0)
+                return r;
+        while (!run.done)
+                client_turn(client, UINT64_MAX);
+        free(run.job);
+        return run.error;
 }

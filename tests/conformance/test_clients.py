@@ -11,7 +11,9 @@ sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 sys.path.insert(2, os.path.join(sys.path[1], "e2e"))
 import clients
 import harness
+import schema
 import tap
+import varlink
 
 INTERFACE = "io.pysb.sandbox"
 
@@ -155,6 +157,31 @@ class Varlinkctl(Served):
             (profile,) = self.call("GetProfile", json.dumps({"profile": name}))
             self.assertEqual(profile["info"]["name"], name)
             self.assertEqual(len(profile["digest"]), 64)
+
+    def test_every_method(self):
+        """varlinkctl calls each method of the interface, and its answer is what the text says"""
+        with open(f"{clients.SOURCE}/lib/wire/{INTERFACE}.varlink", encoding="utf-8") as f:
+            interface = schema.Interface(f.read())
+        (submitted,) = self.call("Submit", request("1", retainUSec=60000000))
+        job = {"job": submitted["job"]}
+        calls = {"Submit": {"request": {"code": "1"}}, "Wait": job, "GetJob": job, "Attach": job,
+                 "Cancel": job, "Run": {"request": {"code": "1"}}, "Check": {"request": {"code": "1"}},
+                 "GetProfile": {"profile": "eval"}, "ListJobs": {}, "ListProfiles": {}, "WhoAmI": {},
+                 "GetNode": {}, "CompleteToolCall": self.open_tool_call()}
+        self.assertEqual(set(calls), set(interface.methods))
+        for method, parameters in calls.items():
+            options = ["--more"] if method == "Attach" else []
+            for reply in self.call(method, json.dumps(parameters), *options):
+                self.assertEqual(interface.problems(interface.methods[method][1], reply, method), [])
+
+    def open_tool_call(self):
+        """A program that waits for an answer; what CompleteToolCall needs."""
+        connection = varlink.Connection(self.daemon.address)
+        self.addCleanup(connection.close)
+        connection.run(code="import tools\ntools.t()", profile="agent", tools=[{"name": "t"}])
+        job = connection.next("accepted")["job"]
+        call = connection.next("tool_call")["toolCall"]
+        return {"job": job, "callId": call["callId"], "resultJson": "1"}
 
     def test_errors(self):
         """errors have their names and parameters"""

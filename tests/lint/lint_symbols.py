@@ -69,6 +69,15 @@ class Symbols(unittest.TestCase):
                 for entry in run_path.split(":"):
                     self.assertTrue(entry.startswith("$ORIGIN"), f"{name}: {entry}")
 
+    def test_c_client(self):
+        """tests/e2e/c-client.c calls every function that libpysb exports"""
+        source = os.environ["PYSB_SOURCE_ROOT"]
+        with open(f"{source}/lib/pysb/libpysb.sym", encoding="utf-8") as file:
+            exported = set(re.findall(r"\b(pysb_\w+);", file.read()))
+        with open(f"{source}/tests/e2e/c-client.c", encoding="utf-8") as file:
+            called = set(re.findall(r"\b(pysb_\w+)\(", file.read()))
+        self.assertFalse(exported - called)
+
 
 def add_program(name, path, libraries, names):
     def test_libraries(self):

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Run untrusted Python in a sandbox.
+
+    import pysb
+    pysb.run("6 * 7").value                        # 42, by the service
+
+    with pysb.Client(embedded=True) as client:     # by a private daemon: no service, no privilege
+        result = client.run("import tools; tools.add(a=1, b=2)", profile="agent", tools={"add": lambda a, b: a + b})
+        result.check()                             # raises pysb.errors.WallTimeLimit and the like
+        for event in client.stream("print('hello')"):
+            ...
+
+pysb.aio.Client is the same for asyncio, pysb.types has what comes back, pysb.errors what is raised.
+"""
+
+from typing import TYPE_CHECKING, Any, Optional
+
+from . import errors, types
+from ._request import JobOptions
+from .aio import Client as AsyncClient
+from .client import Client, Job, Stream
+from .errors import OutcomeError, ProtocolError, PysbError, ToolFailure
+from .tools import Tool, tool
+from .types import Event, Limits, Result
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["AsyncClient", "Client", "Event", "Job", "JobOptions", "Limits", "OutcomeError",
+           "ProtocolError", "PysbError", "Result", "Stream", "Tool", "ToolFailure", "errors", "run", "tool",
+           "types"]
+
+
+def run(code: Optional[str] = None, *, address: Optional[str] = None, embedded: bool = False,
+        **options: "Unpack[JobOptions]") -> Result:
+    """Runs one program by the service, or by a daemon for this one call; see Client."""
+    with Client(address, embedded=embedded) as client:
+        return client.run(code, **options)

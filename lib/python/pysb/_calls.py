@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Each method of the interface as a value: what is sent, and what becomes of the reply. Clients only
+carry it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, Generic, List, Mapping, Optional, Sequence, Tuple, TypeVar
+
+from . import errors, types
+from ._request import Request
+
+T = TypeVar("T")
+
+
+@dataclass
+class Call(Generic[T]):
+    method: str
+    parameters: Mapping[str, Any]
+    convert: Callable[[Dict[str, Any]], T]
+    fds: Sequence[int] = field(default_factory=list)
+
+    def read(self, reply: Dict[str, Any]) -> T:
+        try:
+            return self.convert(reply)
+        except (AttributeError, KeyError, TypeError) as e:
+            raise errors.BadReply(f"{self.method}: {e!r}") from e
+
+
+def _call(method: str, convert: Callable[[Dict[str, Any]], T], **parameters: Any) -> Call[T]:
+    return Call(method, {k: v for k, v in parameters.items() if v is not None}, convert)
+
+
+def _nothing(reply: Dict[str, Any]) -> None:
+    return None
+
+
+def raw(method: str, parameters: Mapping[str, Any]) -> Call[Dict[str, Any]]:
+    return Call(method, parameters, lambda reply: reply)
+
+
+def _result(reply: Dict[str, Any]) -> types.Result:
+    return types.Result.from_wire(reply.get("result") or {})
+
+
+def run(request: Request) -> Call[types.Result]:
+    return Call("Run", {"request": request.wire}, _result, request.fds)
+
+
+def submit(request: Request) -> Call[str]:
+    return Call("Submit", {"request": request.wire}, lambda reply: str(reply["job"]), request.fds)
+
+
+def check(request: Request) -> Call[types.CheckReply]:
+    return Call("Check", {"request": request.wire}, types.CheckReply.from_wire, request.fds)
+
+
+def attach(job: str, after_sequence: Optional[int]) -> Call[types.Result]:
+    return _call("Attach", _result, job=job, afterSequence=after_sequence)
+
+
+def wait(job: str, timeout_usec: Optional[int]) -> Call[Optional[types.Result]]:
+    return _call("Wait", lambda reply: _result(reply) if reply.get("result") else None,
+                 job=job, timeoutUSec=timeout_usec)
+
+
+def cancel(job: str, reason: Optional[str]) -> Call[str]:
+    return _call("Cancel", lambda reply: str(reply["state"]), job=job, reason=reason)
+
+
+def complete_tool_call(job: str, call_id: str, answer: Mapping[str, Any]) -> Call[None]:
+    return _call("CompleteToolCall", _nothing, job=job, callId=call_id, **answer)
+
+
+def get_job(job: str) -> Call[types.JobInfo]:
+    return _call("GetJob", lambda reply: types.JobInfo.from_wire(reply["info"]), job=job)
+
+
+def list_jobs(states: Optional[Sequence[str]], labels: Optional[Mapping[str, str]],
+              cursor: Optional[str]) -> Call[Tuple[List[types.JobInfo], Optional[str]]]:
+    return _call("ListJobs", lambda reply: ([types.JobInfo.from_wire(job) for job in reply["jobs"]],
+                                            reply.get("nextCursor")),
+                 states=states, labels=labels, cursor=cursor)
+
+
+def list_profiles() -> Call[List[types.ProfileInfo]]:
+    return _call("ListProfiles", lambda reply: [types.ProfileInfo.from_wire(profile)
+                                                for profile in reply["profiles"]])
+
+
+def get_profile(profile: str) -> Call[types.GetProfileReply]:
+    return _call("GetProfile", types.GetProfileReply.from_wire, profile=profile)
+
+
+def who_am_i() -> Call[types.WhoAmIReply]:
+    return _call("WhoAmI", types.WhoAmIReply.from_wire)
+
+
+def get_node() -> Call[types.GetNodeReply]:
+    return _call("GetNode", types.GetNodeReply.from_wire)

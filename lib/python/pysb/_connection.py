@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A connection that blocks, and the addresses that both clients take."""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections import deque
+from typing import Any, Deque, Dict, Optional, Sequence
+
+from . import _wire, errors
+
+# Where the service listens
+DEFAULT_ADDRESS = "unix:/run/pysb/io.pysb.sandbox"
+
+
+def path_of(address: Optional[str]) -> str:
+    address = address or DEFAULT_ADDRESS
+    scheme, _, path = address.partition(":")
+    if scheme != "unix" or not path:
+        raise errors.ConnectFailed(f"{address}: an address is unix: and a path")
+    return path
+
+
+def is_stale(sock: socket.socket) -> bool:
+    """Whether the daemon has closed an idle connection, or sent something that nobody asked for."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class Connection:
+    """Serves one call at a time."""
+
+    def __init__(self, sock: socket.socket, timeout: Optional[float]) -> None:
+        self.socket = sock
+        self.socket.settimeout(timeout)
+        self._framer = _wire.Framer()
+        self._messages: Deque[Dict[str, Any]] = deque()
+
+    @classmethod
+    def open(cls, address: Optional[str], timeout: Optional[float]) -> "Connection":
+        path = path_of(address)
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.settimeout(timeout)
+        try:
+            sock.connect(path)
+        except OSError as e:
+            sock.close()
+            raise errors.ConnectFailed(f"{path}: {e.strerror or e}") from e
+        return cls(sock, timeout)
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def send(self, method: str, parameters: Dict[str, Any], more: bool = False,
+             fds: Sequence[int] = ()) -> None:
+        data = _wire.encode(method, parameters, more)
+        try:
+            if fds:  # with the first byte of the message
+                data = data[socket.send_fds(self.socket, [data], list(fds)):]
+            self.socket.sendall(data)
+        except socket.timeout as e:
+            raise errors.Timeout("the daemon takes no data") from e
+        except OSError as e:
+            raise errors.Disconnected(str(e)) from e
+
+    def receive(self) -> Dict[str, Any]:
+        """The parameters of the next reply; raises the error that it is."""
+        while not self._messages:
+            try:
+                data = self.socket.recv(1 << 16)
+            except socket.timeout as e:
+                raise errors.Timeout("no answer in time") from e
+            except OSError as e:
+                raise errors.Disconnected(str(e)) from e
+            if not data:
+                raise errors.Disconnected("the daemon closed the connection before it answered")
+            self._messages.extend(self._framer.feed(data))
+        return _wire.parameters_of(self._messages.popleft())

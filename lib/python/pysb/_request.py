@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""JobRequest from keyword arguments."""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+from dataclasses import dataclass, field
+from typing import IO, Any, Dict, List, Mapping, Optional, Sequence, TypedDict, Union
+
+from .tools import Tool, Tools, make_tools
+from .types import Limits, camel_case
+
+# Longer standard input goes by a sealed memfd: a message has its limit
+STDIN_INLINE_BYTES = 256 << 10
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE if hasattr(
+    fcntl, "F_SEAL_SEAL") else 0xF
+_ADD_SEALS = getattr(fcntl, "F_ADD_SEALS", 1033)
+
+
+class JobOptions(TypedDict, total=False):
+    """What run(), stream(), submit() and check() take by keyword: the interface's JobRequest, in
+    snake_case, with Python's values where the interface has JSON text, Base64 or indices."""
+
+    script_path: str
+    module: str
+    expression: str
+    callable: str
+    inputs: Mapping[str, Any]
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    # Text, bytes, or the read end of a pipe: a file or its descriptor, which stays the caller's
+    stdin: Union[str, bytes, int, IO[Any]]
+    profile: str
+    # Limits(memory_bytes=…), or a dict with the same names
+    limits: Union[Limits, Mapping[str, int]]
+    files: Mapping[str, Union[str, bytes]]
+    modules: Sequence[str]
+    tools: Tools
+    analysis: str
+    display_last_expression: bool
+    queue_timeout_usec: int
+    labels: Mapping[str, str]
+    detach: bool
+    retain_usec: int
+    seed: int
+
+
+@dataclass
+class Request:
+    """A JobRequest with what goes beside the message."""
+
+    wire: Dict[str, Any] = field(default_factory=dict)
+    fds: List[int] = field(default_factory=list)
+    tools: Dict[str, Tool] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """The descriptors are copies of ours, which the daemon has by now."""
+        for fd in self.fds:
+            os.close(fd)
+        self.fds = []
+
+
+def text_or_data(value: Union[str, bytes]) -> Dict[str, str]:
+    """The interface's pair."""
+    if isinstance(value, str) and "\0" not in value:
+        return {"text": value}
+    data = value.encode() if isinstance(value, str) else value
+    return {"data": base64.b64encode(data).decode()}
+
+
+def _memfd(data: bytes) -> int:
+    fd = os.memfd_create("stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    with open(os.dup(fd), "wb") as file:
+        file.write(data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    fcntl.fcntl(fd, _ADD_SEALS, _SEALS)
+    return fd
+
+
+def _set_stdin(request: Request, stdin: Union[str, bytes, int, IO[Any]]) -> None:
+    if isinstance(stdin, (str, bytes)):
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        if len(data) <= STDIN_INLINE_BYTES:
+            pair = text_or_data(stdin)
+            request.wire.update({f"stdin{key.capitalize()}": value for key, value in pair.items()})
+            return
+        request.fds.append(_memfd(data))
+    else:
+        request.fds.append(os.dup(stdin if isinstance(stdin, int) else stdin.fileno()))
+    request.wire["stdinFileDescriptor"] = len(request.fds) - 1
+
+
+def _limits(limits: Union[Limits, Mapping[str, int]]) -> Dict[str, int]:
+    return limits.to_wire() if isinstance(limits, Limits) else Limits(**limits).to_wire()
+
+
+def job_request(code: Optional[str], options: Mapping[str, Any]) -> Request:
+    unknown = set(options) - set(JobOptions.__annotations__)
+    if unknown:
+        raise TypeError(f"unknown option {sorted(unknown)[0]!r}; pysb.JobOptions has those that there are")
+    request = Request(tools=make_tools(options.get("tools")))
+    given = {name: value for name, value in options.items() if value is not None}
+    if code is not None:
+        request.wire["code"] = code
+    for name, value in given.items():
+        if name == "inputs":
+            request.wire["inputsJson"] = json.dumps(value, allow_nan=False)
+        elif name == "stdin":
+            _set_stdin(request, value)
+        elif name == "limits":
+            request.wire["limits"] = _limits(value)
+        elif name == "files":
+            request.wire["files"] = [{"path": path, **text_or_data(data)} for path, data in value.items()]
+        elif name == "tools":
+            request.wire["tools"] = [tool.to_wire() for tool in request.tools.values()]
+        else:
+            request.wire[camel_case(name)] = value
+    return request

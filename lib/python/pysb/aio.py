@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The client for asyncio: as pysb.Client, with await. It belongs to one event loop. Tools may be
+coroutine functions; others run in the loop's threads."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import socket
+import subprocess
+from collections import deque
+from types import TracebackType
+from typing import (TYPE_CHECKING, Any, AsyncIterator, Awaitable, Deque, Dict, List, Mapping, Optional,
+                    Sequence, Set, Type, TypeVar)
+
+from . import _calls, _embedded, _wire, errors, types
+from ._calls import Call
+from ._connection import is_stale, path_of
+from ._follow import Follower
+from ._request import Request, job_request
+from .tools import Tool, Tools, answer_of_exception, answer_of_value, arguments_of, make_tools
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._request import JobOptions
+
+T = TypeVar("T")
+
+
+class _Connection:
+    """Serves one call at a time."""
+
+    def __init__(self, sock: socket.socket, timeout: Optional[float]) -> None:
+        sock.setblocking(False)
+        self.socket, self._timeout = sock, timeout
+        self._framer = _wire.Framer()
+        self._messages: Deque[Dict[str, Any]] = deque()
+
+    @classmethod
+    async def open(cls, address: Optional[str], timeout: Optional[float]) -> "_Connection":
+        path = path_of(address)
+        connection = cls(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), timeout)
+        try:
+            await connection._in_time(
+                asyncio.get_running_loop().sock_connect(connection.socket, path))
+        except errors.Disconnected as e:
+            connection.close()
+            raise errors.ConnectFailed(f"{path}: {e}") from e
+        return connection
+
+    def close(self) -> None:
+        self.socket.close()
+
+    async def _in_time(self, waiting: Awaitable[T]) -> T:
+        try:
+            return await asyncio.wait_for(waiting, self._timeout)
+        except asyncio.TimeoutError as e:
+            raise errors.Timeout("no answer in time") from e
+        except OSError as e:
+            raise errors.Disconnected(str(e)) from e
+
+    async def send(self, method: str, parameters: Dict[str, Any], more: bool = False,
+                   fds: Sequence[int] = ()) -> None:
+        data = _wire.encode(method, parameters, more)
+        loop = asyncio.get_running_loop()
+        if fds:  # with the first byte of the message; an idle connection takes that at once
+            try:
+                data = data[socket.send_fds(self.socket, [data], list(fds)):]
+            except OSError as e:
+                raise errors.Disconnected(str(e)) from e
+        await self._in_time(loop.sock_sendall(self.socket, data))
+
+    async def receive(self) -> Dict[str, Any]:
+        """The parameters of the next reply; raises the error that it is."""
+        loop = asyncio.get_running_loop()
+        while not self._messages:
+            data = await self._in_time(loop.sock_recv(self.socket, 1 << 16))
+            if not data:
+                raise errors.Disconnected("the daemon closed the connection before it answered")
+            self._messages.extend(self._framer.feed(data))
+        return _wire.parameters_of(self._messages.popleft())
+
+
+class Client:
+    """See pysb.Client. Use it by 'async with'."""
+
+    def __init__(self, address: Optional[str] = None, *, embedded: bool = False,
+                 timeout: Optional[float] = None) -> None:
+        self._address, self._timeout, self.embedded = address, timeout, embedded
+        self._idle: List[_Connection] = []
+        self._process: "Optional[subprocess.Popen[Any]]" = None
+        self._n_private = 0
+        self._holder: "Optional[asyncio.Task[Any]]" = None
+        self._closed = True
+
+    async def __aenter__(self) -> Client:
+        self._changed = asyncio.Condition()  # here is the loop that it belongs to
+        if self.embedded:
+            self._process, sockets = _embedded.start()
+            self._idle = [_Connection(sock, self._timeout) for sock in sockets]
+            self._n_private = len(self._idle)
+        else:
+            self._idle = [await _Connection.open(self._address, self._timeout)]
+        self._closed = False
+        return self
+
+    async def __aexit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
+                        traceback: Optional[TracebackType]) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        self._closed = True
+        for connection in self._idle:
+            connection.close()
+        self._idle = []
+        if self._process:
+            process, self._process = self._process, None
+            await asyncio.get_running_loop().run_in_executor(None, _embedded.reap, process)
+
+    async def _take(self, for_job: bool) -> _Connection:
+        """As _Pool.take() of the other client."""
+        if self._closed:
+            raise errors.Disconnected("the client is closed, or 'async with' has not begun")
+        async with self._changed:
+            while True:
+                if self._process and for_job and self._holder is not None:
+                    if self._holder is asyncio.current_task():
+                        raise errors.Busy("a private daemon has one connection for jobs: end this "
+                                          "stream first, or submit()")
+                elif self._idle:
+                    connection = self._idle.pop()
+                    if not is_stale(connection.socket):
+                        self._holder = asyncio.current_task() if for_job else self._holder
+                        return connection
+                    self._drop(connection)
+                    continue
+                elif not self._process:
+                    break
+                elif self._n_private == 0:
+                    raise errors.Disconnected("the private daemon has ended")
+                await self._changed.wait()
+        return await _Connection.open(self._address, self._timeout)
+
+    async def _give(self, connection: _Connection, for_job: bool, usable: bool) -> None:
+        if usable and not self._closed:
+            self._idle.append(connection)
+        else:
+            self._drop(connection)
+        if for_job:
+            self._holder = None
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _drop(self, connection: _Connection) -> None:
+        connection.close()
+        self._n_private -= bool(self._process)
+
+    async def _do(self, call: Call[T], for_job: bool = False) -> T:
+        connection = await self._take(for_job)
+        usable = False
+        try:
+            await connection.send(call.method, dict(call.parameters), fds=call.fds)
+            reply = await connection.receive()
+            usable = True
+        except (errors.ProtocolError, ValueError):
+            usable = True  # an answer, too; or nothing was sent
+            raise
+        finally:
+            await self._give(connection, for_job, usable)
+        return call.read(reply)
+
+    #
+    # Jobs
+    #
+
+    async def run(self, code: Optional[str] = None, **options: Unpack[JobOptions]) -> types.Result:
+        if options.get("tools"):
+            async with self.stream(code, **options) as stream:
+                return await stream.wait()
+        with contextlib.closing(job_request(code, options)) as request:
+            return await self._do(_calls.run(request), for_job=True)
+
+    def stream(self, code: Optional[str] = None, **options: Unpack[JobOptions]) -> Stream:
+        """Use it by 'async with', which cancels the job at its end."""
+        request = job_request(code, options)
+        return Stream(self, _calls.run(request), Follower(tools=request.tools), request)
+
+    async def submit(self, code: Optional[str] = None, **options: Unpack[JobOptions]) -> Job:
+        with contextlib.closing(job_request(code, options)) as request:
+            return Job(self, await self._do(_calls.submit(request)), request.tools)
+
+    async def check(self, code: Optional[str] = None,
+                    **options: Unpack[JobOptions]) -> types.CheckReply:
+        with contextlib.closing(job_request(code, options)) as request:
+            return await self._do(_calls.check(request))
+
+    def job(self, job: str, tools: Optional[Tools] = None) -> Job:
+        return Job(self, job, make_tools(tools))
+
+    async def jobs(self, states: Optional[Sequence[str]] = None,
+                   labels: Optional[Mapping[str, str]] = None) -> AsyncIterator[types.JobInfo]:
+        cursor: Optional[str] = None
+        while True:
+            page, cursor = await self._do(_calls.list_jobs(states, labels, cursor))
+            for info in page:
+                yield info
+            if cursor is None:
+                return
+
+    async def complete_tool_call(self, job: str, call_id: str, value: Any) -> None:
+        answer = answer_of_exception(value) if isinstance(value, BaseException) else answer_of_value(value)
+        await self._do(_calls.complete_tool_call(job, call_id, answer))
+
+    #
+    # What there is
+    #
+
+    async def profiles(self) -> List[types.ProfileInfo]:
+        return await self._do(_calls.list_profiles())
+
+    async def profile(self, name: str) -> types.GetProfileReply:
+        return await self._do(_calls.get_profile(name))
+
+    async def who_am_i(self) -> types.WhoAmIReply:
+        return await self._do(_calls.who_am_i())
+
+    async def node(self) -> types.GetNodeReply:
+        return await self._do(_calls.get_node())
+
+    async def call(self, method: str, parameters: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
+        return await self._do(_calls.raw(method, parameters or {}))
+
+    async def _answer(self, job: str, call: types.ToolCall, tool: Tool) -> None:
+        try:
+            arguments = arguments_of(call.arguments_json or "{}")
+            if inspect.iscoroutinefunction(tool.function):
+                value = await tool.function(**arguments)
+            else:
+                value = await asyncio.get_running_loop().run_in_executor(
+                    None, lambda: tool.function(**arguments))
+            answer = answer_of_value(value)
+        except Exception as e:  # pylint: disable=broad-except; the program hears of it
+            answer = answer_of_exception(e)
+        try:
+            await self._do(_calls.complete_tool_call(job, call.call_id, answer))
+        except errors.ToolCallNotFound:
+            pass  # it is over: a limit, a timeout of the tool
+        except errors.ProtocolError as e:
+            await self._do(_calls.complete_tool_call(job, call.call_id, answer_of_exception(e)))
+
+
+class Job:
+    """A job by its identifier."""
+
+    def __init__(self, client: Client, job: str, tools: Optional[Mapping[str, Tool]] = None) -> None:
+        self.client, self.id, self.tools = client, job, dict(tools or {})
+
+    def __repr__(self) -> str:
+        return f"<pysb.aio.Job {self.id}>"
+
+    async def wait(self, timeout_usec: Optional[int] = None) -> Optional[types.Result]:
+        return await self.client._do(_calls.wait(self.id, timeout_usec))
+
+    async def result(self) -> types.Result:
+        result = await self.wait()
+        assert result is not None
+        return result
+
+    def stream(self, after_sequence: Optional[int] = None) -> Stream:
+        follower = Follower(self.id, self.tools, collect=after_sequence is None)
+        return Stream(self.client, _calls.attach(self.id, after_sequence), follower)
+
+    async def cancel(self, reason: Optional[str] = None) -> str:
+        return await self.client._do(_calls.cancel(self.id, reason))
+
+    async def info(self) -> types.JobInfo:
+        return await self.client._do(_calls.get_job(self.id))
+
+
+class Stream:
+    """See pysb.Stream: 'async with' it, and 'async for' over it."""
+
+    def __init__(self, client: Client, call: Call[types.Result], follower: Follower,
+                 request: Optional[Request] = None) -> None:
+        self.client, self._call, self._follower, self._request = client, call, follower, request
+        self._connection: Optional[_Connection] = None
+        self._answers: "Set[asyncio.Task[None]]" = set()
+
+    async def __aenter__(self) -> Stream:
+        with contextlib.closing(self._request or Request()):
+            self._connection = await self.client._take(True)
+            try:
+                await self._connection.send(self._call.method, dict(self._call.parameters), True,
+                                            self._call.fds)
+            except BaseException:
+                await self._end(usable=False)
+                raise
+        return self
+
+    async def __aexit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
+                        traceback: Optional[TracebackType]) -> None:
+        await self.close()
+
+    @property
+    def job(self) -> Optional[str]:
+        return self._follower.job
+
+    @property
+    def result(self) -> Optional[types.Result]:
+        return self._follower.result
+
+    def __aiter__(self) -> Stream:
+        return self
+
+    async def __anext__(self) -> types.Event:
+        if self._connection is None:
+            raise StopAsyncIteration
+        try:
+            event = self._follower.feed(await self._connection.receive())
+        except BaseException as e:
+            await self._end(usable=isinstance(e, errors.ProtocolError))
+            raise
+        if event is None:
+            await self._end(usable=True)
+            raise StopAsyncIteration
+        self._call_tool(event)
+        return event
+
+    async def wait(self) -> types.Result:
+        async for _ in self:
+            pass
+        if self.result is None:
+            raise errors.Disconnected("the stream was closed before the job ended")
+        return self.result
+
+    async def close(self) -> None:
+        if self._connection is None:
+            return
+        if self.client.embedded and self.job and self._call.method == "Run":
+            with contextlib.suppress(errors.PysbError):
+                await self.client._do(_calls.cancel(self.job, None))
+                self._follower.tools = {}
+                async for _ in self:
+                    pass
+        await self._end(usable=False)
+
+    def _call_tool(self, event: types.Event) -> None:
+        tool = self._follower.tool_of(event)
+        if tool and event.tool_call and self.job:
+            task = asyncio.ensure_future(self.client._answer(self.job, event.tool_call, tool))
+            self._answers.add(task)
+            task.add_done_callback(self._answers.discard)
+
+    async def _end(self, usable: bool) -> None:
+        connection, self._connection = self._connection, None
+        for task in self._answers:
+            task.cancel()
+        if connection:
+            await self.client._give(connection, True, usable)

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The client that blocks. It may be used by several threads at once: each call has a connection for itself
+while it lasts. A Stream belongs to one thread."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Type, TypeVar
+
+from . import _calls, _embedded, errors, types
+from ._calls import Call
+from ._connection import Connection, is_stale
+from ._follow import Follower
+from ._request import job_request
+from .tools import (WORKERS, Tool, Tools, answer_of_exception, answer_of_value, arguments_of,
+                    make_tools)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ._request import JobOptions
+
+T = TypeVar("T")
+
+
+class _Pool:
+    """Connections to one daemon: those that are idle, and how to get another one. A private daemon has
+    two, of which a job's may take one, so that tool calls can be answered and jobs be cancelled."""
+
+    def __init__(self, address: Optional[str], embedded: bool, timeout: Optional[float]) -> None:
+        self.address, self.timeout = address, timeout
+        self.idle: List[Connection] = []
+        self.changed = threading.Condition()
+        self.closed = False
+        self.n_private = 0
+        self.holder: Optional[int] = None
+        self.process: "Optional[subprocess.Popen[Any]]" = None
+        if embedded:
+            self.process, sockets = _embedded.start()
+            self.idle = [Connection(sock, timeout) for sock in sockets]
+            self.n_private = len(self.idle)
+        else:
+            self.idle = [Connection.open(address, timeout)]
+
+    def take(self, for_job: bool) -> Connection:
+        with self.changed:
+            while True:
+                if self.closed:
+                    raise errors.Disconnected("the client is closed")
+                if self.process and for_job and self.holder is not None:
+                    if self.holder == threading.get_ident():
+                        raise errors.Busy("a private daemon has one connection for jobs: end this "
+                                          "stream first, or submit()")
+                elif self.idle:
+                    connection = self.idle.pop()
+                    if not is_stale(connection.socket):
+                        self.holder = threading.get_ident() if for_job else self.holder
+                        return connection
+                    self._drop(connection)
+                    continue
+                elif not self.process:
+                    break
+                elif self.n_private == 0:
+                    raise errors.Disconnected("the private daemon has ended")
+                self.changed.wait(self.timeout)
+        return Connection.open(self.address, self.timeout)
+
+    def give(self, connection: Connection, for_job: bool, usable: bool) -> None:
+        with self.changed:
+            if usable and not self.closed:
+                self.idle.append(connection)
+            else:
+                self._drop(connection)
+            if for_job:
+                self.holder = None
+            self.changed.notify_all()
+
+    def _drop(self, connection: Connection) -> None:
+        connection.close()
+        self.n_private -= bool(self.process)
+
+    def close(self) -> None:
+        with self.changed:
+            self.closed = True
+            for connection in self.idle:
+                connection.close()
+            self.idle = []
+            self.changed.notify_all()
+        if self.process:
+            _embedded.reap(self.process)
+
+
+class Client:
+    """Of the service, of the daemon at an address such as "unix:/run/pysb/io.pysb.sandbox", or of a
+    private one that ends with the client. 'timeout' in seconds is for each reply; None waits forever."""
+
+    def __init__(self, address: Optional[str] = None, *, embedded: bool = False,
+                 timeout: Optional[float] = None) -> None:
+        self._pool = _Pool(address, embedded, timeout)
+        self.embedded = embedded
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
+                 traceback: Optional[TracebackType]) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close streams first: a private daemon has ended when this returns."""
+        self._pool.close()
+
+    #
+    # Jobs
+    #
+
+    def run(self, code: Optional[str] = None, **options: Unpack[JobOptions]) -> types.Result:
+        """Runs one program and waits for its end. If it has tools they are called in threads."""
+        if options.get("tools"):
+            with self.stream(code, **options) as stream:
+                return stream.wait()
+        with closing(job_request(code, options)) as request:
+            return self._do(_calls.run(request), for_job=True)
+
+    def stream(self, code: Optional[str] = None, **options: Unpack[JobOptions]) -> Stream:
+        """Runs one program; iterate over its events. close(), or the end of 'with', cancels it."""
+        with closing(job_request(code, options)) as request:
+            return Stream(self, _calls.run(request), Follower(tools=request.tools))
+
+    def submit(self, code: Optional[str] = None, **options: Unpack[JobOptions]) -> Job:
+        """Hands a job over; it goes on without this client. Tools are answered by Job.stream()."""
+        with closing(job_request(code, options)) as request:
+            return Job(self, self._do(_calls.submit(request)), request.tools)
+
+    def check(self, code: Optional[str] = None, **options: Unpack[JobOptions]) -> types.CheckReply:
+        """Examines a request without running it."""
+        with closing(job_request(code, options)) as request:
+            return self._do(_calls.check(request))
+
+    def job(self, job: str, tools: Optional[Tools] = None) -> Job:
+        """The job with this identifier; whether there is one is known when it is used."""
+        return Job(self, job, make_tools(tools))
+
+    def jobs(self, states: Optional[Sequence[str]] = None,
+             labels: Optional[Mapping[str, str]] = None) -> Iterator[types.JobInfo]:
+        """The caller's jobs, newest first."""
+        cursor: Optional[str] = None
+        while True:
+            page, cursor = self._do(_calls.list_jobs(states, labels, cursor))
+            yield from page
+            if cursor is None:
+                return
+
+    def complete_tool_call(self, job: str, call_id: str, value: Any) -> None:
+        """Answers a call by hand: with a value, or with an exception, which the program sees."""
+        answer = answer_of_exception(value) if isinstance(value, BaseException) else answer_of_value(value)
+        self._do(_calls.complete_tool_call(job, call_id, answer))
+
+    #
+    # What there is
+    #
+
+    def profiles(self) -> List[types.ProfileInfo]:
+        return self._do(_calls.list_profiles())
+
+    def profile(self, name: str) -> types.GetProfileReply:
+        return self._do(_calls.get_profile(name))
+
+    def who_am_i(self) -> types.WhoAmIReply:
+        return self._do(_calls.who_am_i())
+
+    def node(self) -> types.GetNodeReply:
+        return self._do(_calls.get_node())
+
+    def call(self, method: str, parameters: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
+        """Any method, with parameters and reply as the interface has them."""
+        return self._do(_calls.raw(method, parameters or {}))
+
+    def _do(self, call: Call[T], for_job: bool = False) -> T:
+        connection = self._pool.take(for_job)
+        usable = False
+        try:
+            connection.send(call.method, dict(call.parameters), fds=call.fds)
+            reply = connection.receive()
+            usable = True
+        except (errors.ProtocolError, ValueError):
+            usable = True  # an answer, too; or nothing was sent
+            raise
+        finally:
+            self._pool.give(connection, for_job, usable)
+        return call.read(reply)
+
+    def _answer(self, job: str, call: types.ToolCall, tool: Tool) -> None:
+        try:
+            answer = answer_of_value(tool.function(**arguments_of(call.arguments_json or "{}")))
+        except Exception as e:  # pylint: disable=broad-except; the program hears of it
+            answer = answer_of_exception(e)
+        try:
+            self._do(_calls.complete_tool_call(job, call.call_id, answer))
+        except errors.ToolCallNotFound:
+            pass  # it is over: a limit, a timeout of the tool
+        except errors.ProtocolError as e:
+            self._do(_calls.complete_tool_call(job, call.call_id, answer_of_exception(e)))
+
+
+class Job:
+    """A job by its identifier."""
+
+    def __init__(self, client: Client, job: str, tools: Optional[Mapping[str, Tool]] = None) -> None:
+        self.client, self.id, self.tools = client, job, dict(tools or {})
+
+    def __repr__(self) -> str:
+        return f"<pysb.Job {self.id}>"
+
+    def wait(self, timeout_usec: Optional[int] = None) -> Optional[types.Result]:
+        """Its result; None if the timeout came first."""
+        return self.client._do(_calls.wait(self.id, timeout_usec))
+
+    def result(self) -> types.Result:
+        """Its result, however long that takes."""
+        result = self.wait()
+        assert result is not None
+        return result
+
+    def stream(self, after_sequence: Optional[int] = None) -> Stream:
+        """Its events, from the first one or from after one; a part of them makes no whole output, so
+        the result has none then. close() only stops listening."""
+        follower = Follower(self.id, self.tools, collect=after_sequence is None)
+        return Stream(self.client, _calls.attach(self.id, after_sequence), follower)
+
+    def cancel(self, reason: Optional[str] = None) -> str:
+        """Asks it to stop; returns its state."""
+        return self.client._do(_calls.cancel(self.id, reason))
+
+    def info(self) -> types.JobInfo:
+        return self.client._do(_calls.get_job(self.id))
+
+
+class Stream:
+    """Iterates over the events of a job; then .result is there. Tools are called in threads meanwhile,
+    but only while somebody iterates."""
+
+    def __init__(self, client: Client, call: Call[types.Result], follower: Follower) -> None:
+        self.client, self._follower = client, follower
+        self._is_run = call.method == "Run"
+        self._workers = ThreadPoolExecutor(WORKERS, "pysb-tool") if follower.tools else None
+        self._connection: Optional[Connection] = client._pool.take(True)
+        try:
+            self._connection.send(call.method, dict(call.parameters), True, call.fds)
+        except BaseException:
+            self._end(usable=False)
+            raise
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
+                 traceback: Optional[TracebackType]) -> None:
+        self.close()
+
+    @property
+    def job(self) -> Optional[str]:
+        """The identifier; None before the first event."""
+        return self._follower.job
+
+    @property
+    def result(self) -> Optional[types.Result]:
+        """How it ended; None before the end of the events."""
+        return self._follower.result
+
+    def __iter__(self) -> Iterator[types.Event]:
+        return self
+
+    def __next__(self) -> types.Event:
+        if self._connection is None:
+            raise StopIteration
+        try:
+            event = self._follower.feed(self._connection.receive())
+        except BaseException as e:
+            self._end(usable=isinstance(e, errors.ProtocolError))
+            raise
+        if event is None:
+            self._end(usable=True)
+            raise StopIteration
+        self._call_tool(event)
+        return event
+
+    def wait(self) -> types.Result:
+        """The result, after all events."""
+        for _ in self:
+            pass
+        if self.result is None:
+            raise errors.Disconnected("the stream was closed before the job ended")
+        return self.result
+
+    def close(self) -> None:
+        """Cancels a job of Client.stream() that still runs, unless it is detached."""
+        if self._connection is None:
+            return
+        if self.client.embedded and self.job and self._is_run:
+            # There is no other connection to be had: this one must be read to its end
+            try:
+                self.client._do(_calls.cancel(self.job, None))
+                self._follower.tools = {}
+                for _ in self:
+                    pass
+            except errors.PysbError:
+                pass
+        self._end(usable=False)
+
+    def _call_tool(self, event: types.Event) -> None:
+        tool = self._follower.tool_of(event)
+        if tool and self._workers and event.tool_call and self.job:
+            self._workers.submit(self.client._answer, self.job, event.tool_call, tool)
+
+    def _end(self, usable: bool) -> None:
+        connection, self._connection = self._connection, None
+        if connection:
+            self.client._pool.give(connection, True, usable)
+        if self._workers:
+            self._workers.shutdown(wait=False)

@@ -1,0 +1,382 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The Python client against the daemon: the same cases for the client that blocks and for asyncio, by an
+address and by a private daemon."""
+
+import ast
+import asyncio
+import os
+import sys
+import textwrap
+import unittest
+
+sys.path[1:1] = [os.path.dirname(os.path.dirname(os.path.realpath(__file__)))]
+sys.path[2:2] = [os.path.join(os.path.dirname(sys.path[1]), "lib/python")]
+import harness
+import tap
+import pysb
+from pysb import errors
+
+SPIN = "print('ready', flush=True)\nwhile True: pass"
+# Request -> the class of what check() raises, and a word of its sentence
+OUTCOMES = {
+    "exception": ({"code": "1 / 0"}, errors.ProgramException, "ZeroDivisionError"),
+    "exit_nonzero": ({"code": "raise SystemExit(3)"}, errors.ExitNonzero, "exit"),
+    "signaled": ({"code": "import os; os.abort()", "profile": "raw"}, errors.Signaled, "SIGABRT"),
+    "wall_time_limit": ({"code": "import time; time.sleep(60)", "limits": {"wall_time_usec": 100000}},
+                        errors.WallTimeLimit, "100 ms"),
+    "cpu_time_limit": ({"code": SPIN, "limits": {"cpu_time_usec": 1000000}}, errors.CpuTimeLimit, "CPU"),
+    "memory_limit": ({"code": "x = bytearray(1 << 40)"}, errors.MemoryLimit, "memory"),
+    "output_limit": ({"code": "print('x' * 9999)", "limits": pysb.Limits(output_bytes=100)},
+                     errors.OutputLimit, "output"),
+    "tick_limit": ({"code": "while True: pass", "limits": {"ticks": 1000}}, errors.TickLimit, "tick"),
+    "rejected": ({"code": "eval('1')", "analysis": "strict"}, errors.Rejected, "eval"),
+}
+# Call -> the class of the error
+REFUSALS = [
+    (lambda c: c.job("0" * 32).info(), errors.JobNotFound),
+    (lambda c: c.profile("no-such"), errors.ProfileNotFound),
+    (lambda c: c.run("1", limits={"memory_bytes": 1 << 50}), errors.LimitExceeded),
+    (lambda c: c.run(), errors.InvalidRequest),
+    (lambda c: c.run("1", arguments=["x" * 200000]), errors.TooLarge),
+    (lambda c: c.complete_tool_call("0" * 32, "1", 1), errors.JobNotFound),
+    (lambda c: c.call("NoSuch"), errors.MethodNotFound),
+    (lambda c: c.call("GetJob", {"job": 1}), errors.InvalidParameter),
+    (lambda c: c.call("Attach", {"job": "0" * 32}), errors.ExpectedMore),
+    (lambda c: c.call("org.varlink.service.GetInterfaceDescription", {"interface": "a.b"}),
+     errors.InterfaceNotFound),
+]
+
+
+def add(a: int, b: int = 7) -> int:
+    """Adds two numbers."""
+    return a + b
+
+
+async def add_later(a: int, b: int = 7) -> int:
+    """Adds two numbers."""
+    await asyncio.sleep(0)
+    return a + b
+
+
+def fail():
+    raise pysb.ToolFailure("no-luck", "today")
+
+
+class Once:
+    """A result that is there already, for 'await' to wait for nothing."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __await__(self):
+        return self.value
+        yield  # pylint: disable=unreachable; what makes it a generator
+
+
+class Blocking:
+    """Makes the client that blocks look like the other one, so that each case is written once."""
+
+    def __init__(self, thing):
+        self.thing = thing
+
+    def __getattr__(self, name):
+        value = getattr(self.thing, name)
+        if not callable(value):
+            return value
+
+        def call(*args, **kwargs):
+            made = value(*args, **kwargs)
+            return Blocking(made) if isinstance(made, (pysb.Stream, pysb.Job)) else Once(made)
+        return call
+
+    def __await__(self):
+        return self
+        yield  # pylint: disable=unreachable
+
+    async def __aenter__(self):
+        self.thing.__enter__()
+        return self
+
+    async def __aexit__(self, *why):
+        self.thing.__exit__(*why)
+
+    async def __aiter__(self):
+        for event in self.thing:
+            yield event
+
+
+class Cases:
+    embedded = False
+
+    def with_client(self, function):
+        async def go():
+            address = None if self.embedded else f"unix:{self.daemon.address}"
+            async with self.make(address, embedded=self.embedded, timeout=harness.PATIENCE) as client:
+                return await function(client)
+        return asyncio.run(go())
+
+    @classmethod
+    def setUpClass(cls):
+        os.environ.update(harness.build_tree().environment)
+        if not cls.embedded:
+            cls.daemon = harness.Daemon(harness.build_tree())
+
+    @classmethod
+    def tearDownClass(cls):
+        if not cls.embedded:
+            assert cls.daemon.stop() == 0
+
+    def test_run(self):
+        """values, output, files, inputs, arguments, standard input"""
+        async def go(c):
+            self.assertEqual((await c.run("6 * 7")).value, 42)
+            result = await c.run("print(6 * 7)")
+            self.assertEqual((result.stdout.text, result.value), ("42\n", None))
+            self.assertEqual((await c.run(expression="[1, 2]")).value, [1, 2])
+            self.assertEqual((await c.run("f = lambda n: n + 1", callable="f", inputs={"n": 1})).value, 2)
+            self.assertEqual((await c.run("inputs['x']", inputs={"x": "é"})).value, "é")
+            self.assertEqual((await c.run("import sys; sys.argv[1:]", arguments=["a", "b"])).value, ["a", "b"])
+            for stdin in (b"\xff\0", "text", b"x" * 700000):
+                result = await c.run("import sys; len(sys.stdin.buffer.read())", stdin=stdin)
+                self.assertEqual(result.value, len(stdin))
+            files = {"a.bin": b"\xff\0", "d/b.txt": "b"}
+            code = "[len(open(n, 'rb').read()) for n in ('a.bin', 'd/b.txt')]"
+            self.assertEqual((await c.run(code, files=files)).value, [2, 1])
+            self.assertEqual((await c.run(script_path="m.py", files={"m.py": "8"})).value, 8)
+        self.with_client(go)
+
+    def test_stdin_pipe(self):
+        """standard input may be a pipe, which stays the caller's"""
+        read, write = os.pipe()
+        os.write(write, b"piped")
+        os.close(write)
+
+        async def go(c):
+            self.assertEqual((await c.run("input()", stdin=read)).value, "piped")
+        self.with_client(go)
+        os.close(read)
+
+    def test_outcomes(self):
+        """each outcome that a program can make has its exception"""
+        async def go(c):
+            for outcome, (request, expected, word) in OUTCOMES.items():
+                result = await c.run(**request)
+                self.assertEqual(result.outcome, outcome, result)
+                with self.assertRaises(expected) as raised:
+                    result.check()
+                self.assertIs(raised.exception.result, result)
+                self.assertIn(word, str(raised.exception))
+        self.with_client(go)
+
+    def test_refusals(self):
+        """a refused call is the error of the interface, and the connection goes on"""
+        async def go(c):
+            for call, expected in REFUSALS:
+                with self.assertRaises(expected) as raised:
+                    await call(c)
+                self.assertIs(type(raised.exception), expected)
+            with self.assertRaises(errors.LimitExceeded) as raised:
+                await c.run("1", limits={"memory_bytes": 1 << 50})
+            self.assertEqual((raised.exception.limit, raised.exception.requested), ("memoryBytes", 1 << 50))
+            self.assertEqual((await c.run("1")).value, 1)
+        self.with_client(go)
+
+    def test_no_value(self):
+        """a value that JSON cannot carry is NoValue"""
+        async def go(c):
+            result = await c.run("import sys\nresult = sys")
+            self.assertRaises(errors.NoValue, lambda: result.value)
+        self.with_client(go)
+
+    def test_stream(self):
+        """events come in order, then the result with the whole output"""
+        async def go(c):
+            code = "import _sandbox\nprint(1)\n_sandbox.display('text/html', '<b>')"
+            async with c.stream(code) as stream:
+                events = [event async for event in stream]
+                kinds = [event.kind for event in events]
+                self.assertEqual(kinds[0], "accepted")
+                self.assertLessEqual({"started", "output", "display"}, set(kinds))
+                self.assertEqual([e.sequence for e in events], list(range(1, len(events) + 1)))
+                self.assertEqual(stream.result.stdout.text, "1\n")
+                self.assertEqual(stream.result.displays[0].text, {"text/html": "<b>"})
+        self.with_client(go)
+
+    def test_leaving_a_stream_cancels(self):
+        """the end of 'with' cancels what still runs, and the client goes on"""
+        async def go(c):
+            async with c.stream(SPIN) as stream:
+                async for event in stream:
+                    if event.output:
+                        break
+                job = stream.job
+            self.assertTrue(job)
+            self.assertEqual((await c.run("1")).value, 1)
+            if not self.embedded:
+                harness.poll_until(lambda: not self.daemon.boxed(), "the end of the job's processes")
+        self.with_client(go)
+
+    def test_tools(self):
+        """functions are called, exceptions arrive with their types"""
+        code = ("import tools\ndef kind(f, **a):\n    try:\n        return f(**a)\n"
+                "    except Exception as e:\n        return [e.type, e.message]\n"
+                "print(tools.add.__doc__)\n"
+                "[tools.add(a=1), tools.add(a=1, b=2), kind(tools.fail), kind(tools.parse, text='x'),"
+                " kind(tools.odd)]")
+
+        async def go(c):
+            functions = {"add": self.add, "fail": fail, "parse": lambda text: int(text),
+                         "odd": lambda: object()}
+            result = await c.run(code, profile="agent", tools=functions)
+            value = result.value
+            self.assertEqual(value[:3], [8, 3, ["no-luck", "today"]])
+            self.assertEqual([value[3][0], value[4][0]], ["ValueError", "ResultNotEncodable"])
+            self.assertIn("Adds two numbers.", result.stdout.text)
+            self.assertEqual(result.usage.tool_calls, 5)
+        self.with_client(go)
+
+    def test_jobs(self):
+        """a job that is handed over is waited for, listed, shown, followed and cancelled"""
+        async def go(c):
+            job = await c.submit("print(3)", labels={"case": "jobs"}, retain_usec=60000000)
+            self.assertEqual((await job.result()).stdout.text, "3\n")
+            self.assertEqual((await job.info()).state, "finished")
+            async with job.stream() as stream:
+                self.assertEqual((await stream.wait()).stdout.text, "3\n")
+            async with job.stream(after_sequence=1) as stream:
+                self.assertGreater([e async for e in stream][0].sequence, 1)
+            job = await c.submit(SPIN)
+            self.assertIsNone(await job.wait(0))
+            await job.cancel("enough")
+            with self.assertRaises(errors.Cancelled) as raised:
+                (await job.result()).check()
+            self.assertIn("enough", str(raised.exception))
+        self.with_client(go)
+
+    def test_submitted_tools(self):
+        """a stream of a job that was handed over answers its tool calls"""
+        async def go(c):
+            job = await c.submit("import tools\ntools.add(a=2)", profile="agent",
+                                 tools={"add": self.add})
+            async with job.stream() as stream:
+                self.assertEqual((await stream.wait()).value, 9)
+        self.with_client(go)
+
+    def test_what_there_is(self):
+        """node, profiles, who_am_i and check"""
+        async def go(c):
+            self.assertGreater((await c.node()).max_message_bytes, 0)
+            self.assertIn("default", [p.name for p in await c.profiles()])
+            profile = await c.profile("default")
+            self.assertEqual((profile.info.name, len(profile.digest)), ("default", 64))
+            self.assertEqual((await c.who_am_i()).uid, os.getuid())
+            reply = await c.check("import socket\neval('1')", analysis="strict")
+            self.assertFalse(reply.accepted)
+            self.assertIn("builtin-denied", [f.rule for f in reply.findings])
+        self.with_client(go)
+
+
+class Sync(Cases, unittest.TestCase):
+    add = staticmethod(add)
+
+    @staticmethod
+    def make(*args, **kwargs):
+        return Blocking(pysb.Client(*args, **kwargs))
+
+    def test_list(self):
+        """jobs() goes through all pages"""
+        with pysb.Client(f"unix:{self.daemon.address}") as c:
+            made = [c.submit("1", labels={"case": "list"}, retain_usec=60000000) for _ in range(3)]
+            self.assertEqual({j.job for j in c.jobs(labels={"case": "list"})}, {j.id for j in made})
+
+    def test_daemon_goes_away(self):
+        """a daemon that is killed is Disconnected, and afterwards ConnectFailed"""
+        daemon = harness.Daemon(harness.build_tree())
+        with pysb.Client(f"unix:{daemon.address}") as c:
+            stream = c.stream(SPIN)
+            for event in stream:
+                if event.output:
+                    break
+            daemon.process.kill()
+            with self.assertRaises((errors.Disconnected, errors.Lost)):  # the broker may say so first
+                stream.wait().check()
+            daemon.stop()
+            self.assertRaises(errors.ConnectFailed, c.node)
+
+    def test_one_liner(self):
+        """pysb.run() runs one program"""
+        self.assertEqual(pysb.run("6 * 7", address=f"unix:{self.daemon.address}").value, 42)
+
+
+class Async(Cases, unittest.TestCase):
+    add = staticmethod(add_later)
+    make = pysb.AsyncClient
+
+    def test_list(self):
+        """jobs() goes through all pages"""
+        async def go(c):
+            made = [await c.submit("1", labels={"case": "list"}, retain_usec=60000000) for _ in range(3)]
+            listed = {j.job async for j in c.jobs(labels={"case": "list"})}
+            self.assertEqual(listed, {j.id for j in made})
+        self.with_client(go)
+
+    def test_at_once(self):
+        """many calls at once each get their own answer"""
+        async def go(c):
+            results = await asyncio.gather(*(c.run(str(n)) for n in range(8)))
+            self.assertEqual([r.value for r in results], list(range(8)))
+        self.with_client(go)
+
+
+class SyncEmbedded(Sync):
+    embedded = True
+    test_list = test_daemon_goes_away = None
+
+    def test_one_liner(self):
+        """pysb.run() by a daemon for this one call"""
+        self.assertEqual(pysb.run("6 * 7", embedded=True).value, 42)
+
+    def test_example(self):
+        """examples/client.py prints what it says"""
+        example = os.path.join(os.path.dirname(sys.path[1]), "examples/client.py")
+        environment = {**harness.build_tree().environment, "PYTHONPATH": sys.path[2]}
+        run = harness.run(["/usr/bin/python3", example, "embedded"], environment)
+        self.assertEqual((run.status, run.stderr), (0, ""), run)
+        with open(example, encoding="utf-8") as file:
+            promised = ast.get_docstring(ast.parse(file.read())).split("\n\n")[1]
+        self.assertEqual(run.stdout.decode().split("\n"), [*textwrap.dedent(promised).split("\n"), ""])
+
+    def test_second_stream(self):
+        """a second stream of the same thread on a private daemon is Busy, not a hang"""
+        with pysb.Client(embedded=True) as c:
+            with c.stream(SPIN):
+                self.assertRaises(errors.Busy, c.stream, "1")
+            self.assertEqual(c.run("1").value, 1)
+
+    def test_nothing_left(self):
+        """close() returns when the private daemon has ended"""
+        with pysb.Client(embedded=True) as c:
+            c.run("1")
+            pid = c._pool.process.pid
+            family = [p.pid for p in harness.descendants(pid)]
+        self.assertFalse(harness.is_alive(pid))
+        harness.poll_until(lambda: not any(map(harness.is_alive, family)), "the end of its family")
+
+    def test_no_program(self):
+        """where there is no daemon to start is ConnectFailed"""
+        before = os.environ["PYSBD"]
+        os.environ["PYSBD"] = "/nonexistent/pysbd"
+        try:
+            self.assertRaises(errors.ConnectFailed, pysb.Client, embedded=True)
+        finally:
+            os.environ["PYSBD"] = before
+
+
+class AsyncEmbedded(Async):
+    embedded = True
+    test_list = None
+
+
+if __name__ == "__main__":
+    tap.run(Sync, Async, SyncEmbedded, AsyncEmbedded)
