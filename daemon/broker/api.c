@@ -66,7 +66,7 @@ bool api_parse(Connection *c, const JsonField *fields, void *target) {
 }
 
 Job *api_find_job(Connection *c, const char *id) {
-        Job *job = job_store_find(c->broker, c->uid, id);
+        Job *job = job_store_find(c->broker, c->tenant, id);
         JsonBuild b = JSON_BUILD_INIT;
 
         if (job) {
@@ -76,9 +76,4 @@ Job *api_find_job(Connection *c, const char *id) {
         json_build_string(&b, "job", id);
         connection_error(c, "JobNotFound", json_build_take(&b));
         return NULL;
-}
-
-const char *api_tenant(uid_t uid, char buf[static TENANT_MAX]) {
-        (void) snprintf(buf, TENANT_MAX, "uid:%u", uid);
-        return buf;
 }

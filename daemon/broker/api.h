@@ -15,10 +15,6 @@ bool api_parse(Connection *c, const struct JsonField *fields, void *target);
 /* The caller's own job, or NULL, and then the call is answered with JobNotFound. */
 Job *api_find_job(Connection *c, const char *id);
 
-/* "uid:1000" */
-#define TENANT_MAX 24
-const char *api_tenant(uid_t uid, char buf[static TENANT_MAX]);
-
 typedef enum AcceptKind {
         ACCEPT_RUN,
         ACCEPT_SUBMIT,

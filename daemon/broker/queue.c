@@ -87,6 +87,50 @@ void queue_item_ended(QueueItem *item) {
         tenant_release(item->tenant, QUOTA_MEMORY, item->memory_bytes);
 }
 
+static bool refuse(Refusal *ret, int scope, Quota quota, uint64_t retry_usec) {
+        *ret = (Refusal){ .scope = (ChargeRefusal) scope,
+                          .quota = quota,
+                          .retry_usec = retry_usec };
+        return false;
+}
+
+/* Whether it has a place in the queue, if it needs one. */
+static bool admit_to_queue(const QueueItem *item, uint64_t bytes, uint64_t now, Refusal *ret) {
+        static const Quota quotas[] = { QUOTA_QUEUED, QUOTA_QUEUED_BYTES };
+        const uint64_t amounts[] = { 1, bytes };
+        const Tenant *tenant = item->tenant;
+
+        if (tenant->tenants->used[QUOTA_QUEUED] == 0 && item_fits(item, CHARGE_OVER_TENANT) &&
+            item_fits(item, CHARGE_OVER_NODE))
+                return true;
+        for (size_t i = 0; i < ELEMENTSOF(quotas); i++) {
+                int r = tenant_fits(tenant, quotas[i], amounts[i]);
+
+                /* Where both are full, others could not submit either. */
+                if (!tenants_fit(tenant->tenants, quotas[i], amounts[i]))
+                        r = CHARGE_OVER_NODE;
+                if (r != 0)
+                        return refuse(ret, r, QUOTA_QUEUED,
+                                      tenant_retry_after(tenant, (ChargeRefusal) r, now));
+        }
+        return true;
+}
+
+bool queue_admit(const QueueItem *item, uint64_t bytes, uint64_t now, Refusal *ret) {
+        Tenant *tenant = item->tenant;
+        uint64_t retry_usec;
+
+        if (item->memory_bytes > tenant->policy->maximum[QUOTA_MEMORY])
+                return refuse(ret, CHARGE_OVER_TENANT, QUOTA_MEMORY, 0);
+        if (item->memory_bytes > tenant->tenants->maximum[QUOTA_MEMORY])
+                return refuse(ret, CHARGE_OVER_NODE, QUOTA_MEMORY, 0);
+        if (!admit_to_queue(item, bytes, now, ret))
+                return false;
+        if (!tenant_take_token(tenant, now, &retry_usec))
+                return refuse(ret, CHARGE_OVER_TENANT, _QUOTA_MAX, retry_usec);
+        return true;
+}
+
 uint64_t queue_ahead(const Tenant *tenant, unsigned priority) {
         uint64_t n = 0;
 

@@ -28,6 +28,17 @@ typedef struct QueueItem {
 
 void queue_item_init(QueueItem *item, Tenant *tenant, unsigned priority, uint64_t memory_bytes);
 
+/* Why a job may not come in. */
+typedef struct Refusal {
+        ChargeRefusal scope; /* whether others could still submit */
+        Quota quota;         /* QUOTA_QUEUED: the queue is full; _QUOTA_MAX: too many in a second */
+        uint64_t retry_usec; /* 0: never, it asks for more than there is */
+} Refusal;
+
+/* Whether this job may come in, to start or to wait: true, or false with a reason. What is taken is
+ * one of the tokens for submissions, if it may. */
+bool queue_admit(const QueueItem *item, uint64_t bytes, uint64_t now_usec, Refusal *ret_refusal);
+
 /* Joins the others. Charges QUOTA_QUEUED whatever the maximum is: that was asked before. */
 void queue_add(QueueItem *item);
 

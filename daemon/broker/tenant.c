@@ -94,14 +94,14 @@ static bool is_over(uint64_t used, uint64_t amount, uint64_t maximum) {
         return used > maximum || amount > maximum - used;
 }
 
-int tenant_fits(const Tenant *tenant, Quota quota, uint64_t amount) {
-        const Tenants *t = tenant->tenants;
+bool tenants_fit(const Tenants *t, Quota quota, uint64_t amount) {
+        return !is_over(t->used[quota], amount, t->maximum[quota]);
+}
 
+int tenant_fits(const Tenant *tenant, Quota quota, uint64_t amount) {
         if (is_over(tenant->used[quota], amount, tenant->policy->maximum[quota]))
                 return CHARGE_OVER_TENANT;
-        if (is_over(t->used[quota], amount, t->maximum[quota]))
-                return CHARGE_OVER_NODE;
-        return 0;
+        return tenants_fit(tenant->tenants, quota, amount) ? 0 : CHARGE_OVER_NODE;
 }
 
 int tenant_charge(Tenant *tenant, Quota quota, uint64_t amount) {

@@ -74,6 +74,9 @@ typedef enum ChargeRefusal {
 /* Whether the amount would still fit: 0 or a ChargeRefusal. */
 int tenant_fits(const Tenant *tenant, Quota quota, uint64_t amount);
 
+/* The same for the node alone. */
+bool tenants_fit(const Tenants *tenants, Quota quota, uint64_t amount);
+
 /* Takes the amount if it fits, all or nothing: 0 or a ChargeRefusal. */
 int tenant_charge(Tenant *tenant, Quota quota, uint64_t amount);
 

@@ -7,14 +7,16 @@
 
 /* What is counted, for each tenant and for the node. */
 typedef enum Quota {
-        QUOTA_RUNNING,     /* jobs that have a box */
-        QUOTA_QUEUED,      /* jobs that wait for one */
+        QUOTA_RUNNING, /* jobs that have a box */
+        QUOTA_QUEUED,  /* jobs that wait for one */
         QUOTA_CONNECTIONS,
-        QUOTA_MEMORY,     /* sum of the memory limits of what runs */
-        QUOTA_BYTES,      /* of the daemon's memory: programs that wait, results that are kept */
-        QUOTA_RETAINED,   /* results that are kept */
-        QUOTA_SESSIONS,   /* open ones */
-        QUOTA_BLOB_BYTES, /* in the tenant's blob store */
+        QUOTA_MEMORY,       /* sum of the memory limits of what runs */
+        QUOTA_QUEUED_BYTES, /* programs and input of what waits */
+        QUOTA_RETAINED,     /* results that are kept */
+        QUOTA_RETAINED_BYTES,
+        QUOTA_BUFFERED_BYTES, /* messages of its connections, both ways */
+        QUOTA_SESSIONS,       /* open ones */
+        QUOTA_BLOB_BYTES,     /* in the tenant's blob store */
         _QUOTA_MAX,
 } Quota;
 
