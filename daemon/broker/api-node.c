@@ -26,8 +26,10 @@ static json_t *profile_info(const Connection *c, const Profile *p) {
 
         json_build_string(&b, "name", p->name);
         json_build_string(&b, "description", p->description);
-        json_build_bool(&b, "allowed", p->granted || broker->embedded);
-        json_build_bool(&b, "isDefault", strcmp(p->name, broker->config->default_profile) == 0);
+        json_build_bool(&b, "allowed",
+                        broker->embedded ||
+                                tenant_policy_allows(c->tenant->policy, p->name, p->granted));
+        json_build_bool(&b, "isDefault", strcmp(p->name, api_default_profile(c)) == 0);
         json_build_string(&b, "pythonVersion", broker->python_version);
         json_build_string(&b, "network", profile_network_to_string(p->network));
         json_build_string(&b, "fileSystem", profile_files_to_string(p->files));

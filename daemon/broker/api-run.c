@@ -130,7 +130,8 @@ Job *api_accept_job(Connection *c, AcceptKind kind) {
         const Broker *b = c->broker;
         const SpecContext context = {
                 .store = b->store,
-                .default_profile = b->config->default_profile,
+                .tenant = c->tenant->policy,
+                .default_profile = api_default_profile(c),
                 .all_granted = b->embedded,
                 .is_submit = kind == ACCEPT_SUBMIT,
                 .is_check = kind == ACCEPT_CHECK,

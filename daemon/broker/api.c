@@ -42,13 +42,22 @@ static const VarlinkService service = {
         .n_interfaces = ELEMENTSOF(interfaces),
 };
 
+static void answer_denied(Connection *c) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_string(&b, "tenant", c->tenant->name);
+        connection_error(c, "TenantDenied", json_build_take(&b));
+}
+
 void api_handle(Connection *c) {
         const VarlinkMethod *method = NULL;
         json_t *reply = NULL;
         int r;
 
         r = varlink_service_resolve(&service, &c->call, &method, &reply);
-        if (r == VARLINK_METHOD)
+        if (r == VARLINK_METHOD && c->tenant->policy->is_denied)
+                answer_denied(c);
+        else if (r == VARLINK_METHOD)
                 ((void (*)(Connection *)) method->handler)(c);
         else if (r == VARLINK_ANSWERED)
                 connection_reply(c, reply);
@@ -63,6 +72,10 @@ bool api_parse(Connection *c, const JsonField *fields, void *target) {
                 return true;
         connection_reply(c, varlink_error_invalid_parameter(path));
         return false;
+}
+
+const char *api_default_profile(const Connection *c) {
+        return c->tenant->policy->default_profile ?: c->broker->config->default_profile;
 }
 
 Job *api_find_job(Connection *c, const char *id) {

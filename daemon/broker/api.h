@@ -12,6 +12,9 @@ void api_handle(Connection *c);
 /* Fills target by a dispatch table; if false, the call is answered with InvalidParameter. */
 bool api_parse(Connection *c, const struct JsonField *fields, void *target);
 
+/* Of a request that names none. */
+const char *api_default_profile(const Connection *c);
+
 /* The caller's own job, or NULL, and then the call is answered with JobNotFound. */
 Job *api_find_job(Connection *c, const char *id);
 

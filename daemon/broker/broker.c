@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 
 #include "basic/clock.h"
@@ -174,9 +175,9 @@ static void broker_set_maxima(Broker *b) {
         uint64_t *node = b->tenants.maximum, *own = b->default_policy.maximum;
 
         tenants_init(&b->tenants);
-        b->default_policy.weight = WEIGHT_DEFAULT;
         for (Quota q = 0; q < _QUOTA_MAX; q++)
                 own[q] = UINT64_MAX;
+        node[QUOTA_MEMORY] = c->max_memory;
         node[QUOTA_RUNNING] = 0;
         node[QUOTA_QUEUED] = c->max_queued_jobs;
         own[QUOTA_QUEUED] = b->embedded ? UINT64_MAX : MAX(c->max_queued_jobs / 2, UINT64_C(1));
@@ -192,6 +193,32 @@ static void broker_set_maxima(Broker *b) {
         own[QUOTA_BUFFERED_BYTES] = BUFFERED_BYTES_PER_TENANT_MAX;
 }
 
+/* What the operator's table does not say is as for everybody. */
+static void policy_complete(TenantPolicy *policy, const uint64_t own[_QUOTA_MAX]) {
+        if (policy->weight == 0)
+                policy->weight = WEIGHT_DEFAULT;
+        if (policy->submit_burst == 0)
+                policy->submit_burst = policy->submits_per_second;
+        for (Quota q = 0; q < _QUOTA_MAX; q++)
+                if (policy->maximum[q] == UINT64_MAX)
+                        policy->maximum[q] = own[q];
+}
+
+static void broker_set_policies(Broker *b) {
+        TenantTable *table = &b->config->tenants;
+        TenantEntry *others = tenant_table_default(table);
+        uint64_t own[_QUOTA_MAX];
+
+        broker_set_maxima(b);
+        memcpy(own, b->default_policy.maximum, sizeof(own));
+        if (others)
+                b->default_policy = others->policy;
+        policy_complete(&b->default_policy, own);
+        b->default_policy.is_denied = !b->embedded && b->config->unknown_uid == UNKNOWN_UID_DENY;
+        FOREACH_ARRAY(entry, table->entries, table->n)
+                policy_complete(&entry->policy, own);
+}
+
 int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
         _cleanup_(broker_freep) Broker *b = calloc(1, sizeof(*b));
         int r;
@@ -204,7 +231,7 @@ int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
         b->idle_exit_usec = o->idle_exit_usec;
         b->clock = o->clock ?: clock_now;
         b->config = o->config;
-        broker_set_maxima(b);
+        broker_set_policies(b);
         b->sweep_usec = UINT64_MAX;
         broker_describe_host(b);
         r = broker_setup(b, o);

@@ -11,10 +11,30 @@
 #include "basic/macro.h"
 #include "broker/connection.h"
 
-static Tenant *server_find_tenant(Server *s, uid_t uid) {
+/* More groups than that have no say. */
+#define GROUPS_MAX 256
+
+/* The groups of whoever connected, as the kernel noted them then; a process that has changed since, or
+ * a pid that is somebody else's now, makes no difference. */
+static TenantEntry *server_find_entry(const Server *s, int fd, const struct ucred *cred) {
+        gid_t gids[1 + GROUPS_MAX] = { cred->gid };
+        socklen_t size = GROUPS_MAX * sizeof(gid_t);
+        const TenantTable *table = &s->broker->config->tenants;
+
+        if (table->n == 0)
+                return NULL;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids + 1, &size) < 0)
+                size = 0;
+        return tenant_table_find(table, cred->uid, gids, 1 + size / sizeof(gid_t));
+}
+
+static Tenant *server_find_tenant(const Server *s, int fd, const struct ucred *cred) {
+        const TenantEntry *entry = server_find_entry(s, fd, cred);
         char name[TENANT_NAME_MAX];
 
-        (void) snprintf(name, sizeof(name), "uid:%u", uid);
+        if (entry)
+                return tenants_get(&s->broker->tenants, entry->name, &entry->policy);
+        (void) snprintf(name, sizeof(name), "uid:%u", cred->uid);
         return tenants_get(&s->broker->tenants, name, &s->broker->default_policy);
 }
 
@@ -27,7 +47,7 @@ static int server_add(Server *s, int client) {
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
                 return -errno;
-        tenant = server_find_tenant(s, cred.uid);
+        tenant = server_find_tenant(s, fd, &cred);
         if (!tenant)
                 return -ENOMEM;
         if (tenant_fits(tenant, QUOTA_CONNECTIONS, 1) != 0)

@@ -15,8 +15,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "basic/clock.h"
 #include "basic/cleanup.h"
+#include "basic/clock.h"
 #include "basic/macro.h"
 #include "basic/parse.h"
 #include "broker/job.h"
