@@ -194,7 +194,7 @@ static bool job_has_labels(const Job *job, json_t *labels) {
 }
 
 static bool job_is_listed(const Connection *c, const Job *job, const ListParameters *p) {
-        return job->uid == c->uid && !job->spec->is_check &&
+        return job_tenant(job) == c->tenant && !job->spec->is_check &&
                (!p->states.is_set || (p->states.value & UINT64_C(1) << job_visible_state(job))) &&
                job_has_labels(job, p->labels);
 }

@@ -26,8 +26,10 @@ static json_t *profile_info(const Connection *c, const Profile *p) {
 
         json_build_string(&b, "name", p->name);
         json_build_string(&b, "description", p->description);
-        json_build_bool(&b, "allowed", p->granted || broker->embedded);
-        json_build_bool(&b, "isDefault", strcmp(p->name, broker->config->default_profile) == 0);
+        json_build_bool(&b, "allowed",
+                        broker->embedded ||
+                                tenant_policy_allows(c->tenant->policy, p->name, p->granted));
+        json_build_bool(&b, "isDefault", strcmp(p->name, api_default_profile(c)) == 0);
         json_build_string(&b, "pythonVersion", broker->python_version);
         json_build_string(&b, "network", profile_network_to_string(p->network));
         json_build_string(&b, "fileSystem", profile_files_to_string(p->files));
@@ -237,15 +239,22 @@ void api_get_node(Connection *c) {
         json_build_uint(&b, "maxInlineBytes", REPLY_INLINE_BYTES_MAX);
         json_build_uint(&b, "maxRunningJobs",
                         MIN((uint64_t) broker->slots, broker->config->max_running_jobs));
-        json_build_uint(&b, "runningJobs", broker->n_running);
-        json_build_uint(&b, "queuedJobs", broker->n_queued);
+        json_build_uint(&b, "runningJobs", broker_running(broker));
+        json_build_uint(&b, "queuedJobs", broker_queued(broker));
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }
 
+/* What a tenant uses; a maximum that is absent does not exist. */
+static void
+build_use(JsonBuild *b, const char *used, const char *maximum, const Tenant *tenant, Quota quota) {
+        json_build_uint(b, used, tenant->used[quota]);
+        if (tenant->policy->maximum[quota] != UINT64_MAX)
+                json_build_uint(b, maximum, tenant->policy->maximum[quota]);
+}
+
 void api_who_am_i(Connection *c) {
-        JobCounts counts = job_store_count(c->broker, c->uid);
+        const Tenant *t = c->tenant;
         JsonBuild b = JSON_BUILD_INIT;
-        char tenant[TENANT_MAX];
         int unused;
 
         if (!api_parse(c, no_fields, &unused)) {
@@ -254,10 +263,10 @@ void api_who_am_i(Connection *c) {
         }
         json_build_uint(&b, "uid", c->uid);
         json_build_uint(&b, "gid", c->gid);
-        json_build_string(&b, "tenant", api_tenant(c->uid, tenant));
-        json_build_uint(&b, "runningJobs", counts.running);
-        json_build_uint(&b, "queuedJobs", counts.queued);
-        json_build_uint(&b, "connections", c->peer->n_connections);
-        json_build_uint(&b, "maxConnections", c->broker->config->max_connections_per_user);
+        json_build_string(&b, "tenant", t->name);
+        build_use(&b, "runningJobs", "maxRunningJobs", t, QUOTA_RUNNING);
+        build_use(&b, "queuedJobs", "maxQueuedJobs", t, QUOTA_QUEUED);
+        build_use(&b, "connections", "maxConnections", t, QUOTA_CONNECTIONS);
+        build_use(&b, "memoryBytes", "maxMemoryBytes", t, QUOTA_MEMORY);
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }

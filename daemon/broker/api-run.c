@@ -14,7 +14,7 @@
 #include "broker/scheduler.h"
 #include "wire/build.h"
 
-/* There is no estimate of the queue: a client that waits this long does no harm. */
+/* Nobody knows when another daemon serves. */
 #define RETRY_AFTER_USEC (UINT64_C(1) * 1000000)
 
 static void answer_spec_error(Connection *c, SpecErrorKind kind, const SpecError *e) {
@@ -53,18 +53,38 @@ static void answer_spec_error(Connection *c, SpecErrorKind kind, const SpecError
         connection_error(c, name, json_build_take(&b));
 }
 
-static void answer_refusal(Connection *c, SubmitRefusal refusal) {
+static void answer_stopping(Connection *c) {
         JsonBuild b = JSON_BUILD_INIT;
 
-        if (refusal == SUBMIT_STOPPING) {
-                json_build_uint(&b, "retryAfterUSec", RETRY_AFTER_USEC);
-                connection_error(c, "ShuttingDown", json_build_take(&b));
-                return;
-        }
-        json_build_string(&b, "scope", refusal == SUBMIT_TENANT_FULL ? "tenant" : "node");
-        json_build_uint(&b, "queued", c->broker->n_queued);
         json_build_uint(&b, "retryAfterUSec", RETRY_AFTER_USEC);
-        connection_error(c, "QueueFull", json_build_take(&b));
+        connection_error(c, "ShuttingDown", json_build_take(&b));
+}
+
+static void answer_refusal(Connection *c, const Refusal *refusal) {
+        const Tenant *t = c->tenant;
+        bool is_own = refusal->scope == CHARGE_OVER_TENANT;
+        JsonBuild b = JSON_BUILD_INIT;
+
+        if (refusal->quota == QUOTA_QUEUED) {
+                json_build_string(&b, "scope", is_own ? "tenant" : "node");
+                json_build_uint(&b, "queued",
+                                is_own ? t->used[QUOTA_QUEUED] : broker_queued(c->broker));
+        } else if (refusal->quota == QUOTA_MEMORY) {
+                json_build_string(&b, "quota", "memory");
+                json_build_uint(&b, "used",
+                                is_own ? t->used[QUOTA_MEMORY] : t->tenants->used[QUOTA_MEMORY]);
+                json_build_uint(&b, "maximum",
+                                is_own ? t->policy->maximum[QUOTA_MEMORY]
+                                       : t->tenants->maximum[QUOTA_MEMORY]);
+        } else {
+                json_build_string(&b, "quota", "submits");
+                json_build_uint(&b, "used", t->policy->submit_burst);
+                json_build_uint(&b, "maximum", t->policy->submit_burst);
+        }
+        if (refusal->retry_usec > 0)
+                json_build_uint(&b, "retryAfterUSec", refusal->retry_usec);
+        connection_error(c, refusal->quota == QUOTA_QUEUED ? "QueueFull" : "QuotaExceeded",
+                         json_build_take(&b));
 }
 
 /* A memfd goes into the box as it is, what comes out of a pipe is moved into one of our own. What has
@@ -110,7 +130,8 @@ Job *api_accept_job(Connection *c, AcceptKind kind) {
         const Broker *b = c->broker;
         const SpecContext context = {
                 .store = b->store,
-                .default_profile = b->config->default_profile,
+                .tenant = c->tenant->policy,
+                .default_profile = api_default_profile(c),
                 .all_granted = b->embedded,
                 .is_submit = kind == ACCEPT_SUBMIT,
                 .is_check = kind == ACCEPT_CHECK,
@@ -120,6 +141,7 @@ Job *api_accept_job(Connection *c, AcceptKind kind) {
         char path[JSON_PATH_MAX];
         int stdin_fd = -EBADF, r;
         JobRequest request;
+        Refusal refusal;
         SpecError error;
         Job *job;
 
@@ -134,9 +156,11 @@ Job *api_accept_job(Connection *c, AcceptKind kind) {
                 c->is_dead = true;
         if (r != 0 || take_stdin(c, spec, &stdin_fd) < 0)
                 return NULL;
-        r = scheduler_submit(c->broker, c->uid, spec, stdin_fd, &job);
-        if (r > 0)
-                answer_refusal(c, (SubmitRefusal) r);
+        r = scheduler_submit(c->broker, c->tenant, spec, stdin_fd, &job, &refusal);
+        if (r == SUBMIT_STOPPING)
+                answer_stopping(c);
+        if (r == SUBMIT_REFUSED)
+                answer_refusal(c, &refusal);
         if (r < 0)
                 c->is_dead = true;
         if (r != 0)

@@ -44,13 +44,22 @@ static const VarlinkService service = {
         .n_interfaces = ELEMENTSOF(interfaces),
 };
 
+static void answer_denied(Connection *c) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_string(&b, "tenant", c->tenant->name);
+        connection_error(c, "TenantDenied", json_build_take(&b));
+}
+
 void api_handle(Connection *c) {
         const VarlinkMethod *method = NULL;
         json_t *reply = NULL;
         int r;
 
         r = varlink_service_resolve(&service, &c->call, &method, &reply);
-        if (r == VARLINK_METHOD)
+        if (r == VARLINK_METHOD && c->tenant->policy->is_denied)
+                answer_denied(c);
+        else if (r == VARLINK_METHOD)
                 ((void (*)(Connection *)) method->handler)(c);
         else if (r == VARLINK_ANSWERED)
                 connection_reply(c, reply);
@@ -67,8 +76,12 @@ bool api_parse(Connection *c, const JsonField *fields, void *target) {
         return false;
 }
 
+const char *api_default_profile(const Connection *c) {
+        return c->tenant->policy->default_profile ?: c->broker->config->default_profile;
+}
+
 Job *api_find_job(Connection *c, const char *id) {
-        Job *job = job_store_find(c->broker, c->uid, id);
+        Job *job = job_store_find(c->broker, c->tenant, id);
         JsonBuild b = JSON_BUILD_INIT;
 
         if (job) {
@@ -78,9 +91,4 @@ Job *api_find_job(Connection *c, const char *id) {
         json_build_string(&b, "job", id);
         connection_error(c, "JobNotFound", json_build_take(&b));
         return NULL;
-}
-
-const char *api_tenant(uid_t uid, char buf[static TENANT_MAX]) {
-        (void) snprintf(buf, TENANT_MAX, "uid:%u", uid);
-        return buf;
 }

@@ -15,12 +15,11 @@ bool api_parse(Connection *c, const struct JsonField *fields, void *target);
 /* Answers with InvalidRequest. */
 void api_answer_invalid(Connection *c, const char *field, const char *reason); /* api-job.c */
 
+/* Of a request that names none. */
+const char *api_default_profile(const Connection *c);
+
 /* The caller's own job, or NULL, and then the call is answered with JobNotFound. */
 Job *api_find_job(Connection *c, const char *id);
-
-/* "uid:1000" */
-#define TENANT_MAX 24
-const char *api_tenant(uid_t uid, char buf[static TENANT_MAX]);
 
 typedef enum AcceptKind {
         ACCEPT_RUN,

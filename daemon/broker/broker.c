@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/utsname.h>
 
 #include "basic/clock.h"
@@ -69,7 +70,7 @@ static bool broker_is_idle(const Broker *b) {
 static void broker_check_stopped(Broker *b) {
         uint64_t now = b->clock().monotonic_usec;
 
-        if (b->n_running == 0 && server_is_flushed(b->server))
+        if (broker_running(b) == 0 && server_is_flushed(b->server))
                 broker_exit(b, 0);
         else if (now >= b->stop_deadline_usec)
                 broker_exit(b, 0);
@@ -167,6 +168,57 @@ static int broker_setup(Broker *b, const BrokerOptions *o) {
         return 0;
 }
 
+/* One tenant does not fill the queue alone; the one user of an embedded daemon takes nothing from
+ * others. Nothing runs before the builder has said how many can. */
+static void broker_set_maxima(Broker *b) {
+        const DaemonConfig *c = b->config;
+        uint64_t *node = b->tenants.maximum, *own = b->default_policy.maximum;
+
+        tenants_init(&b->tenants);
+        for (Quota q = 0; q < _QUOTA_MAX; q++)
+                own[q] = UINT64_MAX;
+        node[QUOTA_MEMORY] = c->max_memory;
+        node[QUOTA_RUNNING] = 0;
+        node[QUOTA_QUEUED] = c->max_queued_jobs;
+        own[QUOTA_QUEUED] = b->embedded ? UINT64_MAX : MAX(c->max_queued_jobs / 2, UINT64_C(1));
+        node[QUOTA_CONNECTIONS] = c->max_connections;
+        own[QUOTA_CONNECTIONS] = c->max_connections_per_user;
+        node[QUOTA_QUEUED_BYTES] = QUEUED_BYTES_MAX;
+        own[QUOTA_QUEUED_BYTES] = QUEUED_BYTES_PER_TENANT_MAX;
+        node[QUOTA_RETAINED] = RETAINED_JOBS_MAX;
+        own[QUOTA_RETAINED] = RETAINED_JOBS_PER_TENANT_MAX;
+        node[QUOTA_RETAINED_BYTES] = RETAINED_BYTES_MAX;
+        own[QUOTA_RETAINED_BYTES] = RETAINED_BYTES_PER_TENANT_MAX;
+        node[QUOTA_BUFFERED_BYTES] = BUFFERED_BYTES_MAX;
+        own[QUOTA_BUFFERED_BYTES] = BUFFERED_BYTES_PER_TENANT_MAX;
+}
+
+/* What the operator's table does not say is as for everybody. */
+static void policy_complete(TenantPolicy *policy, const uint64_t own[_QUOTA_MAX]) {
+        if (policy->weight == 0)
+                policy->weight = WEIGHT_DEFAULT;
+        if (policy->submit_burst == 0)
+                policy->submit_burst = policy->submits_per_second;
+        for (Quota q = 0; q < _QUOTA_MAX; q++)
+                if (policy->maximum[q] == UINT64_MAX)
+                        policy->maximum[q] = own[q];
+}
+
+static void broker_set_policies(Broker *b) {
+        TenantTable *table = &b->config->tenants;
+        TenantEntry *others = tenant_table_default(table);
+        uint64_t own[_QUOTA_MAX];
+
+        broker_set_maxima(b);
+        memcpy(own, b->default_policy.maximum, sizeof(own));
+        if (others)
+                b->default_policy = others->policy;
+        policy_complete(&b->default_policy, own);
+        b->default_policy.is_denied = !b->embedded && b->config->unknown_uid == UNKNOWN_UID_DENY;
+        FOREACH_ARRAY(entry, table->entries, table->n)
+                policy_complete(&entry->policy, own);
+}
+
 int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
         _cleanup_(broker_freep) Broker *b = calloc(1, sizeof(*b));
         int r;
@@ -174,12 +226,12 @@ int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
         if (!b)
                 return -ENOMEM;
         list_init(&b->jobs);
-        list_init(&b->queue);
         b->event = sd_event_ref(event);
         b->embedded = o->embedded;
         b->idle_exit_usec = o->idle_exit_usec;
         b->clock = o->clock ?: clock_now;
         b->config = o->config;
+        broker_set_policies(b);
         b->sweep_usec = UINT64_MAX;
         broker_describe_host(b);
         r = broker_setup(b, o);
@@ -202,6 +254,7 @@ Broker *broker_free(Broker *b) {
                 job->link = runner_link_free(job->link);
                 job_free(job);
         }
+        tenants_done(&b->tenants);
         builder_link_free(b->builder);
         sd_event_source_unref(b->sweeper);
         profile_store_free(b->store);

@@ -13,18 +13,19 @@
 #include "broker/builder-link.h"
 #include "broker/job.h"
 #include "broker/runner-link.h"
+#include "broker/tenant.h"
 #include "profile/config.h"
 #include "profile/profile.h"
 
 /* Results that nobody fetched: beyond these the oldest one is forgotten before its time. */
 #define RETAINED_JOBS_MAX 1024
-#define RETAINED_JOBS_PER_UID_MAX 256
+#define RETAINED_JOBS_PER_TENANT_MAX 256
 #define RETAINED_BYTES_MAX (256U << 20)
-#define RETAINED_BYTES_PER_UID_MAX (64U << 20)
+#define RETAINED_BYTES_PER_TENANT_MAX (64U << 20)
 
 /* Programs and input of jobs that wait for a place. */
 #define QUEUED_BYTES_MAX (256U << 20)
-#define QUEUED_BYTES_PER_UID_MAX (64U << 20)
+#define QUEUED_BYTES_PER_TENANT_MAX (64U << 20)
 
 /* After SIGTERM: how long the last results may take to reach their clients. */
 #define STOP_USEC_MAX (UINT64_C(10) * 1000000)
@@ -55,9 +56,9 @@ typedef struct Broker {
         BuilderLink *builder;
         RunnerLinkOwner links;
 
-        List jobs;  /* all, oldest first */
-        List queue; /* Job.queue: waiting for a place, next first */
-        size_t n_queued, n_running;
+        Tenants tenants;
+        TenantPolicy default_policy; /* of a uid that is a tenant of its own */
+        List jobs;                   /* all, oldest first */
         uint64_t last_number, last_box;
 
         /* From the builder's NODE report; without it nothing starts. */
@@ -81,6 +82,15 @@ DEFINE_CLEANUP(Broker *, broker_free);
 
 /* Ends what waits and what runs; the loop exits with 0 once all results are delivered. */
 void broker_stop(Broker *broker);
+
+/* How many jobs run at once, and wait. */
+static inline uint64_t broker_running(const Broker *b) {
+        return b->tenants.used[QUOTA_RUNNING];
+}
+
+static inline uint64_t broker_queued(const Broker *b) {
+        return b->tenants.used[QUOTA_QUEUED];
+}
 
 /* Looks at every deadline. The loop calls it; a test may, with its own clock. */
 void broker_sweep(Broker *broker);

@@ -31,7 +31,7 @@ static int connection_on_io(sd_event_source *source, int fd, uint32_t revents, v
         return 0;
 }
 
-int connection_new(Server *server, Peer *peer, int client, uid_t uid, gid_t gid) {
+int connection_new(Server *server, Tenant *tenant, int client, uid_t uid, gid_t gid) {
         _cleanup_close_ int fd = client;
         Connection *c = calloc(1, sizeof(*c));
         uint64_t now = server->broker->clock().monotonic_usec;
@@ -47,7 +47,7 @@ int connection_new(Server *server, Peer *peer, int client, uid_t uid, gid_t gid)
         c->input.notify = connection_on_written;
         c->server = server;
         c->broker = server->broker;
-        c->peer = peer;
+        c->tenant = tenant;
         c->uid = uid;
         c->gid = gid;
         r = varlink_conn_new(fd, &varlink_server_limits, now, &c->conn);
@@ -59,8 +59,8 @@ int connection_new(Server *server, Peer *peer, int client, uid_t uid, gid_t gid)
         if (r < 0)
                 goto fail;
         list_insert_before(&server->connections, &c->link);
-        server->n_connections++;
-        peer->n_connections++;
+        tenant_ref(tenant);
+        tenant_charge_anyway(tenant, QUOTA_CONNECTIONS, 1);
         broker_wake_at(c->broker, now + USEC_PER_SEC);
         return 0;
 fail:
@@ -89,7 +89,9 @@ void connection_free(Connection *c) {
         }
         list_remove(&c->link);
         list_remove(&c->woken);
-        server_remove(c->server, c);
+        server_account(c, 0);
+        tenant_release(c->tenant, QUOTA_CONNECTIONS, 1);
+        tenant_unref(c->tenant);
         varlink_call_done(&c->call);
         sd_event_source_unref(c->source);
         varlink_conn_free(c->conn);
@@ -322,9 +324,8 @@ void connection_run(Connection *c, int revents) {
                 return;
         }
         connection_take_turn(c);
-        server_account(c->server, c,
-                       varlink_conn_buffered_bytes(c->conn) + c->input.bytes.allocated);
-        if (c->is_dead || connection_is_over(c) || server_is_over_budget(c->server, c)) {
+        server_account(c, varlink_conn_buffered_bytes(c->conn) + c->input.bytes.allocated);
+        if (c->is_dead || connection_is_over(c) || server_is_over_budget(c)) {
                 connection_end(c);
                 return;
         }

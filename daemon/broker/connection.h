@@ -33,7 +33,7 @@ typedef struct Connection {
         List woken; /* of the server */
         Server *server;
         Broker *broker;
-        Peer *peer;
+        Tenant *tenant;
         VarlinkConn *conn;
         sd_event_source *source;
         uid_t uid;
@@ -54,8 +54,8 @@ typedef struct Connection {
         uint64_t wait_deadline_usec;
 } Connection;
 
-/* Takes fd, whatever happens. */
-int connection_new(Server *server, Peer *peer, int fd, uid_t uid, gid_t gid);
+/* Takes fd, whatever happens. Charges the tenant. */
+int connection_new(Server *server, Tenant *tenant, int fd, uid_t uid, gid_t gid);
 
 /* Ends it: a job that depends on it is cancelled. */
 void connection_free(Connection *connection);

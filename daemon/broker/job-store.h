@@ -6,7 +6,7 @@
 #include "broker/broker.h"
 
 /* The job of this tenant, or NULL: nobody learns whether an identifier of somebody else exists. */
-Job *job_store_find(Broker *b, uid_t uid, const char *id);
+Job *job_store_find(Broker *b, const Tenant *tenant, const char *id);
 
 Job *job_store_find_box(Broker *b, uint64_t box);
 
@@ -18,9 +18,3 @@ void job_store_trim(Broker *b);
 
 /* Forgets the results whose time is over. Calls broker_wake_at() for the others. */
 void job_store_sweep(Broker *b, uint64_t now_usec);
-
-typedef struct JobCounts {
-        uint64_t running, queued;
-} JobCounts;
-
-JobCounts job_store_count(const Broker *b, uid_t uid);

@@ -22,7 +22,7 @@ static int job_log(Job *job, const JobEvent *event) {
 }
 
 int job_new(JobSpec *spec,
-            uid_t uid,
+            Tenant *tenant,
             uint64_t number,
             const uint8_t random[static 16],
             Instant now,
@@ -33,12 +33,12 @@ int job_new(JobSpec *spec,
         if (!job)
                 return -ENOMEM;
         list_init(&job->jobs);
-        list_init(&job->queue);
+        queue_item_init(&job->queue, tenant_ref(tenant), PRIORITY_DEFAULT,
+                        spec->limits.value[LIMIT_MEMORY]);
         list_init(&job->watchers);
         for (size_t i = 0; i < 16; i++)
                 (void) snprintf(job->id + 2 * i, 3, "%02x", random[i]);
         job->number = number;
-        job->uid = uid;
         job->state = JOB_QUEUED;
         job->stdin_fd = -EBADF;
         input_init(&job->input, spec->stdin_open);
@@ -59,13 +59,37 @@ int job_new(JobSpec *spec,
         return 0;
 }
 
+void job_join_queue(Job *job) {
+        queue_add(&job->queue);
+        job->queued_bytes = job_spec_bytes(job->spec);
+        tenant_charge_anyway(job_tenant(job), QUOTA_QUEUED_BYTES, job->queued_bytes);
+}
+
+static void job_leave_queue(Job *job) {
+        queue_remove(&job->queue);
+        tenant_release(job_tenant(job), QUOTA_QUEUED_BYTES, job->queued_bytes);
+        job->queued_bytes = 0;
+}
+
+static void job_leave_place(Job *job) {
+        if (job->has_place)
+                queue_item_ended(&job->queue);
+        job->has_place = false;
+}
+
 Job *job_free(Job *job) {
         if (!job)
                 return NULL;
         assert(!job->link);
         assert(list_is_empty(&job->watchers));
         list_remove(&job->jobs);
-        list_remove(&job->queue);
+        job_leave_queue(job);
+        job_leave_place(job);
+        if (job_is_finished(job)) {
+                tenant_release(job_tenant(job), QUOTA_RETAINED, 1);
+                tenant_release(job_tenant(job), QUOTA_RETAINED_BYTES, job->retained_bytes);
+        }
+        tenant_unref(job_tenant(job));
         fd_close(job->stdin_fd);
         input_close(&job->input);
         event_log_done(&job->log);
@@ -100,6 +124,8 @@ int job_set_position(Job *job, uint64_t position, Instant now) {
 void job_set_starting(Job *job, Instant now) {
         assert(job->state == JOB_QUEUED);
         job->state = JOB_STARTING;
+        job->has_place = true;
+        job_leave_queue(job);
         job->queue_usec = now.monotonic_usec - job->accepted.monotonic_usec;
 }
 
@@ -197,7 +223,10 @@ void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant
         }
         job->finished = now;
         job->retained_until_usec = now.monotonic_usec + job->spec->retain_usec;
-        list_remove(&job->queue);
+        job_leave_queue(job);
+        if (job->has_place)
+                tenant_note_end(job_tenant(job), now.monotonic_usec);
+        job_leave_place(job);
         /* The program and its input are of no use any more, only the result is. */
         buf_done(&job->spec->frame);
         free(job->spec->stdin_bytes);
@@ -205,6 +234,9 @@ void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant
         job->spec->stdin_size = 0;
         job->stdin_fd = fd_close(job->stdin_fd);
         input_close(&job->input);
+        job->retained_bytes = job_bytes(job);
+        tenant_charge_anyway(job_tenant(job), QUOTA_RETAINED, 1);
+        tenant_charge_anyway(job_tenant(job), QUOTA_RETAINED_BYTES, job->retained_bytes);
         LIST_FOREACH(w, &job->watchers) {
                 JobWatcher *watcher = container_of(w, JobWatcher, link);
 

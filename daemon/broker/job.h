@@ -14,6 +14,7 @@
 #include "broker/input.h"
 #include "broker/outcome.h"
 #include "broker/output.h"
+#include "broker/queue.h"
 #include "broker/spec.h"
 #include "wire/names.h"
 
@@ -36,18 +37,20 @@ typedef struct JobWatcher {
 
 struct Job {
         List jobs;     /* of the store, oldest first */
-        List queue;    /* of the waiting ones */
         List watchers; /* JobWatcher.link */
 
         char id[JOB_ID_SIZE];
-        uint64_t number; /* 1, 2, 3, … in the order of acceptance */
-        uid_t uid;       /* the tenant */
+        uint64_t number;         /* 1, 2, 3, … in the order of acceptance */
+        QueueItem queue;         /* its tenant, its priority, its place */
+        uint64_t queued_bytes;   /* charged while it waits */
+        bool has_place;          /* charged as running */
+        uint64_t retained_bytes; /* charged as retained, once finished */
         JobSpec *spec;
         JobState state;
         uint64_t box;            /* on the builder link, 0 before it was started */
         struct RunnerLink *link; /* while there is a box */
         int stdin_fd;            /* passed by the client, until the box has it */
-        uint64_t position;       /* while queued: jobs ahead of it */
+        uint64_t position;       /* while queued: jobs of its tenant ahead of it, as told last */
         bool is_killed;          /* the builder was told to */
         uint64_t kill_at_usec;   /* monotonic: the end of the grace; UINT64_MAX is never */
         char cancel_reason[JOB_REASON_MAX + 1];
@@ -73,7 +76,7 @@ struct Job {
 
 /* Takes the spec on success. random is 16 bytes. Accepted events are already in the log. */
 int job_new(JobSpec *spec,
-            uid_t uid,
+            Tenant *tenant,
             uint64_t number,
             const uint8_t random[static 16],
             Instant now,
@@ -84,9 +87,11 @@ DEFINE_CLEANUP(Job *, job_free);
 void job_watch(Job *job, JobWatcher *watcher);
 void job_unwatch(JobWatcher *watcher);
 
+void job_join_queue(Job *job);
+
 /* The steps of its life; a position that has not changed is no step. Failures to remember an event are forwarded: -ENOMEM. */
 int job_set_position(Job *job, uint64_t position, Instant now);
-void job_set_starting(Job *job, Instant now);
+void job_set_starting(Job *job, Instant now); /* queue_take() gave it */
 int job_set_started(Job *job, uint64_t setup_usec, Instant now);
 void job_set_cancelling(Job *job, const char *reason);
 /* The displays and violations that are new in what the job said. */
@@ -104,6 +109,10 @@ static inline bool job_is_finished(const Job *job) {
 /* The state as clients see it: running while it waits for a tool has a name of its own. */
 static inline JobState job_visible_state(const Job *job) {
         return job->state == JOB_RUNNING && job->tools.n_open > 0 ? JOB_WAITING_TOOL : job->state;
+}
+
+static inline Tenant *job_tenant(const Job *job) {
+        return job->queue.tenant;
 }
 
 /* Whether it has a place among the running ones. */

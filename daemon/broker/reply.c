@@ -239,11 +239,10 @@ json_t *reply_result(const Job *job, bool with_output) {
 
 json_t *reply_job_info(const Job *job) {
         JsonBuild b = JSON_BUILD_INIT;
-        char tenant[TENANT_MAX];
 
         json_build_string(&b, "job", job->id);
         json_build_string(&b, "state", job_state_names[job_visible_state(job)]);
-        json_build_string(&b, "tenant", api_tenant(job->uid, tenant));
+        json_build_string(&b, "tenant", job_tenant(job)->name);
         json_build_string(&b, "profile", job->spec->profile->name);
         json_build_optional(&b, "labels", json_incref(job->spec->labels));
         json_build_uint(&b, "acceptedAtUSec", job->accepted.realtime_usec);

@@ -18,11 +18,10 @@
 /* One line per job, with fields for the journal. */
 static void log_job_finished(const Job *job) {
         const Verdict *v = &job->verdict;
-        char tenant[TENANT_MAX];
         const LogField fields[] = {
                 { "MESSAGE_ID", MESSAGE_ID_JOB_FINISHED },
                 { "PYSB_JOB", job->id },
-                { "PYSB_TENANT", api_tenant(job->uid, tenant) },
+                { "PYSB_TENANT", job_tenant(job)->name },
                 { "PYSB_PROFILE", job->spec->profile->name },
                 { "PYSB_OUTCOME", outcome_names[v->outcome] },
         };
@@ -34,15 +33,7 @@ static void log_job_finished(const Job *job) {
                    v->outcome == OUTCOME_EXCEPTION ? "" : v->message);
 }
 
-static uint64_t scheduler_slots(const Broker *b) {
-        return MIN((uint64_t) b->slots, b->config->max_running_jobs);
-}
-
 static void scheduler_finish(Broker *b, Job *job, const Verdict *verdict, const BoxFacts *facts) {
-        if (!list_is_empty(&job->queue))
-                b->n_queued--;
-        if (job->link)
-                b->n_running--;
         job->link = runner_link_free(job->link);
         job->layers = b->layers;
         job_finish(job, verdict, facts, b->clock());
@@ -69,28 +60,39 @@ static int scheduler_start(Broker *b, Job *job) {
         };
         int fds[BUILDER_START_FDS], r;
 
+        job_set_starting(job, b->clock());
         r = runner_link_new(&b->links, job, fds, &job->link);
         if (r < 0)
                 return r;
-        b->n_running++;
-        b->n_queued--;
-        list_remove(&job->queue);
         job->box = ++b->last_box;
-        job_set_starting(job, b->clock());
         return builder_link_send(b->builder, &request, fds, BUILDER_START_FDS);
+}
+
+/* A client learns how far its job came once it is among the first of its tenant; before that, what it
+ * was told when it came. Telling all of them would cost the square of the queue. */
+#define POSITIONS_TOLD 16
+
+static void scheduler_tell_positions(Broker *b, const Tenant *tenant) {
+        QueueItem *items[POSITIONS_TOLD];
+        size_t n = queue_first(tenant, ELEMENTSOF(items), items);
+
+        for (size_t i = 0; i < n; i++)
+                (void) job_set_position(container_of(items[i], Job, queue), i, b->clock());
 }
 
 /* Starts as many as there are places, then tells the others how far they came. A job that has just
  * come is started whatever its deadline is, if there is a place: fresh, NULL is none. */
 static void scheduler_run(Broker *b, const Job *fresh) {
-        uint64_t position = 0;
+        QueueItem *item;
 
-        while (b->n_running < scheduler_slots(b) && !list_is_empty(&b->queue)) {
-                Job *job = container_of(b->queue.next, Job, queue);
+        while ((item = queue_take(&b->tenants))) {
+                Job *job = container_of(item, Job, queue);
+                bool is_late = b->clock().monotonic_usec > job->queue_deadline_usec;
                 char why[128];
                 int r;
 
-                if (job != fresh && b->clock().monotonic_usec > job->queue_deadline_usec) {
+                if (job != fresh && is_late) {
+                        queue_item_ended(item);
                         scheduler_finish_without_box(b, job, OUTCOME_EXPIRED,
                                                      "no place became free in time");
                         continue;
@@ -102,50 +104,40 @@ static void scheduler_run(Broker *b, const Job *fresh) {
                                 strerrorname_np(-r) ?: "unknown error");
                 scheduler_finish_without_box(b, job, OUTCOME_INTERNAL_ERROR, why);
         }
-        LIST_FOREACH(l, &b->queue)
-                (void) job_set_position(container_of(l, Job, queue), position++, b->clock());
+        LIST_FOREACH(l, &b->tenants.ready)
+                scheduler_tell_positions(b, container_of(l, Tenant, ready));
 }
 
-/* Jobs that wait take memory of clients who pay nothing for it: a bound by number and by bytes, for
- * one uid and for all. */
-static int scheduler_admit(const Broker *b, uid_t uid, const JobSpec *spec) {
-        uint64_t all = job_spec_bytes(spec), own = all, n_own = 0;
+/* Whether it may come in: no place is needed by what is refused by itself. */
+static bool scheduler_admit(Broker *b, Tenant *tenant, const JobSpec *spec, Refusal *ret_refusal) {
+        QueueItem item;
 
-        if (b->is_stopping)
-                return SUBMIT_STOPPING;
-        if (b->n_queued == 0 && b->n_running < scheduler_slots(b))
-                return 0;
-        if (b->n_queued >= b->config->max_queued_jobs)
-                return SUBMIT_QUEUE_FULL;
-        LIST_FOREACH(l, &b->queue) {
-                const Job *job = container_of(l, Job, queue);
-
-                all += job_spec_bytes(job->spec);
-                if (job->uid != uid)
-                        continue;
-                own += job_spec_bytes(job->spec);
-                n_own++;
-        }
-        /* The one user of an embedded daemon takes nothing from others. */
-        if (own > QUEUED_BYTES_PER_UID_MAX ||
-            (!b->embedded && n_own >= MAX(b->config->max_queued_jobs / 2, UINT64_C(1))))
-                return SUBMIT_TENANT_FULL;
-        return all > QUEUED_BYTES_MAX ? SUBMIT_QUEUE_FULL : 0;
+        if (spec->source_too_large)
+                return true;
+        queue_item_init(&item, tenant, PRIORITY_DEFAULT, spec->limits.value[LIMIT_MEMORY]);
+        return queue_admit(&item, job_spec_bytes(spec), b->clock().monotonic_usec, ret_refusal);
 }
 
-int scheduler_submit(Broker *b, uid_t uid, JobSpec *spec, int stdin_fd, Job **ret_job) {
+int scheduler_submit(Broker *b,
+                     Tenant *tenant,
+                     JobSpec *spec,
+                     int stdin_fd,
+                     Job **ret_job,
+                     Refusal *ret_refusal) {
         _cleanup_close_ int fd = stdin_fd;
         uint8_t random[16];
+        uint64_t ahead;
         Job *job;
         int r;
 
         job_store_trim(b);
-        r = spec->source_too_large ? 0 : scheduler_admit(b, uid, spec);
-        if (r != 0)
-                return r;
+        if (b->is_stopping)
+                return SUBMIT_STOPPING;
+        if (!scheduler_admit(b, tenant, spec, ret_refusal))
+                return SUBMIT_REFUSED;
         if (getrandom(random, sizeof(random), 0) != sizeof(random))
                 return -errno;
-        r = job_new(spec, uid, b->last_number + 1, random, b->clock(), &job);
+        r = job_new(spec, tenant, b->last_number + 1, random, b->clock(), &job);
         if (r < 0)
                 return r;
         b->last_number++;
@@ -166,11 +158,14 @@ int scheduler_submit(Broker *b, uid_t uid, JobSpec *spec, int stdin_fd, Job **re
                 scheduler_finish_without_box(b, job, OUTCOME_REJECTED, why);
                 return MIN(r, 0);
         }
-        list_insert_before(&b->queue, &job->queue);
-        b->n_queued++;
+        ahead = queue_ahead(tenant, job->queue.priority);
+        job_join_queue(job);
         scheduler_run(b, job);
-        if (job->state == JOB_QUEUED)
-                broker_wake_at(b, job->queue_deadline_usec);
+        if (job->state != JOB_QUEUED)
+                return 0;
+        if (ahead >= POSITIONS_TOLD)
+                (void) job_set_position(job, ahead, b->clock());
+        broker_wake_at(b, job->queue_deadline_usec);
         return 0;
 }
 
@@ -246,6 +241,7 @@ static void scheduler_node(Broker *b, const BuilderReport *report) {
         uint64_t v = report->python_version;
 
         b->slots = report->slots;
+        b->tenants.maximum[QUOTA_RUNNING] = MIN((uint64_t) b->slots, b->config->max_running_jobs);
         b->layers = report->layers;
         b->counter_error = report->counter_error;
         /* PY_VERSION_HEX: 0x030b02f0 is 3.11.2. */
@@ -312,21 +308,33 @@ void scheduler_lose_all(Broker *b) {
         }
 }
 
-void scheduler_sweep(Broker *b, uint64_t now_usec) {
-        bool expired = false;
+static bool scheduler_expire(Broker *b, List *waiting, uint64_t now_usec) {
+        bool has_expired = false;
 
-        LIST_FOREACH(l, &b->queue) {
-                Job *job = container_of(l, Job, queue);
+        LIST_FOREACH(l, waiting) {
+                Job *job = container_of(container_of(l, QueueItem, link), Job, queue);
 
                 if (now_usec < job->queue_deadline_usec) {
                         broker_wake_at(b, job->queue_deadline_usec);
                         continue;
                 }
-                expired = true;
+                has_expired = true;
                 scheduler_finish_without_box(b, job, OUTCOME_EXPIRED,
                                              "no place became free in time");
         }
-        if (expired)
+        return has_expired;
+}
+
+void scheduler_sweep(Broker *b, uint64_t now_usec) {
+        bool has_expired = false;
+
+        LIST_FOREACH(l, &b->tenants.ready) {
+                Tenant *tenant = container_of(l, Tenant, ready);
+
+                for (size_t i = 0; i < PRIORITIES; i++)
+                        has_expired |= scheduler_expire(b, &tenant->waiting[i], now_usec);
+        }
+        if (has_expired)
                 scheduler_run(b, NULL);
         LIST_FOREACH(l, &b->jobs) {
                 Job *job = container_of(l, Job, jobs);

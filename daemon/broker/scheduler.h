@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* From an accepted job to its end: who may come in, who is next, and what the builder says. First
- * come, first served. */
+/* From an accepted job to its end: who may come in, who is next, and what the builder says. The order
+ * is queue.h's. */
 
 #include "broker/broker.h"
 
 typedef enum SubmitRefusal {
         SUBMIT_STOPPING = 1,
-        SUBMIT_QUEUE_FULL,  /* of the node */
-        SUBMIT_TENANT_FULL, /* others could still submit */
+        SUBMIT_REFUSED, /* *ret_refusal says why */
 } SubmitRefusal;
 
 /* Accepts a job: it starts, waits, or is finished already (rejected). Returns 0 or a SubmitRefusal
  * or a negative errno. Takes the spec on success, and stdin_fd whatever happens. */
-int scheduler_submit(Broker *b, uid_t uid, JobSpec *spec, int stdin_fd, Job **ret_job);
+int scheduler_submit(Broker *b,
+                     Tenant *tenant,
+                     JobSpec *spec,
+                     int stdin_fd,
+                     Job **ret_job,
+                     Refusal *ret_refusal);
 
 /* Ends the job, wherever it is; nothing to do if it has ended. */
 void scheduler_cancel(Broker *b, Job *job, const char *reason);

@@ -2,6 +2,7 @@
 #include "broker/server.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -10,54 +11,48 @@
 #include "basic/macro.h"
 #include "broker/connection.h"
 
-static Peer *peer_get(Server *s, uid_t uid) {
-        Peer *peer;
+/* More groups than that have no say. */
+#define GROUPS_MAX 256
 
-        LIST_FOREACH(l, &s->peers) {
-                peer = container_of(l, Peer, link);
-                if (peer->uid == uid)
-                        return peer;
-        }
-        peer = calloc(1, sizeof(*peer));
-        if (!peer)
+/* The groups of whoever connected, as the kernel noted them then; a process that has changed since, or
+ * a pid that is somebody else's now, makes no difference. */
+static TenantEntry *server_find_entry(const Server *s, int fd, const struct ucred *cred) {
+        gid_t gids[1 + GROUPS_MAX] = { cred->gid };
+        socklen_t size = GROUPS_MAX * sizeof(gid_t);
+        const TenantTable *table = &s->broker->config->tenants;
+
+        if (table->n == 0)
                 return NULL;
-        peer->uid = uid;
-        list_init(&peer->link);
-        list_insert_before(&s->peers, &peer->link);
-        return peer;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids + 1, &size) < 0)
+                size = 0;
+        return tenant_table_find(table, cred->uid, gids, 1 + size / sizeof(gid_t));
 }
 
-static void peer_release(Peer *peer) {
-        if (peer->n_connections > 0)
-                return;
-        list_remove(&peer->link);
-        free(peer);
+static Tenant *server_find_tenant(const Server *s, int fd, const struct ucred *cred) {
+        const TenantEntry *entry = server_find_entry(s, fd, cred);
+        char name[TENANT_NAME_MAX];
+
+        if (entry)
+                return tenants_get(&s->broker->tenants, entry->name, &entry->policy);
+        (void) snprintf(name, sizeof(name), "uid:%u", cred->uid);
+        return tenants_get(&s->broker->tenants, name, &s->broker->default_policy);
 }
 
 /* Identity is fixed here, once: the kernel's word at connect time, never a pid, never a message. */
 static int server_add(Server *s, int client) {
         _cleanup_close_ int fd = client;
-        const DaemonConfig *config = s->broker->config;
         struct ucred cred;
         socklen_t size = sizeof(cred);
-        Peer *peer;
-        int r;
+        _cleanup_(tenant_unrefp) Tenant *tenant = NULL;
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
                 return -errno;
-        if (s->n_connections >= config->max_connections)
-                return -EBUSY;
-        peer = peer_get(s, cred.uid);
-        if (!peer)
+        tenant = server_find_tenant(s, fd, &cred);
+        if (!tenant)
                 return -ENOMEM;
-        if (peer->n_connections >= config->max_connections_per_user) {
-                peer_release(peer);
+        if (tenant_fits(tenant, QUOTA_CONNECTIONS, 1) != 0)
                 return -EBUSY;
-        }
-        r = connection_new(s, peer, TAKE_FD(fd), cred.uid, cred.gid);
-        if (r < 0)
-                peer_release(peer);
-        return r;
+        return connection_new(s, tenant, TAKE_FD(fd), cred.uid, cred.gid);
 }
 
 static void server_pause(Server *s, bool pause) {
@@ -146,7 +141,6 @@ int server_new(Broker *broker, const int *fds, size_t n_fds, Server **ret_server
                 return -ENOMEM;
         s->broker = broker;
         list_init(&s->connections);
-        list_init(&s->peers);
         list_init(&s->woken);
         r = -ENOMEM;
         s->listeners = calloc(n_fds + 1, sizeof(*s->listeners));
@@ -193,7 +187,7 @@ void server_flush(Server *s) {
 }
 
 bool server_is_idle(const Server *s) {
-        return s->n_connections == 0;
+        return list_is_empty(&s->connections);
 }
 
 bool server_is_flushed(const Server *s) {
@@ -208,7 +202,7 @@ bool server_is_flushed(const Server *s) {
 }
 
 bool server_is_deserted(const Server *s) {
-        return s->n_connections == 0 && s->n_listeners == 0;
+        return list_is_empty(&s->connections) && s->n_listeners == 0;
 }
 
 void server_sweep(Server *s, uint64_t now_usec) {
@@ -218,20 +212,12 @@ void server_sweep(Server *s, uint64_t now_usec) {
                 connection_sweep(container_of(l, Connection, link), now_usec);
 }
 
-void server_account(Server *s, Connection *connection, size_t buffered_bytes) {
-        s->buffered_bytes += buffered_bytes - connection->buffered_bytes;
-        connection->peer->buffered_bytes += buffered_bytes - connection->buffered_bytes;
+void server_account(Connection *connection, size_t buffered_bytes) {
+        tenant_release(connection->tenant, QUOTA_BUFFERED_BYTES, connection->buffered_bytes);
+        tenant_charge_anyway(connection->tenant, QUOTA_BUFFERED_BYTES, buffered_bytes);
         connection->buffered_bytes = buffered_bytes;
 }
 
-bool server_is_over_budget(const Server *s, const Connection *connection) {
-        return s->buffered_bytes > BUFFERED_BYTES_MAX ||
-               connection->peer->buffered_bytes > BUFFERED_BYTES_PER_UID_MAX;
-}
-
-void server_remove(Server *s, Connection *connection) {
-        server_account(s, connection, 0);
-        s->n_connections--;
-        connection->peer->n_connections--;
-        peer_release(connection->peer);
+bool server_is_over_budget(const Connection *connection) {
+        return tenant_fits(connection->tenant, QUOTA_BUFFERED_BYTES, 0) != 0;
 }

@@ -12,15 +12,7 @@
 
 /* Bytes that wait in buffers of connections, both ways. */
 #define BUFFERED_BYTES_MAX (256U << 20)
-#define BUFFERED_BYTES_PER_UID_MAX (64U << 20)
-
-/* One user and what he has open. */
-typedef struct Peer {
-        List link;
-        uid_t uid;
-        size_t n_connections;
-        size_t buffered_bytes;
-} Peer;
+#define BUFFERED_BYTES_PER_TENANT_MAX (64U << 20)
 
 struct Connection;
 
@@ -36,9 +28,6 @@ typedef struct Server {
         size_t n_listeners;
         bool is_paused; /* no descriptor was left for the next client */
         List connections;
-        size_t n_connections;
-        List peers;
-        size_t buffered_bytes;
         List woken; /* Connection.woken: to be looked at in the next round of the loop */
         sd_event_source *waker;
 } Server;
@@ -60,6 +49,5 @@ void server_sweep(Server *server, uint64_t now_usec);
 
 /* For connections. */
 void server_wake(Server *server, struct Connection *connection);
-void server_account(Server *server, struct Connection *connection, size_t buffered_bytes);
-bool server_is_over_budget(const Server *server, const struct Connection *connection);
-void server_remove(Server *server, struct Connection *connection);
+void server_account(struct Connection *connection, size_t buffered_bytes);
+bool server_is_over_budget(const struct Connection *connection);

@@ -77,7 +77,9 @@ static int spec_profile(const SpecContext *c, const JobRequest *q, JobSpec *s, S
                 return SPEC_PROFILE_NOT_FOUND;
         s->plan = (uint32_t) index;
         s->profile = c->store->profiles[index];
-        if (!s->profile->granted && !c->all_granted)
+        if (!c->all_granted &&
+            !(c->tenant ? tenant_policy_allows(c->tenant, s->profile->name, s->profile->granted)
+                        : s->profile->granted))
                 return SPEC_PROFILE_DENIED;
         if (profile_problem(s->profile, e->reason, sizeof(e->reason))) {
                 error_field(e, "profile %s", name);

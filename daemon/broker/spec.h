@@ -13,6 +13,7 @@
 #include "broker/request.h"
 #include "broker/tools.h"
 #include "profile/profile.h"
+#include "profile/tenants.h"
 #include "proto/limits.h"
 
 #define SPEC_ARGUMENTS_MAX 256
@@ -79,6 +80,7 @@ typedef struct SpecError {
 /* What the answer depends on beside the request. */
 typedef struct SpecContext {
         const ProfileStore *store;
+        const TenantPolicy *tenant; /* NULL: what is granted to all */
         const char *default_profile;
         bool all_granted; /* embedded: the caller is the operator, every profile is his */
         bool is_submit;   /* nobody waits: detached, and retained by default */

@@ -130,4 +130,6 @@ void inspect_help_profile(void) {
         profile_print_keys(stdout);
         (void) printf("\nKeys of %s/pysbd.toml:\n\n", PYSB_SYSCONFDIR);
         daemon_config_print_keys(stdout);
+        (void) printf("\nKeys of a table of %s/tenants.toml:\n\n", PYSB_SYSCONFDIR);
+        tenant_print_keys(stdout);
 }

@@ -99,19 +99,29 @@ static int policies_compile(
         return r;
 }
 
-int policies_load_config(int runner_fd, DaemonConfig **ret_config, Buf *ret_text) {
-        static const char path[] = PYSB_SYSCONFDIR "/pysbd.toml";
-        _cleanup_free_ char *text = NULL, *error = NULL;
-        int r = 0;
+/* The flat lines of a file of the operator; none if there is no file. */
+static int policies_add_file(int runner_fd, const char *verb, const char *path, Buf *text) {
+        _cleanup_free_ char *lines = NULL;
+        int r;
 
-        if (access(path, F_OK) >= 0) {
-                r = policies_compile(runner_fd, "--compile-config", path, NULL, &text);
-                if (r >= 0)
-                        r = buf_append(ret_text, text, strlen(text));
-                if (r < 0)
-                        return r;
-        }
-        r = daemon_config_parse(text ? text : "", text ? strlen(text) : 0, ret_config, &error);
+        if (access(path, F_OK) < 0)
+                return 0;
+        r = policies_compile(runner_fd, verb, path, NULL, &lines);
+        return r < 0 ? r : buf_append(text, lines, strlen(lines));
+}
+
+int policies_load_config(int runner_fd, DaemonConfig **ret_config, Buf *ret_text) {
+        _cleanup_free_ char *error = NULL;
+        int r;
+
+        r = policies_add_file(runner_fd, "--compile-config", PYSB_SYSCONFDIR "/pysbd.toml",
+                              ret_text);
+        if (r >= 0)
+                r = policies_add_file(runner_fd, "--compile-tenants",
+                                      PYSB_SYSCONFDIR "/tenants.toml", ret_text);
+        if (r < 0)
+                return r;
+        r = daemon_config_parse(buf_data(ret_text), buf_size(ret_text), ret_config, &error);
         if (r < 0)
                 log_error("%s", error ? error : strerror(-r));
         return r;

@@ -11,7 +11,7 @@
 
 #define POLICY_TEXT_MAX (4 * MIB)
 
-/* /etc/pysb/pysbd.toml, or the defaults where there is none. *ret_text holds its flat lines. */
+/* /etc/pysb/pysbd.toml and tenants.toml, or the defaults where there is none. *ret_text holds its flat lines. */
 int policies_load_config(int runner_fd, DaemonConfig **ret_config, Buf *ret_text);
 
 /* The profiles compiled at build time in this directory (which has their TOML files, too, for those

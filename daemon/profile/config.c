@@ -13,6 +13,8 @@
                 .offset = offsetof(DaemonConfig, field), .documentation = documentation_ \
         }
 
+static const char *const unknown_uids[] = { "own", "deny", NULL };
+
 static const Key keys[] = {
         CONFIG_KEY("daemon.allow_degraded",
                    key_parse_boolean,
@@ -30,7 +32,22 @@ static const Key keys[] = {
         CONFIG_KEY("daemon.max_queued_jobs",
                    key_parse_count,
                    max_queued_jobs,
-                   "Jobs that wait, of all users; more are refused. Default: 256"),
+                   "Jobs that wait, of all users; more are refused. Default: 1024"),
+        {
+                .name = "daemon.unknown_uid",
+                .parse = key_parse_enumeration,
+                .is_optional = true,
+                .offset = offsetof(DaemonConfig, unknown_uid),
+                .values = unknown_uids,
+                .documentation =
+                        "What a user is whom no table of tenants.toml names: \"own\" is a tenant of "
+                        "his own, with what [default] says; \"deny\" may call nothing. Default: "
+                        "\"own\"",
+        },
+        CONFIG_KEY("daemon.max_memory",
+                   key_parse_size,
+                   max_memory,
+                   "Sum of the memory limits of all jobs that run; more wait. Default: no maximum"),
         CONFIG_KEY("daemon.max_connections",
                    key_parse_count,
                    max_connections,
@@ -101,7 +118,8 @@ static DaemonConfig *config_new(void) {
                 .ids_first = 1879048192,
                 .ids_count = 65536,
                 .max_running_jobs = 16,
-                .max_queued_jobs = 256,
+                .max_queued_jobs = 1024,
+                .max_memory = UINT64_MAX,
                 .max_connections = 1024,
                 .max_connections_per_user = 128,
                 .idle_exit_usec = 10 * 60 * USEC_PER_SEC,
@@ -115,15 +133,20 @@ int daemon_config_parse(const char *lines,
                         char **ret_error) {
         _cleanup_(daemon_config_freep) DaemonConfig *config = config_new();
         _cleanup_(key_sources_done) KeySources sources = {};
+        const char *tenants = flat_next_mark(lines, lines + size);
         int r;
 
         *ret_error = NULL;
         if (!config)
                 return -ENOMEM;
-        r = keys_parse(keys, ELEMENTSOF(keys), lines, size, config, &sources, ret_error);
+        r = keys_parse(keys, ELEMENTSOF(keys), lines, (size_t) (tenants - lines), config, &sources,
+                       ret_error);
         if (r < 0)
                 return r;
         r = config_check(config, &sources, ret_error);
+        if (r >= 0)
+                r = tenant_table_parse(tenants, (size_t) (lines + size - tenants), &config->tenants,
+                                       ret_error);
         if (r < 0)
                 return r;
         if (!config->default_profile) {
@@ -136,8 +159,10 @@ int daemon_config_parse(const char *lines,
 }
 
 DaemonConfig *daemon_config_free(DaemonConfig *config) {
-        if (config)
+        if (config) {
                 free(config->default_profile);
+                tenant_table_done(&config->tenants);
+        }
         free(config);
         return NULL;
 }

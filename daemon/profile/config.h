@@ -11,6 +11,13 @@
 #include <stdio.h>
 
 #include "basic/cleanup.h"
+#include "profile/tenants.h"
+
+/* What a user is that no table of tenants.toml names. */
+typedef enum UnknownUid {
+        UNKNOWN_UID_OWN, /* a tenant of his own */
+        UNKNOWN_UID_DENY,
+} UnknownUid;
 
 typedef struct DaemonConfig {
         bool allow_degraded;               /* serve although a cgroup v2 controller is missing */
@@ -22,9 +29,12 @@ typedef struct DaemonConfig {
         uint64_t max_connections_per_user; /* of one uid */
         uint64_t idle_exit_usec; /* exit when there was nothing to do for so long; 0: never */
         char *default_profile;   /* of a request that names none */
+        uint64_t max_memory;     /* sum of the memory limits of what runs; UINT64_MAX is none */
+        unsigned unknown_uid;    /* UnknownUid */
+        TenantTable tenants;     /* of tenants.toml */
 } DaemonConfig;
 
-/* Reads flat lines; size 0 gives the defaults. Errors as of profile_parse(). Pure. */
+/* Reads flat lines of pysbd.toml and, from the first "== NAME" on, of tenants.toml; size 0 gives the defaults. Errors as of profile_parse(). Pure. */
 int daemon_config_parse(const char *lines,
                         size_t size,
                         DaemonConfig **ret_config,

@@ -140,6 +140,19 @@ int flat_line_next(const char **lines, size_t *size, FlatLine *line, char **ret_
         return 1;
 }
 
+const char *flat_next_mark(const char *s, const char *end) {
+        while (s < end) {
+                const char *newline;
+
+                if ((size_t) (end - s) >= strlen(FLAT_MARK) &&
+                    memcmp(s, FLAT_MARK, strlen(FLAT_MARK)) == 0)
+                        return s;
+                newline = memchr(s, '\n', (size_t) (end - s));
+                s = newline ? newline + 1 : end;
+        }
+        return end;
+}
+
 int key_parse_boolean(const Key *key, const FlatLine *line, void *field, char **ret_error) {
         if (line->type != FLAT_BOOLEAN)
                 return flat_error(ret_error, "%s: %s: must be true or false", line->where,
@@ -181,6 +194,15 @@ int key_parse_duration(const Key *key, const FlatLine *line, void *field, char *
                 return flat_error(ret_error,
                                   "%s: %s: '%s' is no time; write a number of seconds, or a "
                                   "string with one of us, ms, s, min, h, such as \"500ms\"",
+                                  line->where, line->key, line->text);
+        return 0;
+}
+
+int key_parse_size(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        if (line->type == FLAT_BOOLEAN || parse_size(line->text, field) < 0)
+                return flat_error(ret_error,
+                                  "%s: %s: '%s' is no size; write a number of bytes, or a string "
+                                  "such as \"512M\"",
                                   line->where, line->key, line->text);
         return 0;
 }

@@ -11,6 +11,7 @@
 #include "profile/profile.h"
 
 #define FLAT_LINE_MAX 4096
+#define FLAT_MARK "== " /* and a name: what follows is of that profile or tenant */
 
 typedef enum FlatType {
         FLAT_INTEGER, /* text is digits, perhaps with a minus */
@@ -31,6 +32,9 @@ void flat_line_done(FlatLine *line);
  * -ENOMEM, or -EINVAL with a sentence in *ret_error. Empty lines are skipped; the fields of an earlier
  * line are freed. */
 int flat_line_next(const char **lines, size_t *size, FlatLine *line, char **ret_error);
+
+/* The next line that begins with the mark, or end. s is at the begin of a line. */
+const char *flat_next_mark(const char *s, const char *end);
 
 /* Sets *ret_error to a formatted sentence and returns -EINVAL; -ENOMEM if there is no memory. */
 int flat_error(char **ret_error, const char *format, ...) _printf_(2, 3);
@@ -56,6 +60,7 @@ int key_parse_boolean(const Key *key, const FlatLine *line, void *field, char **
 int key_parse_string(const Key *key, const FlatLine *line, void *field, char **ret_error);
 int key_parse_count(const Key *key, const FlatLine *line, void *field, char **ret_error);
 int key_parse_duration(const Key *key, const FlatLine *line, void *field, char **ret_error);
+int key_parse_size(const Key *key, const FlatLine *line, void *field, char **ret_error);
 int key_parse_enumeration(const Key *key, const FlatLine *line, void *field, char **ret_error);
 
 /* The key table of profiles. */

@@ -11,7 +11,7 @@
 static int usage(void) {
         fprintf(stderr, "usage: pysb-runner --template\n"
                         "       pysb-runner --compile-profile [--shipped] FILE [DIRECTORY...]\n"
-                        "       pysb-runner --compile-config FILE\n"
+                        "       pysb-runner --compile-config|--compile-tenants FILE\n"
                         "       pysb-runner --vet VERB ARGUMENT...\n"
                         "       pysb-runner --version\n");
         return 2;
@@ -26,6 +26,9 @@ int main(int argc, char **argv) {
                 return compile_main("_compile_profile", argv + 2, argc - 2);
         if (strcmp(mode, "--compile-config") == 0 && argc == 3)
                 return compile_main("_compile_profile", (char *[]){ (char *) "--config", argv[2] },
+                                    2);
+        if (strcmp(mode, "--compile-tenants") == 0 && argc == 3)
+                return compile_main("_compile_profile", (char *[]){ (char *) "--tenants", argv[2] },
                                     2);
         if (strcmp(mode, "--vet") == 0 && argc > 2)
                 return vet_main(argv + 2, argc - 2);

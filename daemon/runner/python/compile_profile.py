@@ -4,6 +4,7 @@
 
     compile_profile.py [--shipped] FILE [DIRECTORY...]    a profile; `extends` is looked up beside it, then there
     compile_profile.py --config FILE                      pysbd.toml
+    compile_profile.py --tenants FILE                     tenants.toml
 
 With --shipped nothing of this machine's packages is looked at: it is the one that builds.
 
@@ -26,10 +27,12 @@ import re
 import tomllib
 
 try:
+    import _accounts as accounts
     import _closure as closure  # frozen into pysb-runner
     import _distributions as distributions
 except ImportError:
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import accounts
     import closure
     import distributions
     del sys.path[0]
@@ -554,6 +557,24 @@ def compile_config(path):
     return ''.join('%s: %s\n' % line for line in flat_lines(read_values(path, 'daemon')))
 
 
+def compile_tenants(path):
+    """The flat lines of tenants.toml, those of each tenant behind "== NAME"."""
+    lines, last = [], None
+    for shown, value in read_values(path, 'tenants').items():
+        name, key = shown.split('.')
+        if name == 'tenants':
+            raise ProfileError(value.where, '%s: stands above the table of a tenant' % key)
+        lines += ['== %s\n' % name] if name != last else []
+        last = name
+        if key in accounts.LOOKUPS and isinstance(value.value, list):
+            try:
+                value = Value([accounts.number_of(key, item) for item in value.value], value.where)
+            except KeyError as error:
+                raise ProfileError(value.where, '%s: there is no %s here' % (shown, error)) from None
+        lines += ['%s: %s\n' % line for line in flat_lines({'tenant.' + key: value})]
+    return ''.join(lines)
+
+
 def main(arguments):
     """Exit status of the program."""
     # A number of any length is read, to be refused with its line and key.
@@ -561,12 +582,14 @@ def main(arguments):
     try:
         if len(arguments) == 2 and arguments[0] == '--config':
             text = compile_config(arguments[1])
+        elif len(arguments) == 2 and arguments[0] == '--tenants':
+            text = compile_tenants(arguments[1])
         elif len(arguments) > 1 and arguments[0] == '--shipped':
             text = compile_profile(arguments[1], arguments[2:], is_shipped=True)
         elif arguments and not arguments[0].startswith('-'):
             text = compile_profile(arguments[0], arguments[1:])
         else:
-            print('usage: --config FILE | [--shipped] FILE [DIRECTORY...]', file=sys.stderr)
+            print('usage: --config FILE | --tenants FILE | [--shipped] FILE [DIRECTORY...]', file=sys.stderr)
             return 2
     except ProfileError as error:
         print(error, file=sys.stderr)

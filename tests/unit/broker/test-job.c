@@ -25,9 +25,33 @@ static Instant at(uint64_t second) {
         };
 }
 
+static const TenantPolicy policy = {
+        .weight = WEIGHT_DEFAULT,
+        .maximum = { [0 ... _QUOTA_MAX - 1] = UINT64_MAX },
+};
+static Tenants tenants;
+
+static int setup(void **state) {
+        tenants_init(&tenants);
+        return 0;
+}
+
+/* A job that has ended and is gone has given everything back. */
+static int teardown(void **state) {
+        tenants_done(&tenants);
+        return 0;
+}
+
+static void start(Job *job, Instant now) {
+        job_join_queue(job);
+        assert_ptr_equal(queue_take(&tenants), &job->queue);
+        job_set_starting(job, now);
+}
+
 static Job *make_job(void) {
         static const uint8_t random[16] = { 0x00, 0xff, 0x10 };
         JobSpec *spec = calloc(1, sizeof(*spec));
+        Tenant *tenant = tenants_get(&tenants, "uid:1000", &policy);
         Job *job = NULL;
 
         assert_non_null(spec);
@@ -35,7 +59,8 @@ static Job *make_job(void) {
         spec->has_queue_timeout = true;
         spec->queue_timeout_usec = 5 * USEC_PER_SEC;
         spec->retain_usec = 10 * USEC_PER_SEC;
-        assert_int_equal(job_new(spec, 1000, 1, random, at(1), &job), 0);
+        assert_int_equal(job_new(spec, tenant, 1, random, at(1), &job), 0);
+        tenant_unref(tenant);
         list_init(&watcher.link);
         notified = 0;
         return job;
@@ -55,7 +80,7 @@ static void test_life(void **state) {
         assert_int_equal(job_set_position(job, 3, at(2)), 0); /* nothing new */
         assert_int_equal(notified, 1);
         job->box = 9;
-        job_set_starting(job, at(3));
+        start(job, at(3));
         assert_int_equal(job->queue_usec, 2 * USEC_PER_SEC);
         assert_true(job_has_box(job));
         assert_int_equal(job_set_started(job, 55, at(4)), 0);
@@ -83,7 +108,7 @@ static void test_cancel_while_starting(void **state) {
         Verdict verdict;
 
         job->box = 1;
-        job_set_starting(job, at(2));
+        start(job, at(2));
         job_set_cancelling(job, "reason");
         assert_int_equal(job_set_started(job, 1, at(3)), 0);
         assert_int_equal(job->state, JOB_CANCELLING);
@@ -102,7 +127,7 @@ static void test_long_reason(void **state) {
         memcpy(reason + JOB_REASON_MAX - 1, "\xc3\xa4", 2);
         reason[sizeof(reason) - 1] = '\0';
         job->box = 1;
-        job_set_starting(job, at(2));
+        start(job, at(2));
         job_set_cancelling(job, reason);
         assert_int_equal(strlen(job->cancel_reason), JOB_REASON_MAX - 1);
         job_free(job);
@@ -110,9 +135,9 @@ static void test_long_reason(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_life),
-                cmocka_unit_test(test_cancel_while_starting),
-                cmocka_unit_test(test_long_reason),
+                cmocka_unit_test_setup_teardown(test_life, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_cancel_while_starting, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_long_reason, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -397,7 +397,7 @@ static void test_too_large(void **state) {
         }
         assert_true(sent > VARLINK_MESSAGE_MAX_BYTES);
         assert_true(client_is_closed(c));
-        assert_int_equal(((Harness *) *state)->broker->server->buffered_bytes, 0);
+        assert_int_equal(((Harness *) *state)->broker->tenants.used[QUOTA_BUFFERED_BYTES], 0);
         client_free(c);
 }
 
@@ -417,7 +417,7 @@ static void test_slow_reader(void **state) {
         for (int i = 0; i < 60; i++) {
                 assert_int_equal(write(box.fds[BOX_STDOUT], block, sizeof(block)), sizeof(block));
                 (void) harness_spin(h);
-                assert_true(h->broker->server->buffered_bytes < 4 * MIB);
+                assert_true(h->broker->tenants.used[QUOTA_BUFFERED_BYTES] < 4 * MIB);
         }
         json_decref(client_ask(other, "GetNode", "{}"));
         builder_exited(&box, 0);
@@ -452,9 +452,9 @@ static void test_stalled_reader(void **state) {
                 assert_int_equal(write(box.fds[BOX_STDOUT], block, sizeof(block)), sizeof(block));
                 (void) harness_spin(h);
         }
-        assert_int_equal(h->broker->server->n_connections, 1);
+        assert_int_equal(h->broker->tenants.used[QUOTA_CONNECTIONS], 1);
         harness_advance(h, CONNECTION_STALL_USEC_MAX + USEC_PER_SEC);
-        assert_int_equal(h->broker->server->n_connections, 0);
+        assert_int_equal(h->broker->tenants.used[QUOTA_CONNECTIONS], 0);
         builder_expect_kill(&box, END_CANCEL);
         builder_ended(&box, &(BoxFacts){ .end_reason = END_CANCEL });
         client_free(slow);
@@ -474,7 +474,7 @@ static void test_connections_per_user(void **state) {
                 json_decref(client_ask(c[i], "WhoAmI", "{}"));
                 client_free(c[i]);
         }
-        assert_true(list_is_empty(&harness->broker->server->peers));
+        assert_true(list_is_empty(&harness->broker->tenants.all));
         harness_free(harness);
 }
 

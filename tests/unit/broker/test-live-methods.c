@@ -96,11 +96,11 @@ static void test_service(void **state) {
         client_free(c);
 }
 
-typedef struct Refusal {
+typedef struct RefusedCall {
         const char *request, *error, *key, *value;
-} Refusal;
+} RefusedCall;
 
-static const Refusal refusals[] = {
+static const RefusedCall refusals[] = {
         { "{}", "org.varlink.service.InvalidParameter", "parameter", "request" },
         { "{\"request\":{}}", "InvalidRequest", "field", "code" },
         { "{\"request\":{\"code\":\"\",\"limits\":{\"memoryBytes\":\"1\"}}}",
@@ -221,7 +221,7 @@ static void test_retained_bound(void **state) {
         uint64_t n = 0;
         char p[128];
 
-        for (int i = 0; i < RETAINED_JOBS_PER_UID_MAX + 10; i++) {
+        for (int i = 0; i < RETAINED_JOBS_PER_TENANT_MAX + 10; i++) {
                 json_t *r = submit(c, "{}");
                 Box box = builder_start(h);
 
@@ -232,7 +232,7 @@ static void test_retained_bound(void **state) {
         }
         LIST_FOREACH(l, &h->broker->jobs)
                 n++;
-        assert_in_range(n, RETAINED_JOBS_PER_UID_MAX, RETAINED_JOBS_PER_UID_MAX + 1);
+        assert_in_range(n, RETAINED_JOBS_PER_TENANT_MAX, RETAINED_JOBS_PER_TENANT_MAX + 1);
         (void) snprintf(p, sizeof(p), "{\"job\":\"%s\"}", reply_string(first, "job"));
         client_call(c, "GetJob", p, false);
         json_decref(client_error(c, "JobNotFound"));

@@ -18,7 +18,7 @@ static void test_defaults(void **state) {
         assert_int_equal(c->ids_first, 1879048192);
         assert_int_equal(c->ids_count, 65536);
         assert_int_equal(c->max_running_jobs, 16);
-        assert_int_equal(c->max_queued_jobs, 256);
+        assert_int_equal(c->max_queued_jobs, 1024);
         assert_int_equal(c->max_connections, 1024);
         assert_int_equal(c->max_connections_per_user, 128);
         assert_int_equal(c->idle_exit_usec, 600 * USEC_PER_SEC);

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/queue.h"
+
+#include <assert.h>
+
+#include "basic/macro.h"
+
+/* A job's cost in virtual time at weight 1: divisible without much loss by every weight, and 2^43 jobs
+ * of the lowest weight go into 64 bits. */
+#define STRIDE (UINT64_C(1) << 20)
+_Static_assert(STRIDE >= 100 * WEIGHT_MAX, "the rounding of a share stays below one percent");
+
+void queue_item_init(QueueItem *item, Tenant *tenant, unsigned priority, uint64_t memory_bytes) {
+        assert(priority < PRIORITIES);
+        *item = (QueueItem){
+                .tenant = tenant,
+                .priority = priority,
+                .memory_bytes = memory_bytes,
+        };
+        list_init(&item->link);
+}
+
+void queue_add(QueueItem *item) {
+        Tenant *tenant = item->tenant;
+        Tenants *t = tenant->tenants;
+
+        list_insert_before(&tenant->waiting[item->priority], &item->link);
+        tenant->n_waiting[item->priority]++;
+        tenant_charge_anyway(tenant, QUOTA_QUEUED, 1);
+        if (!list_is_empty(&tenant->ready))
+                return;
+        tenant->pass = MAX(tenant->pass, t->virtual_time);
+        list_insert_before(&t->ready, &tenant->ready);
+}
+
+void queue_remove(QueueItem *item) {
+        Tenant *tenant = item->tenant;
+
+        if (list_is_empty(&item->link))
+                return;
+        list_remove(&item->link);
+        tenant->n_waiting[item->priority]--;
+        tenant_release(tenant, QUOTA_QUEUED, 1);
+        if (tenant->used[QUOTA_QUEUED] == 0)
+                list_remove(&tenant->ready);
+}
+
+static QueueItem *tenant_next(const Tenant *tenant) {
+        for (size_t i = PRIORITIES; i-- > 0;)
+                if (tenant->n_waiting[i] > 0)
+                        return container_of(tenant->waiting[i].next, QueueItem, link);
+        assert(false);
+        return NULL;
+}
+
+static bool item_fits(const QueueItem *item, int refusal) {
+        return tenant_fits(item->tenant, QUOTA_RUNNING, 1) != refusal &&
+               tenant_fits(item->tenant, QUOTA_MEMORY, item->memory_bytes) != refusal;
+}
+
+QueueItem *queue_take(Tenants *t) {
+        QueueItem *next = NULL;
+        Tenant *tenant;
+
+        LIST_FOREACH(l, &t->ready) {
+                QueueItem *item;
+
+                tenant = container_of(l, Tenant, ready);
+                item = tenant_next(tenant);
+                if (item_fits(item, CHARGE_OVER_TENANT) &&
+                    (!next || tenant->pass < next->tenant->pass))
+                        next = item;
+        }
+        if (!next || !item_fits(next, CHARGE_OVER_NODE))
+                return NULL;
+        tenant = next->tenant;
+        t->virtual_time = MAX(t->virtual_time, tenant->pass);
+        tenant->pass += STRIDE / tenant->policy->weight;
+        queue_remove(next);
+        tenant_charge_anyway(tenant, QUOTA_RUNNING, 1);
+        tenant_charge_anyway(tenant, QUOTA_MEMORY, next->memory_bytes);
+        return next;
+}
+
+void queue_item_ended(QueueItem *item) {
+        tenant_release(item->tenant, QUOTA_RUNNING, 1);
+        tenant_release(item->tenant, QUOTA_MEMORY, item->memory_bytes);
+}
+
+static bool refuse(Refusal *ret, int scope, Quota quota, uint64_t retry_usec) {
+        *ret = (Refusal){ .scope = (ChargeRefusal) scope,
+                          .quota = quota,
+                          .retry_usec = retry_usec };
+        return false;
+}
+
+/* Whether it has a place in the queue, if it needs one. */
+static bool admit_to_queue(const QueueItem *item, uint64_t bytes, uint64_t now, Refusal *ret) {
+        static const Quota quotas[] = { QUOTA_QUEUED, QUOTA_QUEUED_BYTES };
+        const uint64_t amounts[] = { 1, bytes };
+        const Tenant *tenant = item->tenant;
+
+        if (tenant->tenants->used[QUOTA_QUEUED] == 0 && item_fits(item, CHARGE_OVER_TENANT) &&
+            item_fits(item, CHARGE_OVER_NODE))
+                return true;
+        for (size_t i = 0; i < ELEMENTSOF(quotas); i++) {
+                int r = tenant_fits(tenant, quotas[i], amounts[i]);
+
+                /* Where both are full, others could not submit either. */
+                if (!tenants_fit(tenant->tenants, quotas[i], amounts[i]))
+                        r = CHARGE_OVER_NODE;
+                if (r != 0)
+                        return refuse(ret, r, QUOTA_QUEUED,
+                                      tenant_retry_after(tenant, (ChargeRefusal) r, now));
+        }
+        return true;
+}
+
+bool queue_admit(const QueueItem *item, uint64_t bytes, uint64_t now, Refusal *ret) {
+        Tenant *tenant = item->tenant;
+        uint64_t retry_usec;
+
+        if (item->memory_bytes > tenant->policy->maximum[QUOTA_MEMORY])
+                return refuse(ret, CHARGE_OVER_TENANT, QUOTA_MEMORY, 0);
+        if (item->memory_bytes > tenant->tenants->maximum[QUOTA_MEMORY])
+                return refuse(ret, CHARGE_OVER_NODE, QUOTA_MEMORY, 0);
+        if (!admit_to_queue(item, bytes, now, ret))
+                return false;
+        if (!tenant_take_token(tenant, now, &retry_usec))
+                return refuse(ret, CHARGE_OVER_TENANT, _QUOTA_MAX, retry_usec);
+        return true;
+}
+
+uint64_t queue_ahead(const Tenant *tenant, unsigned priority) {
+        uint64_t n = 0;
+
+        for (size_t i = priority; i < PRIORITIES; i++)
+                n += tenant->n_waiting[i];
+        return n;
+}
+
+size_t queue_first(const Tenant *tenant, size_t max, QueueItem *ret_items[]) {
+        size_t n = 0;
+
+        for (size_t i = PRIORITIES; i-- > 0 && n < max;)
+                LIST_FOREACH(l, &tenant->waiting[i]) {
+                        if (n == max)
+                                break;
+                        ret_items[n++] = container_of(l, QueueItem, link);
+                }
+        return n;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/tenant.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/clock.h"
+#include "basic/macro.h"
+
+#define RETRY_USEC_MIN (10 * USEC_PER_MSEC)
+#define RETRY_USEC_MAX (60 * USEC_PER_SEC)
+#define RETRY_USEC_UNKNOWN USEC_PER_SEC
+
+void tenants_init(Tenants *t) {
+        *t = (Tenants){};
+        list_init(&t->all);
+        list_init(&t->ready);
+        for (Quota q = 0; q < _QUOTA_MAX; q++)
+                t->maximum[q] = UINT64_MAX;
+}
+
+static void tenant_free(Tenant *tenant) {
+        assert(list_is_empty(&tenant->ready));
+        for (Quota q = 0; q < _QUOTA_MAX; q++)
+                assert(tenant->used[q] == 0);
+        list_remove(&tenant->link);
+        free(tenant);
+}
+
+void tenants_done(Tenants *t) {
+        LIST_FOREACH(l, &t->all)
+                tenant_free(container_of(l, Tenant, link));
+}
+
+/* What a tenant has had of its share is not forgotten by going away for a moment: that would buy the
+ * next job a place before the others. Nor are the tokens that it owes. */
+static bool tenant_is_forgettable(const Tenant *tenant) {
+        const Tenants *t = tenant->tenants;
+
+        if (tenant->n_refs > 0 || tenant->policy->submits_per_second > 0)
+                return false;
+        for (Quota q = 0; q < _QUOTA_MAX; q++)
+                if (tenant->used[q] > 0)
+                        return false;
+        return tenant->pass <= t->virtual_time || list_is_empty(&t->ready);
+}
+
+Tenant *tenants_get(Tenants *t, const char *name, const TenantPolicy *policy) {
+        Tenant *tenant;
+
+        LIST_FOREACH(l, &t->all) {
+                tenant = container_of(l, Tenant, link);
+                if (strcmp(tenant->name, name) == 0)
+                        return tenant_ref(tenant);
+        }
+        LIST_FOREACH(l, &t->all) {
+                tenant = container_of(l, Tenant, link);
+                if (tenant_is_forgettable(tenant))
+                        tenant_free(tenant);
+        }
+        tenant = calloc(1, sizeof(*tenant));
+        if (!tenant)
+                return NULL;
+        (void) snprintf(tenant->name, sizeof(tenant->name), "%s", name);
+        tenant->tenants = t;
+        tenant->policy = policy;
+        list_init(&tenant->link);
+        list_init(&tenant->ready);
+        for (size_t i = 0; i < PRIORITIES; i++)
+                list_init(&tenant->waiting[i]);
+        list_insert_before(&t->all, &tenant->link);
+        return tenant_ref(tenant);
+}
+
+Tenant *tenant_ref(Tenant *tenant) {
+        tenant->n_refs++;
+        return tenant;
+}
+
+Tenant *tenant_unref(Tenant *tenant) {
+        if (!tenant)
+                return NULL;
+        assert(tenant->n_refs > 0);
+        tenant->n_refs--;
+        if (tenant_is_forgettable(tenant))
+                tenant_free(tenant);
+        return NULL;
+}
+
+/* What is used may be above the maximum: tenant_charge_anyway(). */
+static bool is_over(uint64_t used, uint64_t amount, uint64_t maximum) {
+        return used > maximum || amount > maximum - used;
+}
+
+bool tenants_fit(const Tenants *t, Quota quota, uint64_t amount) {
+        return !is_over(t->used[quota], amount, t->maximum[quota]);
+}
+
+int tenant_fits(const Tenant *tenant, Quota quota, uint64_t amount) {
+        if (is_over(tenant->used[quota], amount, tenant->policy->maximum[quota]))
+                return CHARGE_OVER_TENANT;
+        return tenants_fit(tenant->tenants, quota, amount) ? 0 : CHARGE_OVER_NODE;
+}
+
+int tenant_charge(Tenant *tenant, Quota quota, uint64_t amount) {
+        int r = tenant_fits(tenant, quota, amount);
+
+        if (r == 0)
+                tenant_charge_anyway(tenant, quota, amount);
+        return r;
+}
+
+void tenant_charge_anyway(Tenant *tenant, Quota quota, uint64_t amount) {
+        tenant->used[quota] += amount;
+        tenant->tenants->used[quota] += amount;
+}
+
+void tenant_release(Tenant *tenant, Quota quota, uint64_t amount) {
+        assert(tenant->used[quota] >= amount);
+        tenant->used[quota] -= amount;
+        tenant->tenants->used[quota] -= amount;
+}
+
+/* A bucket without a counter: each submission costs its share of a second, and what is paid for may
+ * lie in the past by as much as the burst costs, in the future not at all. */
+bool tenant_take_token(Tenant *tenant, uint64_t now, uint64_t *ret_retry_usec) {
+        const TenantPolicy *p = tenant->policy;
+        uint64_t cost, burst, paid;
+
+        if (p->submits_per_second == 0)
+                return true;
+        cost = MAX(USEC_PER_SEC / p->submits_per_second, UINT64_C(1));
+        burst = cost * MAX(p->submit_burst, UINT64_C(1));
+        paid = MAX(tenant->token_usec, now > burst ? now - burst : 0) + cost;
+        if (paid > now) {
+                *ret_retry_usec = paid - now;
+                return false;
+        }
+        tenant->token_usec = paid;
+        return true;
+}
+
+static void pace_note(Pace *p, uint64_t now) {
+        uint64_t interval = now - p->last_usec;
+
+        if (p->last_usec != 0)
+                p->interval_usec = p->interval_usec == 0 ? MAX(interval, UINT64_C(1))
+                                                         : (7 * p->interval_usec + interval) / 8;
+        p->last_usec = now;
+}
+
+void tenant_note_end(Tenant *tenant, uint64_t now) {
+        pace_note(&tenant->pace, now);
+        pace_note(&tenant->tenants->pace, now);
+}
+
+uint64_t tenant_retry_after(const Tenant *tenant, ChargeRefusal refusal, uint64_t now) {
+        const Pace *p = refusal == CHARGE_OVER_NODE ? &tenant->tenants->pace : &tenant->pace;
+        uint64_t usec;
+
+        if (p->interval_usec == 0)
+                return RETRY_USEC_UNKNOWN;
+        /* Nothing has ended for longer than that: it has become slower. */
+        usec = MAX(p->interval_usec, now - p->last_usec);
+        return MIN(MAX(usec, RETRY_USEC_MIN), RETRY_USEC_MAX);
+}
