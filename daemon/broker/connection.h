@@ -45,10 +45,11 @@ typedef struct Connection {
         FollowKind follow;
         Job *job;
         JobWatcher watcher;
-        uint64_t cursor;       /* sequence number of the last event sent */
-        uint64_t kinds;        /* of events to be sent: bits of EventKind */
-        uint64_t next_heartbeat_usec, next_usage_usec; /* events that are in no log; UINT64_MAX is never */
-        InputWriter input;     /* WriteInput */
+        uint64_t cursor; /* sequence number of the last event sent */
+        uint64_t kinds;  /* of events to be sent: bits of EventKind */
+        uint64_t next_heartbeat_usec,
+                next_usage_usec; /* events that are in no log; UINT64_MAX is never */
+        InputWriter input;       /* WriteInput */
         uint64_t input_bytes;
         bool cancels_on_close; /* Run without detach */
         uint64_t wait_deadline_usec;

@@ -40,13 +40,13 @@ typedef struct JobSpec {
         Buf frame;              /* the JOB frame; empty if rejected */
         char *stdin_bytes;      /* NULL is none */
         size_t stdin_size;
-        bool stdin_open;        /* bytes come with WriteInput */
+        bool stdin_open; /* bytes come with WriteInput */
         bool has_stdin_fd;
         size_t stdin_fd_index; /* among the descriptors of the call */
         bool detach;
         bool has_queue_timeout;
-        uint64_t queue_timeout_usec; /* from the acceptance */
-        uint64_t retain_usec;        /* from the end */
+        uint64_t queue_timeout_usec;                  /* from the acceptance */
+        uint64_t retain_usec;                         /* from the end */
         uint64_t heartbeat_usec, usage_interval_usec; /* of its events; 0 is never */
         ToolList tools;
         json_t *labels; /* object of strings, or NULL */
