@@ -22,8 +22,10 @@
 typedef struct JobParameters {
         const char *job;
         OptionalUint after_sequence; /* Attach */
+        OptionalUint kinds;          /* Attach: bits of EventKind */
         OptionalUint timeout_usec;   /* Wait */
-        const char *reason;          /* Cancel */
+        OptionalUint grace_usec;     /* Cancel */
+        const char *reason;
 } JobParameters;
 
 static const JsonField get_fields[] = {
@@ -34,6 +36,7 @@ static const JsonField get_fields[] = {
 static const JsonField attach_fields[] = {
         { "job", json_dispatch_string, offsetof(JobParameters, job), JSON_REQUIRED },
         { "afterSequence", request_dispatch_uint, offsetof(JobParameters, after_sequence) },
+        { "kinds", json_dispatch_enum_set, offsetof(JobParameters, kinds), 0, event_kind_names },
         {},
 };
 
@@ -45,11 +48,12 @@ static const JsonField wait_fields[] = {
 
 static const JsonField cancel_fields[] = {
         { "job", json_dispatch_string, offsetof(JobParameters, job), JSON_REQUIRED },
+        { "graceUSec", request_dispatch_uint, offsetof(JobParameters, grace_usec) },
         { "reason", json_dispatch_string, offsetof(JobParameters, reason) },
         {},
 };
 
-static void answer_invalid(Connection *c, const char *field, const char *reason) {
+void api_answer_invalid(Connection *c, const char *field, const char *reason) {
         JsonBuild b = JSON_BUILD_INIT;
 
         json_build_string(&b, "field", field);
@@ -69,11 +73,13 @@ void api_attach(Connection *c) {
         if (!job)
                 return;
         if (p.after_sequence.value > job->log.n) {
-                answer_invalid(c, "afterSequence", "the job has no event with this number yet");
+                api_answer_invalid(c, "afterSequence", "the job has no event with this number yet");
                 return;
         }
         connection_follow(c, job, FOLLOW_EVENTS);
         c->cursor = p.after_sequence.value;
+        if (p.kinds.is_set)
+                c->kinds = p.kinds.value;
 }
 
 void api_wait(Connection *c) {
@@ -120,13 +126,15 @@ void api_cancel(Connection *c) {
         if (!job)
                 return;
         if (p.reason && strlen(p.reason) > JOB_REASON_MAX) {
-                answer_invalid(c, "reason", "longer than 256 bytes");
+                api_answer_invalid(c, "reason", "longer than 256 bytes");
                 return;
         }
         reason_set(reason, p.reason ?: "by the client");
-        scheduler_cancel(c->broker, job, reason);
+        scheduler_cancel_gently(c->broker, job, reason,
+                                p.grace_usec.is_set ? p.grace_usec.value
+                                                    : job->spec->profile->grace_usec);
         b = (JsonBuild) JSON_BUILD_INIT;
-        json_build_string(&b, "state", job_state_names[job->state]);
+        json_build_string(&b, "state", job_state_names[job_visible_state(job)]);
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }
 
@@ -140,6 +148,24 @@ void api_get_job(Connection *c) {
         b = (JsonBuild) JSON_BUILD_INIT;
         json_build_value(&b, "info", reply_job_info(job));
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));
+}
+
+/* Who reads it now reads it to the end: it goes with the last one. */
+void api_forget_job(Connection *c) {
+        JobParameters p = {};
+        Job *job = parse_job(c, get_fields, &p);
+
+        if (!job)
+                return;
+        if (!job_is_finished(job)) {
+                api_answer_invalid(c, "job", "the job has not finished");
+                return;
+        }
+        job->spec->retain_usec = 0;
+        job->retained_until_usec = c->broker->clock().monotonic_usec;
+        job_store_release(c->broker, job);
+        connection_reply(c, varlink_reply_new(json_object(), false));
+        broker_check_idle(c->broker);
 }
 
 typedef struct ListParameters {
@@ -169,7 +195,7 @@ static bool job_has_labels(const Job *job, json_t *labels) {
 
 static bool job_is_listed(const Connection *c, const Job *job, const ListParameters *p) {
         return job->uid == c->uid && !job->spec->is_check &&
-               (!p->states.is_set || (p->states.value & UINT64_C(1) << job->state)) &&
+               (!p->states.is_set || (p->states.value & UINT64_C(1) << job_visible_state(job))) &&
                job_has_labels(job, p->labels);
 }
 
@@ -184,11 +210,11 @@ void api_list_jobs(Connection *c) {
                 goto finish;
         max = p.max_entries.is_set ? p.max_entries.value : LIST_ENTRIES_DEFAULT;
         if (max < 1 || max > LIST_ENTRIES_MAX) {
-                answer_invalid(c, "maxEntries", "not from 1 to 1000");
+                api_answer_invalid(c, "maxEntries", "not from 1 to 1000");
                 goto finish;
         }
         if (p.cursor && parse_u64(p.cursor, &before) < 0) {
-                answer_invalid(c, "cursor", "not from a previous reply");
+                api_answer_invalid(c, "cursor", "not from a previous reply");
                 goto finish;
         }
         for (List *l = c->broker->jobs.prev; l != &c->broker->jobs; l = l->prev) {

@@ -12,6 +12,9 @@ void api_handle(Connection *c);
 /* Fills target by a dispatch table; if false, the call is answered with InvalidParameter. */
 bool api_parse(Connection *c, const struct JsonField *fields, void *target);
 
+/* Answers with InvalidRequest. */
+void api_answer_invalid(Connection *c, const char *field, const char *reason); /* api-job.c */
+
 /* The caller's own job, or NULL, and then the call is answered with JobNotFound. */
 Job *api_find_job(Connection *c, const char *id);
 
@@ -34,6 +37,8 @@ void api_check(Connection *c);  /* api-check.c */
 void api_attach(Connection *c); /* api-job.c */
 void api_wait(Connection *c);
 void api_cancel(Connection *c);
+void api_forget_job(Connection *c);
+void api_write_input(Connection *c);        /* api-input.c */
 void api_complete_tool_call(Connection *c); /* api-tool.c */
 void api_get_job(Connection *c);
 void api_list_jobs(Connection *c);

@@ -20,6 +20,12 @@ static void connection_on_job(JobWatcher *watcher) {
         server_wake(c->server, c);
 }
 
+static void connection_on_written(InputWriter *writer) {
+        Connection *c = container_of(writer, Connection, input);
+
+        server_wake(c->server, c);
+}
+
 static int connection_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         connection_run(userdata, (int) revents);
         return 0;
@@ -37,6 +43,8 @@ int connection_new(Server *server, Peer *peer, int client, uid_t uid, gid_t gid)
         list_init(&c->woken);
         list_init(&c->watcher.link);
         c->watcher.notify = connection_on_job;
+        list_init(&c->input.link);
+        c->input.notify = connection_on_written;
         c->server = server;
         c->broker = server->broker;
         c->peer = peer;
@@ -65,6 +73,8 @@ static void connection_unfollow(Connection *c) {
         Job *job = c->job;
 
         job_unwatch(&c->watcher);
+        list_remove(&c->input.link);
+        buf_done(&c->input.bytes);
         c->job = NULL;
         c->follow = FOLLOW_NONE;
         c->cancels_on_close = false;
@@ -105,11 +115,62 @@ void connection_error(Connection *c, const char *name, json_t *parameters) {
         connection_reply(c, varlink_error_new(error, parameters));
 }
 
+static uint64_t next_tick(uint64_t interval_usec, uint64_t now_usec) {
+        return interval_usec > 0 && interval_usec < UINT64_MAX - now_usec ? now_usec + interval_usec
+                                                                          : UINT64_MAX;
+}
+
+static void connection_begin_ticks(Connection *c) {
+        uint64_t now = c->broker->clock().monotonic_usec;
+
+        c->next_heartbeat_usec = next_tick(c->job->spec->heartbeat_usec, now);
+        c->next_usage_usec = next_tick(c->job->spec->usage_interval_usec, now);
+        broker_wake_at(c->broker, MIN(c->next_heartbeat_usec, c->next_usage_usec));
+}
+
+/* An event that is in no log, and so has the number of the one before it. */
+static void connection_send_tick(Connection *c, EventKind kind, Instant now) {
+        const JobEvent e = { .kind = kind, .timestamp_usec = now.realtime_usec };
+
+        if (c->kinds & UINT64_C(1) << kind)
+                connection_reply(c, varlink_reply_new(reply_event(c->job, &e, c->cursor), true));
+}
+
+/* Whoever does not read gets none: they would be late. */
+static void connection_pump_ticks(Connection *c, bool was_silent) {
+        const JobSpec *spec = c->job->spec;
+        bool can_send = !c->is_dead && !varlink_conn_output_is_high(c->conn);
+        Instant now;
+
+        if (c->next_heartbeat_usec == UINT64_MAX && c->next_usage_usec == UINT64_MAX)
+                return;
+        now = c->broker->clock();
+        if (now.monotonic_usec >= c->next_usage_usec) {
+                if (can_send && job_has_box(c->job)) {
+                        connection_send_tick(c, EVENT_USAGE, now);
+                        was_silent = false;
+                }
+                c->next_usage_usec = next_tick(spec->usage_interval_usec, now.monotonic_usec);
+        }
+        if (was_silent && now.monotonic_usec >= c->next_heartbeat_usec) {
+                if (can_send)
+                        connection_send_tick(c, EVENT_HEARTBEAT, now);
+                was_silent = false;
+        }
+        if (!was_silent)
+                c->next_heartbeat_usec = next_tick(spec->heartbeat_usec, now.monotonic_usec);
+        broker_wake_at(c->broker, MIN(c->next_heartbeat_usec, c->next_usage_usec));
+}
+
 void connection_follow(Connection *c, Job *job, FollowKind kind) {
         c->job = job;
         c->follow = kind;
         c->cursor = 0;
         c->wait_deadline_usec = UINT64_MAX;
+        c->kinds = UINT64_MAX;
+        c->next_heartbeat_usec = c->next_usage_usec = UINT64_MAX;
+        if (kind == FOLLOW_EVENTS)
+                connection_begin_ticks(c);
         job_watch(job, &c->watcher);
 }
 
@@ -117,15 +178,21 @@ void connection_follow(Connection *c, Job *job, FollowKind kind) {
  * own events, which stay in the log, and nobody else. Returns whether the call is answered. */
 static bool connection_pump_events(Connection *c) {
         const JobEvent *e;
+        bool was_silent = true;
 
         while (!c->is_dead && !varlink_conn_output_is_high(c->conn)) {
                 e = event_log_next(&c->job->log, &c->cursor);
                 if (!e)
                         break;
+                if (!(c->kinds & UINT64_C(1) << e->kind))
+                        continue;
                 connection_reply(c, varlink_reply_new(reply_event(c->job, e, c->cursor), true));
+                was_silent = false;
         }
-        if (!job_is_finished(c->job) || c->cursor < c->job->log.n)
+        if (!job_is_finished(c->job) || c->cursor < c->job->log.n) {
+                connection_pump_ticks(c, was_silent);
                 return false;
+        }
         connection_reply(c, varlink_reply_new(reply_result(c->job, false), false));
         return true;
 }
@@ -139,8 +206,26 @@ static bool connection_pump_state(Connection *c) {
         }
         if (job_is_finished(c->job))
                 json_build_value(&b, "result", reply_result_object(c->job, true));
-        json_build_string(&b, "state", job_state_names[c->job->state]);
+        json_build_string(&b, "state", job_state_names[job_visible_state(c->job)]);
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));
+        return true;
+}
+
+static bool connection_pump_input(Connection *c) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        if (c->input.state == INPUT_WAITING) {
+                json_build_done(&b);
+                return false;
+        }
+        if (c->input.state == INPUT_WRITTEN) {
+                json_build_uint(&b, "writtenBytes", c->input_bytes);
+                connection_reply(c, varlink_reply_new(json_build_take(&b), false));
+                return true;
+        }
+        json_build_string(&b, "job", c->job->id);
+        json_build_string(&b, "state", job_state_names[job_visible_state(c->job)]);
+        connection_error(c, "JobNotAccepting", json_build_take(&b));
         return true;
 }
 
@@ -165,6 +250,9 @@ static void connection_pump(Connection *c) {
                 break;
         case FOLLOW_STATE:
                 is_answered = connection_pump_state(c);
+                break;
+        case FOLLOW_INPUT:
+                is_answered = connection_pump_input(c);
                 break;
         }
         if (is_answered)
@@ -234,7 +322,8 @@ void connection_run(Connection *c, int revents) {
                 return;
         }
         connection_take_turn(c);
-        server_account(c->server, c, varlink_conn_buffered_bytes(c->conn));
+        server_account(c->server, c,
+                       varlink_conn_buffered_bytes(c->conn) + c->input.bytes.allocated);
         if (c->is_dead || connection_is_over(c) || server_is_over_budget(c->server, c)) {
                 connection_end(c);
                 return;
@@ -245,7 +334,7 @@ void connection_run(Connection *c, int revents) {
 
 void connection_sweep(Connection *c, uint64_t now) {
         uint64_t partial = varlink_conn_partial_since_usec(c->conn);
-        uint64_t stalled = varlink_conn_stalled_since_usec(c->conn);
+        uint64_t stalled = varlink_conn_stalled_since_usec(c->conn), tick_usec = UINT64_MAX;
         /* The connections of a private daemon are its life. */
         bool is_idle = c->follow == FOLLOW_NONE && !c->broker->embedded &&
                        now >= varlink_conn_active_usec(c->conn) + CONNECTION_IDLE_USEC_MAX;
@@ -256,8 +345,12 @@ void connection_sweep(Connection *c, uint64_t now) {
                 connection_end(c);
                 return;
         }
-        if (c->follow == FOLLOW_STATE && now >= c->wait_deadline_usec)
+        if (c->follow == FOLLOW_EVENTS && !job_is_finished(c->job))
+                tick_usec = MIN(c->next_heartbeat_usec, c->next_usage_usec);
+        if (now >= tick_usec || (c->follow == FOLLOW_STATE && now >= c->wait_deadline_usec))
                 connection_run(c, 0);
+        else if (tick_usec < UINT64_MAX)
+                broker_wake_at(c->broker, tick_usec);
         else if (c->follow == FOLLOW_STATE)
                 broker_wake_at(c->broker, c->wait_deadline_usec);
 }

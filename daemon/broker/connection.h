@@ -25,6 +25,7 @@ typedef enum FollowKind {
         FOLLOW_RESULT, /* Run: the result with the output in it */
         FOLLOW_CHECK,  /* Check: what the analysis found */
         FOLLOW_STATE,  /* Wait: the result, or the state at the deadline */
+        FOLLOW_INPUT,  /* WriteInput: until the bytes are in the pipe */
 } FollowKind;
 
 typedef struct Connection {
@@ -45,6 +46,10 @@ typedef struct Connection {
         Job *job;
         JobWatcher watcher;
         uint64_t cursor;       /* sequence number of the last event sent */
+        uint64_t kinds;        /* of events to be sent: bits of EventKind */
+        uint64_t next_heartbeat_usec, next_usage_usec; /* events that are in no log; UINT64_MAX is never */
+        InputWriter input;     /* WriteInput */
+        uint64_t input_bytes;
         bool cancels_on_close; /* Run without detach */
         uint64_t wait_deadline_usec;
 } Connection;

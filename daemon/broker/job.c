@@ -41,8 +41,10 @@ int job_new(JobSpec *spec,
         job->uid = uid;
         job->state = JOB_QUEUED;
         job->stdin_fd = -EBADF;
+        input_init(&job->input, spec->stdin_open);
         job->accepted = now;
         job->position = UINT64_MAX;
+        job->kill_at_usec = UINT64_MAX;
         job->queue_deadline_usec = UINT64_MAX;
         if (spec->has_queue_timeout)
                 job->queue_deadline_usec = now.monotonic_usec + spec->queue_timeout_usec;
@@ -65,6 +67,7 @@ Job *job_free(Job *job) {
         list_remove(&job->jobs);
         list_remove(&job->queue);
         fd_close(job->stdin_fd);
+        input_close(&job->input);
         event_log_done(&job->log);
         output_done(&job->output);
         said_done(&job->said);
@@ -150,7 +153,7 @@ int job_write_output(Job *job, OutputStream stream, const void *data, size_t siz
         return job_cut_output(job, stream, false, now);
 }
 
-int job_show_displays(Job *job, Instant now) {
+int job_show_said(Job *job, Instant now) {
         int r = 0;
 
         assert(!job_is_finished(job));
@@ -159,6 +162,12 @@ int job_show_displays(Job *job, Instant now) {
                                          .kind = EVENT_DISPLAY,
                                          .timestamp_usec = now.realtime_usec,
                                          .offset = job->n_displays_logged++,
+                                 });
+        while (r >= 0 && job->n_violations_logged < job->said.n_violations)
+                r = job_log(job, &(JobEvent){
+                                         .kind = EVENT_VIOLATION,
+                                         .timestamp_usec = now.realtime_usec,
+                                         .offset = job->n_violations_logged++,
                                  });
         return r;
 }
@@ -195,6 +204,7 @@ void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant
         job->spec->stdin_bytes = NULL;
         job->spec->stdin_size = 0;
         job->stdin_fd = fd_close(job->stdin_fd);
+        input_close(&job->input);
         LIST_FOREACH(w, &job->watchers) {
                 JobWatcher *watcher = container_of(w, JobWatcher, link);
 

@@ -11,6 +11,7 @@
 #include "basic/list.h"
 #include "broker/event-log.h"
 #include "broker/frame.h"
+#include "broker/input.h"
 #include "broker/outcome.h"
 #include "broker/output.h"
 #include "broker/spec.h"
@@ -48,13 +49,15 @@ struct Job {
         int stdin_fd;            /* passed by the client, until the box has it */
         uint64_t position;       /* while queued: jobs ahead of it */
         bool is_killed;          /* the builder was told to */
+        uint64_t kill_at_usec;   /* monotonic: the end of the grace; UINT64_MAX is never */
         char cancel_reason[JOB_REASON_MAX + 1];
 
         EventLog log;
         OutputCapture output;
         RunnerSaid said;
-        size_t n_displays_logged;
+        size_t n_displays_logged, n_violations_logged;
         ToolCalls tools;
+        Input input;
 
         Instant accepted, started, finished;
         uint64_t queue_usec, setup_usec;
@@ -86,7 +89,8 @@ int job_set_position(Job *job, uint64_t position, Instant now);
 void job_set_starting(Job *job, Instant now);
 int job_set_started(Job *job, uint64_t setup_usec, Instant now);
 void job_set_cancelling(Job *job, const char *reason);
-int job_show_displays(Job *job, Instant now); /* those that are new in what the job said */
+/* The displays and violations that are new in what the job said. */
+int job_show_said(Job *job, Instant now);
 int job_log_tool_call(Job *job, const ToolCall *call, Instant now);
 int job_write_output(Job *job, OutputStream stream, const void *data, size_t size, Instant now);
 
@@ -95,6 +99,11 @@ void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant
 
 static inline bool job_is_finished(const Job *job) {
         return job->state == JOB_FINISHED;
+}
+
+/* The state as clients see it: running while it waits for a tool has a name of its own. */
+static inline JobState job_visible_state(const Job *job) {
+        return job->state == JOB_RUNNING && job->tools.n_open > 0 ? JOB_WAITING_TOOL : job->state;
 }
 
 /* Whether it has a place among the running ones. */

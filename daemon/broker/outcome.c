@@ -305,6 +305,13 @@ static void verdict_exit(Verdict *v, const OutcomeInput *in, int code) {
         verdict_say(v, "exited with code %d", code);
 }
 
+/* It was asked to stop and did, whatever it made of that: the status stays, the outcome is one. */
+static void verdict_cancelled(Verdict *v) {
+        v->outcome = OUTCOME_CANCELLED;
+        v->reached = 0;
+        verdict_say(v, "cancelled while it ran");
+}
+
 /* The program ended by itself. More CPU time than it had is the limit even so: RLIMIT_CPU counts
  * whole seconds, and each process for itself. */
 static void verdict_status(Verdict *v, const OutcomeInput *in) {
@@ -318,6 +325,8 @@ static void verdict_status(Verdict *v, const OutcomeInput *in) {
                 verdict_say(v, "the job ended with the unknown status 0x%x", (unsigned) status);
         if (cpu_is_used_up(in, 0))
                 verdict_cpu(v, in);
+        else if (in->is_interrupted)
+                verdict_cancelled(v);
 }
 
 static bool outcome_is_limit(Outcome outcome) {

@@ -117,6 +117,10 @@ violation_object(const char *layer, const char *subject, const char *reason, uin
         return json_build_take(&b);
 }
 
+json_t *reply_violation(const RunnerViolation *v) {
+        return violation_object(v->layer, v->subject, v->reason, v->count);
+}
+
 /* The kernel's first, then the interpreter's word. */
 static json_t *violations_array(const Job *job) {
         uint32_t n = job->has_facts ? MIN(job->facts.n_denied, (uint32_t) DENIED_CALLS_MAX) : 0;
@@ -131,22 +135,24 @@ static json_t *violations_array(const Job *job) {
                                   violation_object("seccomp", name ?: number, NULL, denied->count));
         }
         FOREACH_ARRAY(v, job->said.violations, job->said.n_violations)
-                array = array_add(array,
-                                  violation_object(v->layer, v->subject, v->reason, v->count));
+                array = array_add(array, reply_violation(v));
         return array;
 }
 
 void reply_build_said(JsonBuild *b, const Job *job, bool with_displays) {
         const RunnerSaid *said = &job->said;
         Outcome outcome = job->verdict.outcome;
+        int code = job->verdict.exit_code;
+        bool is_cancelled = outcome == OUTCOME_CANCELLED;
+        bool ended_well = outcome == OUTCOME_SUCCESS || (is_cancelled && code == 0);
 
         if (said->exception && (outcome == OUTCOME_EXCEPTION || outcome == OUTCOME_MEMORY_LIMIT ||
-                                outcome == OUTCOME_TICK_LIMIT))
+                                outcome == OUTCOME_TICK_LIMIT || (is_cancelled && code == 1)))
                 json_build_value(b, "exception", exception_object(said->exception));
         /* The value of a program that did not succeed is no value. */
-        if (said->result && outcome == OUTCOME_SUCCESS)
+        if (said->result && ended_well)
                 json_build_string_n(b, "resultJson", said->result, said->result_size);
-        else if (said->problem && outcome == OUTCOME_SUCCESS)
+        else if (said->problem && ended_well)
                 json_build_value(b, "resultProblem", problem_object(said->problem));
         if (with_displays && said->n_displays > 0)
                 json_build_value(b, "displays", displays_array(said));

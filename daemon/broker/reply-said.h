@@ -11,6 +11,9 @@
 /* The interface's Display; NULL for lack of memory. */
 json_t *reply_display(const RunnerDisplay *display);
 
+/* The interface's Violation. */
+json_t *reply_violation(const RunnerViolation *violation);
+
 /* The interface's [](Finding). */
 json_t *reply_findings(const RunnerSaid *said);
 

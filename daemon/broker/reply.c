@@ -47,7 +47,14 @@ static void build_facts(JsonBuild *b, const BoxFacts *f) {
                 json_build_uint(b, "instructions", f->instructions);
 }
 
-json_t *reply_usage(const Job *job) {
+/* Without the waiting for tools, as at the end. */
+static void build_usec_so_far(JsonBuild *b, const Job *job, uint64_t realtime_usec) {
+        uint64_t age_usec = realtime_usec - MIN(job->started.realtime_usec, realtime_usec);
+
+        json_build_uint(b, "wallTimeUSec", age_usec - MIN(job->tools.waited_usec, age_usec));
+}
+
+json_t *reply_usage(const Job *job, uint64_t realtime_usec) {
         JsonBuild b = JSON_BUILD_INIT;
 
         json_build_uint(&b, "queueTimeUSec", job->queue_usec);
@@ -55,6 +62,8 @@ json_t *reply_usage(const Job *job) {
                 json_build_uint(&b, "setupTimeUSec", job->setup_usec);
         if (job->has_facts)
                 build_facts(&b, &job->facts);
+        else if (job->started.monotonic_usec > 0)
+                build_usec_so_far(&b, job, realtime_usec);
         if (job->box != 0) {
                 json_build_uint(&b, "stdoutBytes", job->output.streams[STREAM_STDOUT].total_bytes);
                 json_build_uint(&b, "stderrBytes", job->output.streams[STREAM_STDERR].total_bytes);
@@ -143,6 +152,14 @@ json_t *reply_event(const Job *job, const JobEvent *e, uint64_t sequence) {
         case EVENT_TOOL_CALL:
                 json_build_value(&b, "toolCall", tool_call_object(job, e));
                 break;
+        case EVENT_VIOLATION:
+                json_build_value(&b, "violation",
+                                 reply_violation(&job->said.violations[e->offset]));
+                break;
+        case EVENT_USAGE:
+                json_build_value(&b, "usage", reply_usage(job, e->timestamp_usec));
+                break;
+        case EVENT_HEARTBEAT:
         case _EVENT_KIND_MAX:
                 break;
         }
@@ -207,7 +224,7 @@ json_t *reply_result_object(const Job *job, bool with_output) {
                 json_build_value(&b, "stderr",
                                  captured_object(&job->output.streams[STREAM_STDERR]));
         }
-        json_build_value(&b, "usage", reply_usage(job));
+        json_build_value(&b, "usage", reply_usage(job, job->finished.realtime_usec));
         build_advice(&b, job);
         build_isolation(&b, job);
         return json_build_take(&b);
@@ -225,7 +242,7 @@ json_t *reply_job_info(const Job *job) {
         char tenant[TENANT_MAX];
 
         json_build_string(&b, "job", job->id);
-        json_build_string(&b, "state", job_state_names[job->state]);
+        json_build_string(&b, "state", job_state_names[job_visible_state(job)]);
         json_build_string(&b, "tenant", api_tenant(job->uid, tenant));
         json_build_string(&b, "profile", job->spec->profile->name);
         json_build_optional(&b, "labels", json_incref(job->spec->labels));
@@ -237,7 +254,7 @@ json_t *reply_job_info(const Job *job) {
         if (job_is_finished(job)) {
                 json_build_uint(&b, "finishedAtUSec", job->finished.realtime_usec);
                 json_build_string(&b, "outcome", outcome_names[job->verdict.outcome]);
-                json_build_value(&b, "usage", reply_usage(job));
+                json_build_value(&b, "usage", reply_usage(job, job->finished.realtime_usec));
                 build_advice(&b, job);
                 json_build_uint(&b, "retainedUntilUSec",
                                 job->finished.realtime_usec + job->spec->retain_usec);

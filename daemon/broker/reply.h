@@ -11,7 +11,7 @@
 #define REPLY_INLINE_BYTES_MAX (1U << 20)
 
 json_t *reply_limits(const Limits *limits);
-json_t *reply_usage(const Job *job);
+json_t *reply_usage(const Job *job, uint64_t realtime_usec); /* the instant counts while it runs */
 
 /* { "event": … }, { "result": … }: the parameters of Run and Attach. */
 json_t *reply_event(const Job *job, const JobEvent *event, uint64_t sequence);

@@ -54,12 +54,13 @@ typedef struct JobRequest {
         json_t *environment;
         const char *stdin_text, *stdin_data;
         OptionalUint stdin_fd; /* index of a passed descriptor */
+        bool stdin_open;
         const char *profile;
         LimitsRequest limits;
         OptionalUint queue_timeout_usec;
         json_t *labels;
         bool detach;
-        OptionalUint retain_usec;
+        OptionalUint retain_usec, usage_interval_usec, heartbeat_usec;
         OptionalInt seed;
 } JobRequest;
 

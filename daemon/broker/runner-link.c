@@ -131,7 +131,7 @@ static int channel_take(RunnerLink *link) {
                         return r;
                 frame_skip(in);
         }
-        (void) job_show_displays(link->job, link->owner->clock());
+        (void) job_show_said(link->job, link->owner->clock());
         return r;
 }
 
@@ -212,7 +212,7 @@ static int open_stdin(RunnerLink *link, int *ret_box_fd) {
 
         if (spec->has_stdin_fd)
                 return open_stdin_fd(link, ret_box_fd);
-        if (spec->stdin_size == 0) {
+        if (!spec->stdin_open && spec->stdin_size == 0) {
                 *ret_box_fd = fcntl(link->owner->null_fd, F_DUPFD_CLOEXEC, 3);
                 return *ret_box_fd < 0 ? -errno : 0;
         }
@@ -220,6 +220,8 @@ static int open_stdin(RunnerLink *link, int *ret_box_fd) {
         if (r < 0)
                 return r;
         *ret_box_fd = fds[0];
+        if (spec->stdin_open)
+                return input_start(&link->job->input, link->owner->event, fds[1]);
         bytes.data = TAKE_PTR(spec->stdin_bytes);
         bytes.end = bytes.allocated = spec->stdin_size;
         spec->stdin_size = 0;

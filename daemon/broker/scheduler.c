@@ -199,11 +199,39 @@ void scheduler_cancel(Broker *b, Job *job, const char *reason) {
                 job_set_cancelling(job, reason);
                 scheduler_kill(b, job, END_CANCEL);
                 break;
+        case JOB_WAITING_TOOL: /* never stored */
         case JOB_CANCELLING:
+                scheduler_kill(b, job, END_CANCEL); /* its grace is over */
+                break;
         case JOB_FINISHED:
         case _JOB_STATE_MAX:
                 break;
         }
+}
+
+void scheduler_interrupt(Broker *b, const Job *job) {
+        BuilderRequest request = { .verb = BUILDER_INTERRUPT, .box = job->box };
+
+        if (builder_link_send(b->builder, &request, NULL, 0) < 0)
+                log_error("cannot ask the builder to interrupt job %s", job->id);
+}
+
+void scheduler_cancel_gently(Broker *b, Job *job, const char *reason, uint64_t grace_usec) {
+        uint64_t now = b->clock().monotonic_usec;
+
+        /* Before it runs there is nobody who could do anything with the time. */
+        if (grace_usec == 0 || job->state == JOB_QUEUED || job->state == JOB_STARTING) {
+                scheduler_cancel(b, job, reason);
+                return;
+        }
+        if (job->state == JOB_FINISHED)
+                return;
+        if (job->state == JOB_RUNNING) {
+                job_set_cancelling(job, reason);
+                scheduler_interrupt(b, job);
+        }
+        job->kill_at_usec = MIN(job->kill_at_usec, now + MIN(grace_usec, UINT64_MAX - now));
+        broker_wake_at(b, job->kill_at_usec);
 }
 
 void scheduler_output_exceeded(void *broker, Job *job) {
@@ -235,6 +263,7 @@ static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
         runner_link_drain(job->link);
         tool_link_closed(b, job);
         input.output_exceeded = job->output.exceeded;
+        input.is_interrupted = job->kill_at_usec != UINT64_MAX;
         input.tool_calls_exceeded = job->tools.is_exceeded;
         input.output_bytes = job->output.streams[STREAM_STDOUT].total_bytes +
                              job->output.streams[STREAM_STDERR].total_bytes;
@@ -299,4 +328,14 @@ void scheduler_sweep(Broker *b, uint64_t now_usec) {
         }
         if (expired)
                 scheduler_run(b, NULL);
+        LIST_FOREACH(l, &b->jobs) {
+                Job *job = container_of(l, Job, jobs);
+
+                if (job->state != JOB_CANCELLING || job->is_killed)
+                        continue;
+                if (now_usec >= job->kill_at_usec)
+                        scheduler_kill(b, job, END_CANCEL);
+                else
+                        broker_wake_at(b, job->kill_at_usec);
+        }
 }

@@ -19,6 +19,13 @@ int scheduler_submit(Broker *b, uid_t uid, JobSpec *spec, int stdin_fd, Job **re
 /* Ends the job, wherever it is; nothing to do if it has ended. */
 void scheduler_cancel(Broker *b, Job *job, const char *reason);
 
+/* The same, but a job that runs gets SIGINT and this long before it is killed. Who is cancelled again can
+ * only lose time. */
+void scheduler_cancel_gently(Broker *b, Job *job, const char *reason, uint64_t grace_usec);
+
+/* SIGINT for a job that runs: KeyboardInterrupt. Nothing follows; to be sent in bounded numbers. */
+void scheduler_interrupt(Broker *b, const Job *job);
+
 /* From the builder link. */
 void scheduler_report(void *broker, const BuilderReport *report);
 

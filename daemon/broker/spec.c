@@ -184,11 +184,13 @@ static int spec_environment(const JobRequest *q, FrameBuilder *frame, SpecError 
 }
 
 static int spec_stdin(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
-        if (!!q->stdin_text + !!q->stdin_data + q->stdin_fd.is_set > 1) {
+        if (!!q->stdin_text + !!q->stdin_data + q->stdin_fd.is_set + q->stdin_open > 1) {
                 error_field(e, "stdinText");
                 return error_invalid(
-                        e, "give only one of stdinText, stdinData and stdinFileDescriptor");
+                        e,
+                        "give only one of stdinText, stdinData, stdinFileDescriptor and stdinOpen");
         }
+        s->stdin_open = q->stdin_open;
         if (q->stdin_fd.is_set) {
                 error_field(e, "stdinFileDescriptor");
                 if (q->stdin_fd.value >= c->n_fds)
@@ -233,6 +235,22 @@ static int spec_labels(const JobRequest *q, JobSpec *s, SpecError *e) {
         /* A copy: the request's strings keep the whole message's memory alive otherwise. */
         s->labels = json_deep_copy(q->labels);
         return q->labels && !s->labels ? -ENOMEM : 0;
+}
+
+/* How often its clients hear of it even if nothing happens. */
+static int spec_intervals(const JobRequest *q, JobSpec *s, SpecError *e) {
+        if (q->heartbeat_usec.is_set && q->heartbeat_usec.value < SPEC_HEARTBEAT_USEC_MIN) {
+                error_field(e, "heartbeatUSec");
+                return error_invalid(e, "less than 1 second");
+        }
+        if (q->usage_interval_usec.is_set &&
+            q->usage_interval_usec.value < SPEC_USAGE_INTERVAL_USEC_MIN) {
+                error_field(e, "usageIntervalUSec");
+                return error_invalid(e, "less than 100 milliseconds");
+        }
+        s->heartbeat_usec = q->heartbeat_usec.value;
+        s->usage_interval_usec = q->usage_interval_usec.value;
+        return 0;
 }
 
 static int spec_times(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
@@ -311,6 +329,8 @@ int job_spec_make(const SpecContext *c,
                 r = spec_labels(q, s, ret_error);
         if (r == 0)
                 r = spec_times(c, q, s, ret_error);
+        if (r == 0)
+                r = spec_intervals(q, s, ret_error);
         if (r == 0)
                 *ret_spec = TAKE_PTR(s);
         return r;

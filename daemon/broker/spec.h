@@ -24,6 +24,8 @@
 #define SPEC_LABEL_VALUE_BYTES_MAX 256
 #define SPEC_TOOL_DESCRIPTION_MAX (16U << 10)
 #define SPEC_TOOL_SCHEMA_MAX (64U << 10)
+#define SPEC_HEARTBEAT_USEC_MIN UINT64_C(1000000)
+#define SPEC_USAGE_INTERVAL_USEC_MIN UINT64_C(100000)
 #define SPEC_RETAIN_USEC_MAX (UINT64_C(24) * 3600 * 1000000)
 #define SPEC_QUEUE_TIMEOUT_USEC_MAX (UINT64_C(24) * 3600 * 1000000)
 
@@ -37,12 +39,14 @@ typedef struct JobSpec {
         Buf frame;              /* the JOB frame; empty if rejected */
         char *stdin_bytes;      /* NULL is none */
         size_t stdin_size;
+        bool stdin_open;        /* bytes come with WriteInput */
         bool has_stdin_fd;
         size_t stdin_fd_index; /* among the descriptors of the call */
         bool detach;
         bool has_queue_timeout;
         uint64_t queue_timeout_usec; /* from the acceptance */
         uint64_t retain_usec;        /* from the end */
+        uint64_t heartbeat_usec, usage_interval_usec; /* of its events; 0 is never */
         ToolList tools;
         json_t *labels; /* object of strings, or NULL */
         size_t n_files;

@@ -121,6 +121,15 @@ void box_kill(Box *box, EndReason reason) {
                 box_kill_init(box); /* else box_cloned() does it */
 }
 
+void box_interrupt(Box *box) {
+        static const char interrupt = BOX_INTERRUPT;
+
+        if (box->state != BOX_RUNNING || box->end_reason != END_BY_ITSELF)
+                return;
+        /* A full link is one of an init that has not read so many before: one of them is enough. */
+        (void) link_send(box->control_fd, &interrupt, sizeof(interrupt), NULL, 0);
+}
+
 static BoxFacts box_facts(const Box *box, uint64_t end_usec) {
         BoxFacts facts = {
                 .end_reason = box->end_reason,

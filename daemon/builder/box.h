@@ -46,6 +46,9 @@ Box *box_find(Builder *builder, uint64_t id);
 /* Ends it; the first reason wins. The box goes away when the kernel says so. */
 void box_kill(Box *box, EndReason reason);
 
+/* SIGINT for the job's main process, if it runs and is not being ended. */
+void box_interrupt(Box *box);
+
 /* The job waits for tools, or does no more; it has waited for so long in all. */
 void box_tool_wait(Box *box, uint64_t waited_usec, bool is_waiting);
 

@@ -39,6 +39,8 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
                 return 0;
         case BUILDER_TOOL_WAIT:
                 return n_fds == 0 && request->is_waiting <= 1 ? 0 : -EPROTO;
+        case BUILDER_INTERRUPT:
+                return n_fds == 0 ? 0 : -EPROTO;
         default:
                 return -EPROTO;
         }
@@ -47,7 +49,8 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
 /* START: safe because the plan is one of ours, the numbers are within what the operator allows for
  * it, and the descriptors only ever become the job's own 0, 1, 2 and 3.
  * KILL: safe because it can only end a box that the broker started.
- * TOOL_WAIT: safe because it moves a deadline by no more than LIMIT_TOOL_WAIT. */
+ * TOOL_WAIT: safe because it moves a deadline by no more than LIMIT_TOOL_WAIT.
+ * INTERRUPT: safe because a job can send itself any signal. */
 static int request_run(Builder *builder, const BuilderRequest *request, int *fds) {
         Box *box = box_find(builder, request->box);
 
@@ -59,6 +62,11 @@ static int request_run(Builder *builder, const BuilderRequest *request, int *fds
         if (request->verb == BUILDER_TOOL_WAIT) {
                 if (box)
                         box_tool_wait(box, request->waited_usec, request->is_waiting);
+                return 0;
+        }
+        if (request->verb == BUILDER_INTERRUPT) {
+                if (box)
+                        box_interrupt(box);
                 return 0;
         }
         if (box) {

@@ -272,6 +272,11 @@ static const Key keys[] = {
                     key_parse_duration,
                     retain_usec,
                     .documentation = "How long the result of a submitted job is kept"),
+        PROFILE_KEY("job.grace",
+                    key_parse_duration,
+                    grace_usec,
+                    .documentation = "How long a job that is cancelled has from SIGINT, which is "
+                                     "KeyboardInterrupt, until it is killed. 0 kills at once"),
         PROFILE_KEY("limits.",
                     parse_limit,
                     limits,

@@ -91,6 +91,7 @@ typedef struct Profile {
         Limits limits;        /* defaults */
         Limits maximum;       /* what a request may ask for at most */
         uint64_t retain_usec; /* keep the result of a submitted job this long */
+        uint64_t grace_usec;  /* between SIGINT and SIGKILL of a Cancel that does not say */
 
         ProfileSource *sources;
         size_t n_sources;

@@ -24,6 +24,7 @@ typedef enum BuilderVerb {
         BUILDER_START, /* fds: stdin, stdout, stderr, channel. Answered by STARTED, later ENDED */
         BUILDER_KILL, /* answered by the box's ENDED; unknown boxes are ignored: it raced the end */
         BUILDER_TOOL_WAIT, /* the wall clock stands still: see waited_usec; unknown boxes are ignored */
+        BUILDER_INTERRUPT, /* SIGINT for the job; boxes that are unknown or do not run are ignored */
         _BUILDER_VERB_MAX,
 } BuilderVerb;
 

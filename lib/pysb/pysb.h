@@ -73,7 +73,10 @@ typedef enum PysbEventKind {
         PYSB_EVENT_STARTED,  /* the program starts */
         PYSB_EVENT_OUTPUT,   /* bytes from the program: pysb_event_get_output() */
         PYSB_EVENT_DISPLAY,  /* a rich value: pysb_event_get_display() */
-        PYSB_EVENT_TOOL_CALL /* the program called a tool: pysb_event_get_tool_call() */
+        PYSB_EVENT_TOOL_CALL, /* the program called a tool: pysb_event_get_tool_call() */
+        PYSB_EVENT_VIOLATION, /* something was blocked: pysb_event_to_json() */
+        PYSB_EVENT_USAGE,     /* figures so far, if the request asks for them: pysb_event_to_json() */
+        PYSB_EVENT_HEARTBEAT  /* nothing happened, if the request asks for it */
 } PysbEventKind;
 
 /* The two output streams of a program, by their descriptors. */

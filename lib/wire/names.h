@@ -8,6 +8,7 @@ typedef enum JobState {
         JOB_QUEUED,
         JOB_STARTING,
         JOB_RUNNING,
+        JOB_WAITING_TOOL, /* as clients see it: job_visible_state() */
         JOB_CANCELLING,
         JOB_FINISHED,
         _JOB_STATE_MAX,
@@ -39,6 +40,9 @@ typedef enum EventKind {
         EVENT_OUTPUT,
         EVENT_DISPLAY,
         EVENT_TOOL_CALL,
+        EVENT_VIOLATION,
+        EVENT_USAGE,     /* like the next one in no log: of one connection only */
+        EVENT_HEARTBEAT,
         _EVENT_KIND_MAX,
 } EventKind;
 

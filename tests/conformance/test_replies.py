@@ -27,9 +27,10 @@ EVERYTHING = {
     "tools": [{"name": "t", "description": "d", "parametersSchemaJson": "{}",
                "timeoutUSec": 1000000}],
     "queueTimeoutUSec": 60000000, "labels": {"l": "v"}, "detach": True, "retainUSec": 60000000,
-    "seed": 7,
+    "seed": 7, "usageIntervalUSec": 100000, "heartbeatUSec": 1000000,
 }
-OTHERS = [{"code": "1", "stdinData": "AA=="}, {"module": "this"}, {"expression": "1"}]
+OTHERS = [{"code": "1", "stdinData": "AA=="}, {"module": "this"}, {"expression": "1"},
+          {"code": "1", "stdinOpen": True}]
 
 # Programs whose results have, together, every field that a result can have here
 RESULTS = [
@@ -110,9 +111,12 @@ class Replies(unittest.TestCase):
 
     def test_events(self):
         """every event of a streamed job is what the text says"""
-        request = {"code": "import _sandbox\nprint(1)\n_sandbox.display('text/html', '<b>')"}
+        request = {"code": "import _sandbox\nprint(1)\n_sandbox.display('text/html', '<b>')\n"
+                           "try:\n    __import__('ctypes')\nexcept ImportError:\n    while True: pass",
+                   "usageIntervalUSec": 100000, "heartbeatUSec": 1000000,
+                   "limits": {"wallTimeUSec": 500000}}
         kinds = [r["event"]["kind"] for r in self.stream("Run", request=request)[:-1]]
-        for kind in ("accepted", "started", "output", "display"):
+        for kind in ("accepted", "started", "output", "display", "violation", "usage"):
             self.assertIn(kind, kinds)
 
     def test_jobs(self):
@@ -122,7 +126,11 @@ class Replies(unittest.TestCase):
         self.ask("GetJob", job=job)
         self.assertEqual(len(self.ask("ListJobs", labels={"a": "b"})["jobs"]), 1)
         self.stream("Attach", job=job)
-        self.ask("Cancel", job=job, reason="r")
+        self.ask("Cancel", job=job, graceUSec=1, reason="r")
+        self.ask("ForgetJob", job=job)
+        job = self.ask("Submit", request={"code": "input()", "stdinOpen": True})["job"]
+        self.ask("WriteInput", job=job, text="x", endOfFile=True)
+        self.ask("Wait", job=job)
 
     def test_node(self):
         """GetNode, WhoAmI, ListProfiles and GetProfile answer as the text says"""
@@ -143,6 +151,7 @@ class Replies(unittest.TestCase):
             ("GetJob", {"job": "x"}), ("GetProfile", {"profile": "x"}), ("Run", {"request": {}}),
             ("Run", {"request": {**code, "limits": {"memoryBytes": 1 << 50}}}),
             ("Run", {"request": {**code, "arguments": ["x" * 200000]}}),
+            ("WriteInput", {"job": self.ask("Submit", request=code)["job"], "text": "x"}),
             ("CompleteToolCall", {"job": "x", "callId": "1", "resultJson": "1"}),
         ]
         seen = set()
@@ -154,7 +163,7 @@ class Replies(unittest.TestCase):
             self.assertEqual(INTERFACE.problems(INTERFACE.errors[error.name], error.parameters,
                                                 error.name), [])
         self.assertEqual(seen, {"JobNotFound", "ProfileNotFound", "InvalidRequest", "LimitExceeded",
-                                "TooLarge"})
+                                "TooLarge", "JobNotAccepting"})
 
 
 class Schema(unittest.TestCase):

@@ -36,7 +36,7 @@ static const Limits limits = {
 typedef struct Case {
         const char *name;
         BoxFacts facts;
-        bool output_exceeded;
+        bool output_exceeded, is_interrupted;
         uint64_t output_bytes;
         const char *exception; /* type, NULL is none */
         const char *exception_message;
@@ -81,6 +81,22 @@ static const Case cases[] = {
           .outcome = OUTCOME_EXCEPTION,
           .exit_code = 1,
           .message = "uncaught exception: KeyboardInterrupt" },
+        { "interrupted",
+          { RAN, .job_status = EXITED(1) },
+          .exception = "KeyboardInterrupt",
+          .is_interrupted = true,
+          .outcome = OUTCOME_CANCELLED,
+          .exit_code = 1,
+          .message = "cancelled while it ran" },
+        { "interrupted, and ended well",
+          { RAN },
+          .is_interrupted = true,
+          .outcome = OUTCOME_CANCELLED,
+          .message = "cancelled while it ran" },
+        { "interrupted, and out of CPU time",
+          { RAN, .cpu_user_usec = 2010000 },
+          .is_interrupted = true,
+          .outcome = OUTCOME_CPU_TIME_LIMIT },
         { "exit code",
           { RAN, .job_status = EXITED(3) },
           .outcome = OUTCOME_EXIT_NONZERO,
@@ -420,6 +436,7 @@ static void test_table(void **state) {
                         .facts = &c->facts,
                         .limits = &limits,
                         .output_exceeded = c->output_exceeded,
+                        .is_interrupted = c->is_interrupted,
                         .output_bytes = c->output_bytes,
                         .said = &said,
                         .analysis = c->is_examined ? ANALYSIS_STRICT : ANALYSIS_OFF,

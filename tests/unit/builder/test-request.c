@@ -114,6 +114,9 @@ static void test_bad(void **state) {
         assert_int_equal(fixture_check(&f, 1), -EPROTO);
         f.request.is_waiting = 2;
         assert_int_equal(fixture_check(&f, 0), -EPROTO);
+        f.request.verb = BUILDER_INTERRUPT;
+        assert_int_equal(fixture_check(&f, 0), 0);
+        assert_int_equal(fixture_check(&f, 1), -EPROTO);
 }
 
 int main(void) {

@@ -19,6 +19,7 @@ static const char *const good_profile[] = {
         "p.toml:8: python.preload = \"os.path\"",
         "p.toml:9: python.environment = \"HOME=/app\"",
         "p.toml:10: job.retain = \"10min\"",
+        "p.toml:11: job.grace = \"2s\"",
         "p.toml:12: limits.wall_time = \"1.5s\"",
         "p.toml:13: limits.cpu_time = 60",
         "p.toml:14: limits.memory = \"50M\"",

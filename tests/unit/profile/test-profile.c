@@ -51,6 +51,7 @@ static void test_good(void **state) {
         assert_null(p->deny_modules[0]);
         assert_string_equal(p->environment[0], "HOME=/app");
         assert_int_equal(p->retain_usec, 600 * USEC_PER_SEC);
+        assert_int_equal(p->grace_usec, 2 * USEC_PER_SEC);
         assert_int_equal(p->limits.value[LIMIT_WALL_TIME], 1500 * USEC_PER_MSEC);
         assert_int_equal(p->limits.value[LIMIT_CPU_TIME], 60 * USEC_PER_SEC);
         assert_int_equal(p->limits.value[LIMIT_MEMORY], 50 * MIB);
