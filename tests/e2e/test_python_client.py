@@ -254,6 +254,35 @@ class Cases:
             self.assertIn("enough", str(raised.exception))
         self.with_client(go)
 
+    def test_input(self):
+        """standard input may come while the job runs; then there is nobody who reads"""
+        async def go(c):
+            job = await c.submit("import sys\nlen(sys.stdin.buffer.read())", stdin_open=True,
+                                 retain_usec=60000000)
+            self.assertEqual(await job.write_input("text"), 4)
+            self.assertEqual(await job.write_input(b"\xff", end_of_file=True), 1)
+            self.assertEqual((await job.result()).value, 5)
+            with self.assertRaises(errors.JobNotAccepting):
+                await job.write_input(b"more")
+        self.with_client(go)
+
+    def test_grace_and_forget(self):
+        """a job that is asked to stop may clean up; its result can be dropped"""
+        async def go(c):
+            code = "try:\n    print('ready', flush=True)\n    while True: pass\nfinally:\n    print('cleaned')"
+            job = await c.submit(code, retain_usec=60000000)
+            async with job.stream(kinds=["output"]) as stream:
+                async for event in stream:
+                    self.assertEqual(event.kind, "output")
+                    break
+            await job.cancel("enough", grace_usec=10000000)
+            result = await job.result()
+            self.assertEqual((result.outcome, result.stdout.text), ("cancelled", "ready\ncleaned\n"))
+            await job.forget()
+            with self.assertRaises(errors.JobNotFound):
+                await job.info()
+        self.with_client(go)
+
     def test_submitted_tools(self):
         """a stream of a job that was handed over answers its tool calls"""
         async def go(c):
