@@ -25,7 +25,9 @@ OUTCOMES = {
     "signaled": ({"code": "import os; os.abort()", "profile": "raw"}, errors.Signaled, "SIGABRT"),
     "wall_time_limit": ({"code": "import time; time.sleep(60)", "limits": {"wall_time_usec": 100000}},
                         errors.WallTimeLimit, "100 ms"),
-    "cpu_time_limit": ({"code": SPIN, "limits": {"cpu_time_usec": 1000000}}, errors.CpuTimeLimit, "CPU"),
+    # On a busy machine a second of CPU time takes many of the wall's
+    "cpu_time_limit": ({"code": SPIN, "limits": {"cpu_time_usec": 1000000, "wall_time_usec": 50000000}},
+                       errors.CpuTimeLimit, "CPU"),
     "memory_limit": ({"code": "x = bytearray(1 << 40)"}, errors.MemoryLimit, "memory"),
     "output_limit": ({"code": "print('x' * 9999)", "limits": pysb.Limits(output_bytes=100)},
                      errors.OutputLimit, "output"),
