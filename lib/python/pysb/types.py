@@ -202,6 +202,7 @@ class Event(Wire):
     usage: Optional[Usage] = None
     display: Optional[Display] = None
     tool_call: Optional[ToolCall] = None
+    violation: Optional[Violation] = None
 
 
 @dataclass(frozen=True)
