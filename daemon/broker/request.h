@@ -56,6 +56,7 @@ typedef struct JobRequest {
         OptionalUint stdin_fd; /* index of a passed descriptor */
         const char *profile;
         LimitsRequest limits;
+        OptionalUint priority;
         OptionalUint queue_timeout_usec;
         json_t *labels;
         bool detach;
