@@ -267,14 +267,10 @@ static void test_foreign_id(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_weights),
-                cmocka_unit_test(test_priority),
-                cmocka_unit_test(test_maximum_running),
-                cmocka_unit_test(test_memory),
-                cmocka_unit_test(test_submits),
-                cmocka_unit_test(test_profiles),
-                cmocka_unit_test(test_unknown_uid),
-                cmocka_unit_test(test_foreign_id),
+                cmocka_unit_test(test_weights),         cmocka_unit_test(test_priority),
+                cmocka_unit_test(test_maximum_running), cmocka_unit_test(test_memory),
+                cmocka_unit_test(test_submits),         cmocka_unit_test(test_profiles),
+                cmocka_unit_test(test_unknown_uid),     cmocka_unit_test(test_foreign_id),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
