@@ -150,8 +150,7 @@ static int table_check(const TenantTable *table, const TenantEntry *entry, char 
                 const TenantEntry *other = tenant_table_find(table, entry->uids.ids[i], NULL, 0);
 
                 if (other && other != entry)
-                        return flat_error(ret_error,
-                                          "tenants.toml: uid %u is in [%s] and in [%s]",
+                        return flat_error(ret_error, "tenants.toml: uid %u is in [%s] and in [%s]",
                                           entry->uids.ids[i], other->name, entry->name);
         }
         return 0;
