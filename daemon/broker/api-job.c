@@ -92,7 +92,7 @@ void api_wait(Connection *c) {
 
 /* The reason of a client is for one line of a log and a terminal: control characters (C0, DEL, C1 and
  * the two separators U+2028 and U+2029) become spaces. It is UTF-8. */
-static void reason_set(char ret_reason[static JOB_REASON_MAX + 1], const char *reason) {
+void api_reason_set(char ret_reason[static JOB_REASON_MAX + 1], const char *reason) {
         char *p = ret_reason;
 
         (void) snprintf(ret_reason, JOB_REASON_MAX + 1, "%s", reason);
@@ -123,7 +123,7 @@ void api_cancel(Connection *c) {
                 answer_invalid(c, "reason", "longer than 256 bytes");
                 return;
         }
-        reason_set(reason, p.reason ?: "by the client");
+        api_reason_set(reason, p.reason ?: "by the client");
         scheduler_cancel(c->broker, job, reason);
         b = (JsonBuild) JSON_BUILD_INIT;
         json_build_string(&b, "state", job_state_names[job->state]);

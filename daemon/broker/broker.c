@@ -48,6 +48,13 @@ static void broker_on_builder_closed(void *userdata) {
         broker_exit(b, was_stopping ? 0 : 1);
 }
 
+static void broker_on_reloaded(void *userdata,
+                               const BuilderReport *report,
+                               int fds[static BUILDER_RELOADED_FDS],
+                               size_t n_fds) {
+        reload_report(userdata, report, fds, n_fds);
+}
+
 static int broker_on_sweep(sd_event_source *source, uint64_t usec, void *userdata) {
         broker_sweep(userdata);
         return 0;
@@ -62,7 +69,8 @@ void broker_wake_at(Broker *b, uint64_t usec) {
 }
 
 static bool broker_is_idle(const Broker *b) {
-        return list_is_empty(&b->jobs) && server_is_idle(b->server);
+        /* The next daemon would not know that it was drained. */
+        return list_is_empty(&b->jobs) && server_is_idle(b->server) && !b->is_draining;
 }
 
 /* Gone are all jobs, and all that clients still have to read of them. */
@@ -136,6 +144,7 @@ static void broker_describe_host(Broker *b) {
 static int broker_setup(Broker *b, const BrokerOptions *o) {
         const BuilderLinkHandler handler = {
                 .report = scheduler_report,
+                .reloaded = broker_on_reloaded,
                 .closed = broker_on_builder_closed,
                 .userdata = b,
         };
@@ -157,7 +166,7 @@ static int broker_setup(Broker *b, const BrokerOptions *o) {
         r = sd_event_source_set_enabled(b->sweeper, SD_EVENT_OFF);
         if (r < 0)
                 return r;
-        r = server_new(b, o->listen_fds, o->n_listen_fds, &b->server);
+        r = server_new(b, o->listen_fds, o->n_listen_fds, o->n_manager_fds, &b->server);
         if (r < 0)
                 return r;
         r = builder_link_new(b->event, o->builder_fd, &handler, &b->builder);
@@ -177,8 +186,10 @@ int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
         list_init(&b->queue);
         b->event = sd_event_ref(event);
         b->embedded = o->embedded;
+        b->admin_gid = o->admin_gid;
         b->idle_exit_usec = o->idle_exit_usec;
         b->clock = o->clock ?: clock_now;
+        b->started_usec = b->clock().monotonic_usec;
         b->config = o->config;
         b->sweep_usec = UINT64_MAX;
         broker_describe_host(b);
@@ -204,8 +215,9 @@ Broker *broker_free(Broker *b) {
         }
         builder_link_free(b->builder);
         sd_event_source_unref(b->sweeper);
-        profile_store_free(b->store);
+        profile_store_unref(b->store);
         daemon_config_free(b->config);
+        reload_done(&b->reload);
         sd_event_unref(b->event);
         free(b);
         return NULL;

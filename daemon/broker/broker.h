@@ -12,6 +12,7 @@
 #include "basic/list.h"
 #include "broker/builder-link.h"
 #include "broker/job.h"
+#include "broker/reload.h"
 #include "broker/runner-link.h"
 #include "profile/config.h"
 #include "profile/profile.h"
@@ -29,6 +30,9 @@
 /* After SIGTERM: how long the last results may take to reach their clients. */
 #define STOP_USEC_MAX (UINT64_C(10) * 1000000)
 
+/* Flat lines of all profiles, or of the configuration. */
+#define BROKER_STORE_BYTES_MAX (8U << 20)
+
 struct Server;
 
 typedef struct BrokerOptions {
@@ -38,6 +42,8 @@ typedef struct BrokerOptions {
         DaemonConfig *config;
         const int *listen_fds; /* listening or connected */
         size_t n_listen_fds;
+        size_t n_manager_fds; /* the last ones of them are for administrators */
+        gid_t admin_gid;      /* (gid_t) -1 is none */
         bool embedded;
         uint64_t idle_exit_usec; /* 0 is never */
         Instant (*clock)(void);  /* NULL is the real one */
@@ -48,8 +54,10 @@ typedef struct Broker {
         ProfileStore *store;
         DaemonConfig *config;
         bool embedded;
+        gid_t admin_gid;
         uint64_t idle_exit_usec;
         Instant (*clock)(void);
+        uint64_t started_usec;
 
         struct Server *server;
         BuilderLink *builder;
@@ -70,6 +78,8 @@ typedef struct Broker {
         sd_event_source *sweeper;
         uint64_t sweep_usec; /* when it is armed for; UINT64_MAX is never */
         uint64_t idle_since_usec;
+        Reload reload;
+        bool is_draining; /* new work is refused until an administrator says Resume */
         bool is_stopping;
         uint64_t stop_deadline_usec;
 } Broker;

@@ -9,6 +9,7 @@
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "broker/api.h"
+#include "broker/connection.h"
 #include "broker/job-store.h"
 #include "broker/tool-link.h"
 
@@ -34,7 +35,7 @@ static void log_job_finished(const Job *job) {
                    v->outcome == OUTCOME_EXCEPTION ? "" : v->message);
 }
 
-static uint64_t scheduler_slots(const Broker *b) {
+uint64_t scheduler_slots(const Broker *b) {
         return MIN((uint64_t) b->slots, b->config->max_running_jobs);
 }
 
@@ -47,6 +48,8 @@ static void scheduler_finish(Broker *b, Job *job, const Verdict *verdict, const 
         job->layers = b->layers;
         job_finish(job, verdict, facts, b->clock());
         log_job_finished(job);
+        if (b->is_draining)
+                server_wake_followers(b->server, FOLLOW_DRAIN);
         /* The last one who watches it releases it otherwise. */
         if (job->spec->retain_usec > 0 || list_is_empty(&job->watchers))
                 broker_wake_at(b, job->retained_until_usec);
@@ -104,6 +107,7 @@ static void scheduler_run(Broker *b, const Job *fresh) {
         }
         LIST_FOREACH(l, &b->queue)
                 (void) job_set_position(container_of(l, Job, queue), position++, b->clock());
+        reload_forget(b);
 }
 
 /* Jobs that wait take memory of clients who pay nothing for it: a bound by number and by bytes, for
@@ -111,7 +115,7 @@ static void scheduler_run(Broker *b, const Job *fresh) {
 static int scheduler_admit(const Broker *b, uid_t uid, const JobSpec *spec) {
         uint64_t all = job_spec_bytes(spec), own = all, n_own = 0;
 
-        if (b->is_stopping)
+        if (b->is_stopping || b->is_draining)
                 return SUBMIT_STOPPING;
         if (b->n_queued == 0 && b->n_running < scheduler_slots(b))
                 return 0;

@@ -7,10 +7,13 @@
 #include "broker/broker.h"
 
 typedef enum SubmitRefusal {
-        SUBMIT_STOPPING = 1,
-        SUBMIT_QUEUE_FULL,  /* of the node */
-        SUBMIT_TENANT_FULL, /* others could still submit */
+        SUBMIT_STOPPING = 1, /* or draining */
+        SUBMIT_QUEUE_FULL,   /* of the node */
+        SUBMIT_TENANT_FULL,  /* others could still submit */
 } SubmitRefusal;
+
+/* Jobs that can run at once. */
+uint64_t scheduler_slots(const Broker *b);
 
 /* Accepts a job: it starts, waits, or is finished already (rejected). Returns 0 or a SubmitRefusal
  * or a negative errno. Takes the spec on success, and stdin_fd whatever happens. */

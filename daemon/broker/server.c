@@ -35,7 +35,7 @@ static void peer_release(Peer *peer) {
 }
 
 /* Identity is fixed here, once: the kernel's word at connect time, never a pid, never a message. */
-static int server_add(Server *s, int client) {
+static int server_add(Server *s, int client, bool is_manager) {
         _cleanup_close_ int fd = client;
         const DaemonConfig *config = s->broker->config;
         struct ucred cred;
@@ -54,7 +54,7 @@ static int server_add(Server *s, int client) {
                 peer_release(peer);
                 return -EBUSY;
         }
-        r = connection_new(s, peer, TAKE_FD(fd), cred.uid, cred.gid);
+        r = connection_new(s, peer, TAKE_FD(fd), cred.uid, cred.gid, is_manager);
         if (r < 0)
                 peer_release(peer);
         return r;
@@ -84,7 +84,7 @@ static int server_on_connect(sd_event_source *source, int fd, uint32_t revents, 
                 }
                 return 0;
         }
-        if (server_add(s, client) < 0)
+        if (server_add(s, client, l->is_manager) < 0)
                 log_debug("a client was turned away");
         broker_check_idle(s->broker);
         return 0;
@@ -117,7 +117,7 @@ void server_wake(Server *s, Connection *connection) {
         (void) sd_event_source_set_enabled(s->waker, SD_EVENT_ONESHOT);
 }
 
-static int server_listen(Server *s, int fd) {
+static int server_listen(Server *s, int fd, bool is_manager) {
         int listening = 0, r;
         socklen_t size = sizeof(listening);
         Listener *l;
@@ -125,9 +125,9 @@ static int server_listen(Server *s, int fd) {
         if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0)
                 return -errno;
         if (!listening)
-                return server_add(s, fd);
+                return server_add(s, fd, is_manager);
         l = &s->listeners[s->n_listeners];
-        *l = (Listener){ .server = s, .fd = fd };
+        *l = (Listener){ .server = s, .fd = fd, .is_manager = is_manager };
         r = fd_set_nonblock(fd, true);
         if (r < 0)
                 return r;
@@ -138,7 +138,8 @@ static int server_listen(Server *s, int fd) {
         return 0;
 }
 
-int server_new(Broker *broker, const int *fds, size_t n_fds, Server **ret_server) {
+int server_new(
+        Broker *broker, const int *fds, size_t n_fds, size_t n_manager, Server **ret_server) {
         Server *s = calloc(1, sizeof(*s));
         int r;
 
@@ -157,7 +158,7 @@ int server_new(Broker *broker, const int *fds, size_t n_fds, Server **ret_server
                 goto fail;
         r = sd_event_source_set_enabled(s->waker, SD_EVENT_OFF);
         for (size_t i = 0; r >= 0 && i < n_fds; i++)
-                r = server_listen(s, fds[i]);
+                r = server_listen(s, fds[i], i + n_manager >= n_fds);
         if (r < 0)
                 goto fail;
         *ret_server = s;
@@ -190,6 +191,15 @@ Server *server_free(Server *s) {
 void server_flush(Server *s) {
         LIST_FOREACH(l, &s->connections)
                 connection_run(container_of(l, Connection, link), 0);
+}
+
+void server_wake_followers(Server *s, int follow) {
+        LIST_FOREACH(l, &s->connections) {
+                Connection *connection = container_of(l, Connection, link);
+
+                if ((int) connection->follow == follow)
+                        server_wake(s, connection);
+        }
 }
 
 bool server_is_idle(const Server *s) {

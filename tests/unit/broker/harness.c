@@ -143,6 +143,7 @@ Harness *harness_new(const HarnessOptions *o) {
         BrokerOptions options = {
                 .listen_fds = &listen_fd,
                 .n_listen_fds = 1,
+                .admin_gid = (gid_t) -1,
                 .embedded = o->embedded,
                 .idle_exit_usec = o->idle_exit_usec,
                 .clock = harness_clock,
