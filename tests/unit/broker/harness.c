@@ -84,6 +84,7 @@ ProfileStore *harness_store(void) {
         ProfileStore *store = calloc(1, sizeof(*store));
 
         assert_non_null(store);
+        store->n_refs = 1;
         store->profiles[0] = make_profile("default", true);
         store->profiles[1] = make_profile("raw", false);
         store->n_profiles = 2;
