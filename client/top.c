@@ -26,8 +26,8 @@ static const Column tenant_columns[] = {
 };
 
 static const Column job_columns[] = {
-        { "JOB", "job" },         { "TENANT", "tenant" },    { "PROFILE", "profile" },
-        { "STATE", "state" },     { "TIME", "runningUSec" }, { "MEMORY LIMIT", "memoryLimitBytes" },
+        { "JOB", "job" },     { "TENANT", "tenant" },    { "PROFILE", "profile" },
+        { "STATE", "state" }, { "TIME", "runningUSec" }, { "MEMORY LIMIT", "memoryLimitBytes" },
 };
 
 /* The array of objects as a table. */

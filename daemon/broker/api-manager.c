@@ -174,8 +174,7 @@ void api_manager_get_status(Connection *c) {
                 memory += job_memory(container_of(l, Job, jobs));
         b = (JsonBuild) JSON_BUILD_INIT;
         json_build_string(&b, "version", PYSB_VERSION);
-        json_build_uint(&b, "uptimeUSec",
-                        broker->clock().monotonic_usec - broker->started_usec);
+        json_build_uint(&b, "uptimeUSec", broker->clock().monotonic_usec - broker->started_usec);
         json_build_bool(&b, "draining", broker->is_draining);
         json_build_uint(&b, "reloads", broker->reload.succeeded);
         json_build_uint(&b, "runningJobs", broker->n_running);

@@ -78,13 +78,12 @@ static int child_read(const Reload *reload) {
         int r;
 
         r = builder->is_embedded
-                ? 0
-                : policies_load_config(builder->programs.runner_fd, &parsed, &config);
+                    ? 0
+                    : policies_load_config(builder->programs.runner_fd, &parsed, &config);
         if (r >= 0)
-                r = policies_load_profiles(builder->programs.runner_fd,
-                                           run_profile_directory(builder->is_embedded),
-                                           run_operator_directory(builder->is_embedded), &store,
-                                           &profiles);
+                r = policies_load_profiles(
+                        builder->programs.runner_fd, run_profile_directory(builder->is_embedded),
+                        run_operator_directory(builder->is_embedded), &store, &profiles);
         if (r >= 0)
                 r = io_write_full(reload->fds[TEXT_PROFILES], buf_data(&profiles),
                                   buf_size(&profiles));
