@@ -29,7 +29,7 @@ typedef struct OutcomeInput {
         const Limits *limits;  /* what was in force */
         bool output_exceeded;  /* counted by the broker, not by the job */
         bool tool_calls_exceeded;
-        bool is_interrupted; /* asked to stop, and given time for it */
+        bool is_interrupted;    /* asked to stop, and given time for it */
         uint64_t output_bytes;  /* so far; 0 is not known */
         const RunnerSaid *said; /* the job's own word, hostile: last */
         AnalysisLevel analysis; /* that came before the program */

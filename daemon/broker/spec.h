@@ -32,7 +32,8 @@
 
 typedef struct JobSpec {
         uint32_t plan;          /* index of the profile in the store */
-        const Profile *profile; /* of the store, which outlives every job */
+        ProfileStore *store;    /* held: a reload may have replaced it */
+        const Profile *profile; /* of the store */
         Limits limits;
         AnalysisLevel analysis; /* in force */
         bool source_too_large;  /* rejected: nothing may run */
@@ -40,13 +41,13 @@ typedef struct JobSpec {
         Buf frame;              /* the JOB frame; empty if rejected */
         char *stdin_bytes;      /* NULL is none */
         size_t stdin_size;
-        bool stdin_open;        /* bytes come with WriteInput */
+        bool stdin_open; /* bytes come with WriteInput */
         bool has_stdin_fd;
         size_t stdin_fd_index; /* among the descriptors of the call */
         bool detach;
         bool has_queue_timeout;
-        uint64_t queue_timeout_usec; /* from the acceptance */
-        uint64_t retain_usec;        /* from the end */
+        uint64_t queue_timeout_usec;                  /* from the acceptance */
+        uint64_t retain_usec;                         /* from the end */
         uint64_t heartbeat_usec, usage_interval_usec; /* of its events; 0 is never */
         ToolList tools;
         json_t *labels; /* object of strings, or NULL */
@@ -79,7 +80,7 @@ typedef struct SpecError {
 
 /* What the answer depends on beside the request. */
 typedef struct SpecContext {
-        const ProfileStore *store;
+        ProfileStore *store;
         const TenantPolicy *tenant; /* NULL: what is granted to all */
         const char *default_profile;
         bool all_granted; /* embedded: the caller is the operator, every profile is his */

@@ -227,7 +227,8 @@ static bool init_reap(const Init *init, int *job_status, int flags) {
 static bool init_must_stop(const Init *init) {
         char word = BOX_STOP;
 
-        if (recv(INIT_FD_CONTROL, &word, 1, MSG_DONTWAIT) < 0 && (errno == EINTR || errno == EAGAIN))
+        if (recv(INIT_FD_CONTROL, &word, 1, MSG_DONTWAIT) < 0 &&
+            (errno == EINTR || errno == EAGAIN))
                 return false;
         if (word != BOX_INTERRUPT)
                 return true;

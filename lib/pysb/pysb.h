@@ -38,6 +38,8 @@ extern "C" {
 
 /* Where the service listens. */
 #define PYSB_DEFAULT_ADDRESS "unix:/run/pysb/io.pysb.sandbox"
+/* Where administrators call io.pysb.manager, by pysb_call() with full names of methods. */
+#define PYSB_MANAGER_ADDRESS "unix:/run/pysb/io.pysb.manager"
 
 typedef struct PysbClient PysbClient;
 typedef struct PysbRequest PysbRequest;
@@ -68,15 +70,15 @@ typedef enum PysbOutcome {
 /* What an event is about. */
 typedef enum PysbEventKind {
         PYSB_EVENT_UNKNOWN,
-        PYSB_EVENT_ACCEPTED, /* the job exists: pysb_event_get_job() */
-        PYSB_EVENT_QUEUED,   /* its place in the queue changed */
-        PYSB_EVENT_STARTED,  /* the program starts */
-        PYSB_EVENT_OUTPUT,   /* bytes from the program: pysb_event_get_output() */
-        PYSB_EVENT_DISPLAY,  /* a rich value: pysb_event_get_display() */
+        PYSB_EVENT_ACCEPTED,  /* the job exists: pysb_event_get_job() */
+        PYSB_EVENT_QUEUED,    /* its place in the queue changed */
+        PYSB_EVENT_STARTED,   /* the program starts */
+        PYSB_EVENT_OUTPUT,    /* bytes from the program: pysb_event_get_output() */
+        PYSB_EVENT_DISPLAY,   /* a rich value: pysb_event_get_display() */
         PYSB_EVENT_TOOL_CALL, /* the program called a tool: pysb_event_get_tool_call() */
         PYSB_EVENT_VIOLATION, /* something was blocked: pysb_event_to_json() */
-        PYSB_EVENT_USAGE,     /* figures so far, if the request asks for them: pysb_event_to_json() */
-        PYSB_EVENT_HEARTBEAT  /* nothing happened, if the request asks for it */
+        PYSB_EVENT_USAGE, /* figures so far, if the request asks for them: pysb_event_to_json() */
+        PYSB_EVENT_HEARTBEAT /* nothing happened, if the request asks for it */
 } PysbEventKind;
 
 /* The two output streams of a program, by their descriptors. */

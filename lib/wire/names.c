@@ -5,8 +5,9 @@
 #include <string.h>
 
 const char *const job_state_names[_JOB_STATE_MAX + 1] = {
-        [JOB_QUEUED] = "queued",         [JOB_STARTING] = "starting", [JOB_RUNNING] = "running",
-        [JOB_WAITING_TOOL] = "waiting_tool", [JOB_CANCELLING] = "cancelling", [JOB_FINISHED] = "finished",
+        [JOB_QUEUED] = "queued",         [JOB_STARTING] = "starting",
+        [JOB_RUNNING] = "running",       [JOB_WAITING_TOOL] = "waiting_tool",
+        [JOB_CANCELLING] = "cancelling", [JOB_FINISHED] = "finished",
 };
 
 const char *const outcome_names[_OUTCOME_MAX + 1] = {
@@ -28,9 +29,11 @@ const char *const outcome_names[_OUTCOME_MAX + 1] = {
 };
 
 const char *const event_kind_names[_EVENT_KIND_MAX + 1] = {
-        [EVENT_ACCEPTED] = "accepted", [EVENT_QUEUED] = "queued",   [EVENT_STARTED] = "started",
-        [EVENT_OUTPUT] = "output",     [EVENT_DISPLAY] = "display", [EVENT_TOOL_CALL] = "tool_call",
-        [EVENT_VIOLATION] = "violation", [EVENT_USAGE] = "usage", [EVENT_HEARTBEAT] = "heartbeat",
+        [EVENT_ACCEPTED] = "accepted",   [EVENT_QUEUED] = "queued",
+        [EVENT_STARTED] = "started",     [EVENT_OUTPUT] = "output",
+        [EVENT_DISPLAY] = "display",     [EVENT_TOOL_CALL] = "tool_call",
+        [EVENT_VIOLATION] = "violation", [EVENT_USAGE] = "usage",
+        [EVENT_HEARTBEAT] = "heartbeat",
 };
 
 int wire_name_find(const char *const *names, const char *name) {
