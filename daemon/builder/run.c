@@ -233,14 +233,8 @@ run_on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void
 }
 
 static int run_loop(const Start *start, sd_event *event, Builder *builder) {
-        sigset_t signals;
         int r;
 
-        (void) sigemptyset(&signals);
-        (void) sigaddset(&signals, SIGTERM);
-        (void) sigaddset(&signals, SIGINT);
-        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-                return -errno;
         r = sd_event_add_signal(event, NULL, SIGTERM, run_on_signal, builder);
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGINT, run_on_signal, builder);
@@ -254,6 +248,17 @@ static int run_loop(const Start *start, sd_event *event, Builder *builder) {
         }
         (void) sd_notify(0, "READY=1");
         return sd_event_loop(event);
+}
+
+/* Before there is a socket to be seen: whoever then asks us to stop finds us ready for it, if only when
+ * the loop runs. Children get a mask of their own. */
+static int run_hold_signals(void) {
+        sigset_t signals;
+
+        (void) sigemptyset(&signals);
+        (void) sigaddset(&signals, SIGTERM);
+        (void) sigaddset(&signals, SIGINT);
+        return sigprocmask(SIG_BLOCK, &signals, NULL) < 0 ? -errno : 0;
 }
 
 /* Everything that can be refused, before anybody is served. */
@@ -300,7 +305,7 @@ int run(const RunOptions *options) {
         _cleanup_(builder_freep) Builder *builder = NULL;
 
         journal_setup();
-        if (sd_event_default(&event) < 0)
+        if (run_hold_signals() < 0 || sd_event_default(&event) < 0)
                 return EXIT_FAILURE;
         if (run_prepare(&start, event, &builder) < 0)
                 return RUN_EXIT_REFUSED;

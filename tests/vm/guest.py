@@ -4,12 +4,15 @@
 pid 1 and cgroup v2. Everything is some ten times slower here: no timing is judged."""
 
 import glob
+import grp
 import json
 import os
 import re
 import select
 import shutil
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import time
@@ -21,6 +24,7 @@ import tap
 import wheels
 
 SOCKET = "/run/pysb/io.pysb.sandbox"
+MANAGER_SOCKET = "/run/pysb/io.pysb.manager"
 CGROUP = "/sys/fs/cgroup/system.slice/pysbd.service"
 JOBS = f"{CGROUP}/jobs"
 CLIENT = "tester"  # an ordinary user in the group pysb
@@ -93,6 +97,25 @@ def client(*arguments):
             *arguments]
 
 
+def manage(method, **parameters):
+    """Calls io.pysb.manager as root and returns the reply's parameters."""
+    with socket.socket(socket.AF_UNIX) as manager:
+        manager.settimeout(PATIENCE)
+        manager.connect(MANAGER_SOCKET)
+        manager.sendall(json.dumps({"method": f"io.pysb.manager.{method}",
+                                    "parameters": parameters}).encode() + b"\0")
+        reply = b""
+        while not reply.endswith(b"\0"):
+            chunk = manager.recv(1 << 16)
+            if not chunk:
+                raise AssertionError(f"{method}: the connection ended after {reply}")
+            reply += chunk
+    reply = json.loads(reply[:-1])
+    if "error" in reply:
+        raise AssertionError(f"{method}: {reply}")
+    return reply["parameters"]
+
+
 def submit(code, *options, profile="vmraw"):
     """Runs code and returns (Result, exit status, stderr)."""
     run = subprocess.run(client("submit", "--json", "-p", profile, "-c", code, *options),
@@ -151,7 +174,7 @@ class Service(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        shell("systemctl", "start", "pysbd.socket")
+        shell("systemctl", "start", "pysbd.socket", "pysbd-manager.socket")
 
     def setUp(self):
         self.running = []
@@ -436,6 +459,72 @@ class Service(unittest.TestCase):
                    "the end of the boxes")
         result = poll_until(lambda: submit("print('again')")[0], "the service to be back")
         self.assertEqual(result["stdout"]["text"], "again\n")
+
+    def test_administrators(self):
+        """two sockets with their groups; who is in pysb-admin may, who is not may not"""
+        for path, group in ((SOCKET, "pysb"), (MANAGER_SOCKET, "pysb-admin")):
+            found = os.stat(path)
+            self.assertEqual((stat.S_IMODE(found.st_mode), found.st_uid, grp.getgrgid(found.st_gid).gr_name),
+                             (0o660, 0, group))
+        shell("useradd", "-G", "pysb-admin", "boss")
+        resume = ["pysbctl", "resume"]
+        boss = ["setpriv", "--reuid=boss", "--regid=boss", "--init-groups"]
+        shell(*boss, *resume)
+        refused = subprocess.run(client("resume"), stderr=subprocess.PIPE, check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        # The daemon looks, too, and not only the socket's mode
+        os.chmod(MANAGER_SOCKET, 0o666)
+        try:
+            shell(*boss, *resume)
+            refused = subprocess.run(client("resume"), stderr=subprocess.PIPE, check=False)
+            self.assertNotEqual(refused.returncode, 0)
+            self.assertIn(b"PermissionDenied", refused.stderr)
+        finally:
+            os.chmod(MANAGER_SOCKET, 0o660)
+
+    def test_reload(self):
+        """systemctl reload: profiles, pysbd.toml and tenants.toml are new, and a job goes on"""
+        files = {
+            "/etc/pysb/profiles/reloaded.toml": 'extends = "default"\ndescription = "x"\ngranted = true\n',
+            "/etc/pysb/pysbd.toml": "max_queued_jobs = 7\n",
+            "/etc/pysb/tenants.toml": f'[team]\nuids = ["{CLIENT}"]\nmax_running = 3\nweight = 50\n'
+                                      'profiles = ["reloaded", "vmraw", "default"]\n',
+        }
+        job = self.run_job()
+        pid = main_pid()
+        try:
+            for path, text in files.items():
+                with open(path, "w", encoding="ascii") as file:
+                    file.write(text)
+            shell("systemctl", "reload", "pysbd.service")
+            self.assertEqual(manage("GetStatus")["maxQueuedJobs"], 7)
+            tenants = {t["tenant"]: t for t in manage("ListTenants")["tenants"]}
+            self.assertEqual(tenants["team"]["quota"]["weight"], 50)
+            self.assertEqual(tenants["team"]["quota"]["maxRunningJobs"], 3)
+            # Who was there before is who he was, until his connection ends
+            self.assertEqual(sum(t["runningJobs"] for t in tenants.values()), 1, tenants)
+            self.check(submit("print(1)", profile="reloaded"), "success", 0)
+            with open("/etc/pysb/tenants.toml", "a", encoding="ascii") as file:
+                file.write('[second]\nuids = ["no-such-user"]\n')
+            failed = subprocess.run(["systemctl", "reload", "pysbd.service"], stderr=subprocess.PIPE, check=False)
+            self.assertNotEqual(failed.returncode, 0)
+            self.assertEqual(manage("GetStatus")["reloads"], 1)
+        finally:
+            for path in files:
+                os.unlink(path)
+        shell("systemctl", "reload", "pysbd.service")
+        self.assertNotIn("team", {t["tenant"] for t in manage("ListTenants")["tenants"]
+                                  if t["runningJobs"] == 0 and t["connections"] == 0})
+        self.assertEqual((main_pid(), os.path.exists(f"/proc/{job.pid}")), (pid, True))
+
+    def test_stop_cancels(self):
+        """systemctl stop while a job runs: its client gets `cancelled`; the next call starts the service"""
+        job = Running()
+        shell("systemctl", "stop", "pysbd.service")
+        _, said = job.process.communicate(timeout=PATIENCE)
+        self.assertIn(b"cancelled", said)
+        self.assertEqual(properties("Result")["Result"], "success")
+        self.check(submit("print(1)"), "success", 0)
 
     def test_packages(self):
         """wheels that were vetted into /etc/pysb/wheels and /var/lib/pysb/wheels work under the unit"""
