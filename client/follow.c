@@ -2,9 +2,12 @@
 #include "client/follow.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "basic/cleanup.h"
 #include "client/exit-status.h"
 #include "client/interrupt.h"
 #include "client/report.h"
@@ -36,6 +39,10 @@ void follow_callback(
                 follow->write_error =
                         follow->events ? print_event(event) : print_output(follow, event);
         if (event) {
+                const char *job = pysb_event_get_job(event);
+
+                if (job && follow->interrupts && !follow->job)
+                        follow->job = strdup(job);
                 if (follow->tools)
                         tools_on_event(follow->tools, event);
                 displays_add_event(&follow->displays, event);
@@ -48,6 +55,23 @@ void follow_callback(
         follow->result = result;
 }
 
+/* The first ^C asks the job to stop, its end is still reported; everything else ends us, and so the job.
+ * Tools have their own second connection, and a private daemon has no third one. */
+static bool follow_interrupt(Follow *follow) {
+        _cleanup_(pysb_client_freep) PysbClient *sibling = NULL;
+        PysbClient *client = follow->tools ? follow->tools->client : NULL;
+
+        if (!follow->job || follow->is_interrupted || interrupt_get_signal() != SIGINT)
+                return false;
+        follow->is_interrupted = true;
+        if (!client && pysb_client_new_sibling(follow->client, &sibling) < 0)
+                return false;
+        if (pysb_cancel(client ?: sibling, follow->job, "interrupted") < 0)
+                return false;
+        interrupt_clear();
+        return true;
+}
+
 int follow_run(Follow *follow) {
         while (!follow->done && follow->write_error == 0) {
                 struct pollfd fds[1 + TOOL_FDS_MAX] = { {
@@ -56,8 +80,11 @@ int follow_run(Follow *follow) {
                 } };
                 size_t n = 1 + (follow->tools ? tools_poll(follow->tools, fds + 1) : 0);
 
-                if (interrupt_poll(fds, n) == -EINTR)
+                if (interrupt_poll(fds, n) == -EINTR) {
+                        if (follow_interrupt(follow))
+                                continue;
                         return EXIT_SIGNAL_BASE + interrupt_get_signal();
+                }
                 pysb_client_process(follow->client);
                 if (follow->tools)
                         tools_process(follow->tools);
@@ -71,4 +98,6 @@ int follow_run(Follow *follow) {
 
 void follow_done(Follow *follow) {
         follow->result = pysb_result_free(follow->result);
+        free(follow->job);
+        follow->job = NULL;
 }

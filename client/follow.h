@@ -13,10 +13,13 @@ typedef struct Follow {
         bool to_stderr; /* standard output is for something else */
         bool is_quiet;  /* print nothing */
         Displays displays;
-        Tools *tools; /* NULL is none */
+        Tools *tools;    /* NULL is none */
+        bool interrupts; /* a first SIGINT is for the job, see follow_run() */
         /* Says that the call failed and returns the exit status; NULL is common_call_failed() */
         int (*call_failed)(PysbClient *client, int error);
 
+        char *job; /* once it is known */
+        bool is_interrupted;
         bool done;
         int error;          /* the call failed: a negative errno, the client knows the words */
         int write_error;    /* our own output failed */
@@ -27,7 +30,8 @@ typedef struct Follow {
 void follow_callback(
         PysbClient *client, const PysbEvent *event, PysbResult *result, int error, void *userdata);
 
-/* Turns until the end, an error or a signal. Returns 0 with a result, else prints what is wrong and
+/* Turns until the end, an error or a signal; or the second one, if the first one is for the job, which it
+ * cancels, with the time that the profile gives it. Returns 0 with a result, else prints what is wrong and
  * returns the exit status (positive). */
 int follow_run(Follow *follow);
 

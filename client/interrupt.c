@@ -69,6 +69,10 @@ int interrupt_write(int fd, const void *data, size_t size) {
         return 0;
 }
 
+void interrupt_clear(void) {
+        signal_seen = 0;
+}
+
 int interrupt_get_signal(void) {
         return signal_seen;
 }

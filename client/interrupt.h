@@ -17,5 +17,8 @@ int interrupt_poll(struct pollfd *fds, nfds_t n_fds);
  * of write(2), such as -EPIPE. */
 int interrupt_write(int fd, const void *data, size_t size);
 
+/* Waits for the next one. */
+void interrupt_clear(void);
+
 /* The signal that has come; 0 is none. */
 int interrupt_get_signal(void);

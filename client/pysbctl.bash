@@ -19,7 +19,7 @@ _pysbctl() {
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                words="submit check eval wait attach cancel list show profile status top reload drain resume help --version"
+                words="submit check eval wait attach cancel forget list show profile status top reload drain resume help --version"
                 mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
                 return
         fi
@@ -43,7 +43,7 @@ _pysbctl() {
         -c | --code | -e | --expression | --module | --callable | --inputs | --modules | \
                 --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
                 --output-limit | --source-limit | --tool | --tool-calls | --tool-wait | --ticks | \
-                --env | --address)
+                --env | --grace | --address)
                 return
                 ;;
         esac
@@ -58,7 +58,8 @@ _pysbctl() {
                 ;;
         wait) words+=" --json --summary --display-dir $(_pysbctl_jobs)" ;;
         attach) words+=" --events --summary --display-dir $(_pysbctl_jobs)" ;;
-        cancel) words+=" $(_pysbctl_jobs)" ;;
+        cancel) words+=" --grace $(_pysbctl_jobs)" ;;
+        forget) words+=" $(_pysbctl_jobs)" ;;
         show) words+=" --json $(_pysbctl_jobs)" ;;
         profile)
                 words+=" --json --prompt list show check vet"

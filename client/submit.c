@@ -51,6 +51,7 @@ static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *
                 .is_quiet = common->json,
                 .displays.dir = common->display_dir,
                 .tools = &o->tools,
+                .interrupts = true,
         };
         int r = 0;
 

@@ -20,7 +20,7 @@ def key_list(table):
         if not line.startswith(' '):
             section, _, key = text.rpartition('.')
             # "profile." and "daemon." mean the top of the file.
-            shown = key if section in ('profile', 'daemon') else '[%s] %s' % (section, key)
+            shown = key if section in ('', 'profile', 'daemon') else '[%s] %s' % (section, key)
             yield '.TP\n.B ' + escape(shown)
         elif ', ' in text and ' to ' in text and not text.endswith(('.', ':')):
             yield '.br\n' + escape(' '.join(text.split()))
@@ -32,12 +32,13 @@ def main():
     """Write the page to standard output."""
     page, program = sys.argv[1:]
     tables = subprocess.run([program], capture_output=True, text=True, check=True).stdout
-    profile, config = tables.split('==\n')
+    profile, config, tenant = tables.split('==\n')
     with open(page, encoding='utf-8') as file:
         text = file.read()
     # It has a table, which man must know from the first line.
     text = '\'\\" t\n' + text.replace('@PROFILE_KEYS@', '\n'.join(key_list(profile)))
-    sys.stdout.write(text.replace('@DAEMON_KEYS@', '\n'.join(key_list(config))))
+    text = text.replace('@DAEMON_KEYS@', '\n'.join(key_list(config)))
+    sys.stdout.write(text.replace('@TENANT_KEYS@', '\n'.join(key_list(tenant))))
 
 
 if __name__ == '__main__':

@@ -33,7 +33,7 @@ int job_new(JobSpec *spec,
         if (!job)
                 return -ENOMEM;
         list_init(&job->jobs);
-        queue_item_init(&job->queue, tenant_ref(tenant), PRIORITY_DEFAULT,
+        queue_item_init(&job->queue, tenant_ref(tenant), spec->priority,
                         spec->limits.value[LIMIT_MEMORY]);
         list_init(&job->watchers);
         for (size_t i = 0; i < 16; i++)

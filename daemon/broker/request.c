@@ -133,6 +133,7 @@ static const JsonField request_fields[] = {
         { "stdinOpen", json_dispatch_bool, offsetof(JobRequest, stdin_open) },
         { "profile", json_dispatch_string, offsetof(JobRequest, profile) },
         { "limits", json_dispatch_object, offsetof(JobRequest, limits), 0, limits_fields },
+        { "priority", request_dispatch_uint, offsetof(JobRequest, priority) },
         { "queueTimeoutUSec", request_dispatch_uint, offsetof(JobRequest, queue_timeout_usec) },
         { "labels", json_dispatch_string_map, offsetof(JobRequest, labels) },
         { "detach", json_dispatch_bool, offsetof(JobRequest, detach) },

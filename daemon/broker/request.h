@@ -57,6 +57,7 @@ typedef struct JobRequest {
         bool stdin_open;
         const char *profile;
         LimitsRequest limits;
+        OptionalUint priority;
         OptionalUint queue_timeout_usec;
         json_t *labels;
         bool detach;

@@ -109,7 +109,10 @@ static void scheduler_run(Broker *b, const Job *fresh) {
                         continue;
                 (void) snprintf(why, sizeof(why), "the sandbox could not be asked for: %s",
                                 strerrorname_np(-r) ?: "unknown error");
-                scheduler_finish_without_box(b, job, OUTCOME_INTERNAL_ERROR, why);
+                /* The builder has gone, and the loop has not told us yet. */
+                scheduler_finish_without_box(
+                        b, job,
+                        r == -EPIPE || r == -ECONNRESET ? OUTCOME_LOST : OUTCOME_INTERNAL_ERROR, why);
         }
         LIST_FOREACH(l, &b->tenants.ready)
                 scheduler_tell_positions(b, container_of(l, Tenant, ready));
@@ -126,7 +129,7 @@ static bool scheduler_admit(Broker *b, Tenant *tenant, const JobSpec *spec, Refu
 
         if (spec->source_too_large)
                 return true;
-        queue_item_init(&item, tenant, PRIORITY_DEFAULT, spec->limits.value[LIMIT_MEMORY]);
+        queue_item_init(&item, tenant, spec->priority, spec->limits.value[LIMIT_MEMORY]);
         return queue_admit(&item, job_spec_bytes(spec), b->clock().monotonic_usec, ret_refusal);
 }
 

@@ -257,6 +257,18 @@ static int spec_intervals(const JobRequest *q, JobSpec *s, SpecError *e) {
         return 0;
 }
 
+static int spec_priority(const JobRequest *q, JobSpec *s, SpecError *e) {
+        s->priority = PRIORITY_DEFAULT;
+        if (!q->priority.is_set)
+                return 0;
+        if (q->priority.value >= PRIORITIES) {
+                error_field(e, "priority");
+                return error_invalid(e, "not from 0 to %d", PRIORITIES - 1);
+        }
+        s->priority = (unsigned) q->priority.value;
+        return 0;
+}
+
 static int spec_times(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
         s->is_check = c->is_check;
         if (c->is_check)
@@ -331,6 +343,8 @@ int job_spec_make(const SpecContext *c,
                 r = spec_stdin(c, q, s, ret_error);
         if (r == 0)
                 r = spec_labels(q, s, ret_error);
+        if (r == 0)
+                r = spec_priority(q, s, ret_error);
         if (r == 0)
                 r = spec_times(c, q, s, ret_error);
         if (r == 0)

@@ -44,6 +44,7 @@ typedef struct JobSpec {
         bool stdin_open; /* bytes come with WriteInput */
         bool has_stdin_fd;
         size_t stdin_fd_index; /* among the descriptors of the call */
+        unsigned priority;     /* below PRIORITIES */
         bool detach;
         bool has_queue_timeout;
         uint64_t queue_timeout_usec;                  /* from the acceptance */

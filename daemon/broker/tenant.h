@@ -12,8 +12,6 @@
 #include "profile/tenants.h"
 
 #define TENANT_NAME_MAX 64
-#define PRIORITIES 10 /* 0 is the lowest */
-#define PRIORITY_DEFAULT 5
 
 /* How fast places become free, to tell a client when to come again. */
 typedef struct Pace {

@@ -24,6 +24,9 @@ typedef enum Quota {
         _QUOTA_MAX,
 } Quota;
 
+#define PRIORITIES 10 /* 0 is the lowest */
+#define PRIORITY_DEFAULT 5
+
 #define WEIGHT_MIN 1
 #define WEIGHT_MAX 10000
 #define WEIGHT_DEFAULT 100

@@ -139,13 +139,50 @@ pysb_wait(PysbClient *client, const char *job, uint64_t timeout_usec, PysbResult
         return client_set_error(client, -ETIMEDOUT, "The job has not ended yet.");
 }
 
-_public_ int pysb_cancel(PysbClient *client, const char *job, const char *reason) {
+static int
+client_cancel(PysbClient *client, const char *job, const uint64_t *grace_usec, const char *reason) {
         _cleanup_(json_decrefp) json_t *reply = NULL;
         JsonBuild parameters = JSON_BUILD_INIT;
 
         json_build_string(&parameters, "job", job);
+        if (grace_usec)
+                json_build_uint(&parameters, "graceUSec", *grace_usec);
         json_build_string(&parameters, "reason", reason);
         return client_call_wait(client, SANDBOX_METHOD("Cancel"), json_build_take(&parameters),
+                                &reply);
+}
+
+_public_ int pysb_cancel(PysbClient *client, const char *job, const char *reason) {
+        return client_cancel(client, job, NULL, reason);
+}
+
+_public_ int pysb_cancel_with_grace(PysbClient *client,
+                                    const char *job,
+                                    uint64_t grace_usec,
+                                    const char *reason) {
+        return client_cancel(client, job, &grace_usec, reason);
+}
+
+_public_ int pysb_write_input(
+        PysbClient *client, const char *job, const void *data, size_t size, bool end_of_file) {
+        _cleanup_(json_decrefp) json_t *reply = NULL;
+        JsonBuild parameters = JSON_BUILD_INIT;
+
+        json_build_string(&parameters, "job", job);
+        if (size > 0)
+                json_build_bytes(&parameters, data, size);
+        if (end_of_file)
+                json_build_bool(&parameters, "endOfFile", true);
+        return client_call_wait(client, SANDBOX_METHOD("WriteInput"), json_build_take(&parameters),
+                                &reply);
+}
+
+_public_ int pysb_forget(PysbClient *client, const char *job) {
+        _cleanup_(json_decrefp) json_t *reply = NULL;
+        JsonBuild parameters = JSON_BUILD_INIT;
+
+        json_build_string(&parameters, "job", job);
+        return client_call_wait(client, SANDBOX_METHOD("ForgetJob"), json_build_take(&parameters),
                                 &reply);
 }
 

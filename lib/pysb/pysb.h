@@ -148,9 +148,24 @@ int pysb_check(PysbClient *client, const PysbRequest *request, PysbDocument **re
  * Errors: -ETIMEDOUT. */
 int pysb_wait(PysbClient *client, const char *job, uint64_t timeout_usec, PysbResult **ret_result);
 
-/* Asks a job to stop; success if it has ended already. The reason goes into the result's message
- * and may be NULL. */
+/* Asks a job to stop; success if it has ended already. It sees KeyboardInterrupt and is killed a while
+ * later, which the profile says. The reason goes into the result's message and may be NULL. */
 int pysb_cancel(PysbClient *client, const char *job, const char *reason);
+
+/* The same, but it is killed after grace_usec; 0 is at once. */
+int pysb_cancel_with_grace(PysbClient *client,
+                           const char *job,
+                           uint64_t grace_usec,
+                           const char *reason);
+
+/* Writes to the standard input of a job of pysb_request_set_stdin_open(), and waits until its pipe has
+ * taken all of it; end_of_file closes it then, and size may be 0. Use another client than the one that
+ * the job runs on. Errors: -EREMOTEIO with JobNotAccepting if nobody reads it any more. */
+int pysb_write_input(
+        PysbClient *client, const char *job, const void *data, size_t size, bool end_of_file);
+
+/* Drops what is kept of a job that has ended. */
+int pysb_forget(PysbClient *client, const char *job);
 
 /* Answers a tool call, on another client than the one that the job runs on: with JSON text, or, if
  * result_json is NULL, with an error, which the program sees as ToolError. Errors: -EREMOTEIO also if
@@ -285,6 +300,9 @@ int pysb_request_set_stdin(PysbRequest *request, const void *data, size_t size);
  * above 256 MiB (use a pipe), those of read(2). */
 int pysb_request_set_stdin_fd(PysbRequest *request, int fd);
 
+/* Standard input: what comes by pysb_write_input(). Takes back what the two calls above have set. */
+int pysb_request_set_stdin_open(PysbRequest *request, bool open);
+
 /* Gives up if the job has not started this long after it was accepted. */
 int pysb_request_set_queue_timeout(PysbRequest *request, uint64_t timeout_usec);
 
@@ -293,6 +311,12 @@ int pysb_request_set_detach(PysbRequest *request, bool detach);
 
 /* Keeps output and result for this long after the end. */
 int pysb_request_set_retain(PysbRequest *request, uint64_t retain_usec);
+
+/* Asks for an event of the kind PYSB_EVENT_USAGE at this interval, at least 100000. */
+int pysb_request_set_usage_interval(PysbRequest *request, uint64_t interval_usec);
+
+/* Asks for an event of the kind PYSB_EVENT_HEARTBEAT after this much silence, at least 1000000. */
+int pysb_request_set_heartbeat(PysbRequest *request, uint64_t silence_usec);
 
 /* Seeds the module random, for runs that can be repeated. */
 int pysb_request_set_seed(PysbRequest *request, int64_t seed);

@@ -25,6 +25,7 @@ static void request_clear_stdin(PysbRequest *request) {
         json_object_del(request->json, "stdinText");
         json_object_del(request->json, "stdinData");
         json_object_del(request->json, "stdinFileDescriptor");
+        json_object_del(request->json, "stdinOpen");
         request->stdin_fd = fd_close(request->stdin_fd);
 }
 
@@ -108,6 +109,11 @@ _public_ int pysb_request_set_stdin_fd(PysbRequest *request, int fd) {
                         return copy;
         }
         return request_take_stdin(request, copy, is_pipe > 0);
+}
+
+_public_ int pysb_request_set_stdin_open(PysbRequest *request, bool open) {
+        request_clear_stdin(request);
+        return open ? object_set(request->json, "stdinOpen", json_true()) : 0;
 }
 
 int request_open_stdin(const PysbRequest *request) {

@@ -134,6 +134,14 @@ _public_ int pysb_request_set_retain(PysbRequest *request, uint64_t retain_usec)
         return object_set_u64(request->json, "retainUSec", retain_usec);
 }
 
+_public_ int pysb_request_set_usage_interval(PysbRequest *request, uint64_t interval_usec) {
+        return object_set_u64(request->json, "usageIntervalUSec", interval_usec);
+}
+
+_public_ int pysb_request_set_heartbeat(PysbRequest *request, uint64_t silence_usec) {
+        return object_set_u64(request->json, "heartbeatUSec", silence_usec);
+}
+
 _public_ int pysb_request_set_seed(PysbRequest *request, int64_t seed) {
         return object_set(request->json, "seed", json_integer(seed));
 }

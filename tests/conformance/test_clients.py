@@ -164,10 +164,12 @@ class Varlinkctl(Served):
             interface = schema.Interface(f.read())
         (submitted,) = self.call("Submit", request("1", retainUSec=60000000))
         job = {"job": submitted["job"]}
+        (reader,) = self.call("Submit", request("input()", stdinOpen=True))
         calls = {"Submit": {"request": {"code": "1"}}, "Wait": job, "GetJob": job, "Attach": job,
                  "Cancel": job, "Run": {"request": {"code": "1"}}, "Check": {"request": {"code": "1"}},
                  "GetProfile": {"profile": "eval"}, "ListJobs": {}, "ListProfiles": {}, "WhoAmI": {},
-                 "GetNode": {}, "CompleteToolCall": self.open_tool_call()}
+                 "GetNode": {}, "CompleteToolCall": self.open_tool_call(),
+                 "WriteInput": {"job": reader["job"], "text": "x", "endOfFile": True}, "ForgetJob": job}
         self.assertEqual(set(calls), set(interface.methods))
         for method, parameters in calls.items():
             options = ["--more"] if method == "Attach" else []

@@ -3,6 +3,7 @@
 """How a job is made to end: Cancel with its grace, wherever the program is."""
 
 import os
+import signal
 import sys
 import time
 
@@ -133,6 +134,36 @@ class Cancel(Case):
         self.assertEqual(self.other.call("Wait", job=job)["result"]["outcome"], "success")
         self.assertEqual(self.other.call("Cancel", job=job, graceUSec=1)["state"], "finished")
         self.assertEqual(self.other.call("Wait", job=job)["result"]["outcome"], "success")
+
+    def test_pysbctl(self):
+        """pysbctl cancel --grace and forget; a time that is none"""
+        job = self.start_ready(HANDLER.format("while True: pass"), detach=True, retainUSec=60_000_000)
+        self.assertEqual(self.daemon.call("cancel", "--grace", "50s", job).status, 0)
+        text, result = self.finish()
+        self.assertIn("interrupted\n", text)
+        self.assertEqual(result["outcome"], "cancelled")
+        self.assertEqual(self.daemon.call("cancel", "--grace", "soon", job).status, 125)
+        self.assertEqual(self.daemon.call("forget", job).status, 0)
+        self.assertNotEqual(self.daemon.call("forget", job).status, 0)
+
+    def test_interrupt(self):
+        """the first ^C of pysbctl submit is for the program, the second one kills it"""
+        caught = "try:\n    print('ready', flush=True)\n    while True: pass\n" \
+                 "except KeyboardInterrupt:\n    print('interrupted', flush=True)\n"
+        process = self.daemon.start(caught)
+        harness.read_until(process.stdout, b"ready\n")
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=harness.PATIENCE)
+        self.assertEqual((out, process.returncode), (b"interrupted\n", 130))
+        again = "while True:\n    try:\n        while True: pass\n    except KeyboardInterrupt:\n" \
+                "        print('no', flush=True)"
+        process = self.daemon.start(caught + again, "-p", "raw")
+        harness.read_until(process.stdout, b"ready\n")
+        process.send_signal(signal.SIGINT)
+        harness.read_until(process.stdout, b"interrupted\n")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=harness.PATIENCE)
+        self.assertEqual(process.returncode, 130)
 
     def test_errors(self):
         """no such job, a reason that is too long, a grace below 0"""

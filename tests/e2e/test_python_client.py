@@ -25,7 +25,9 @@ OUTCOMES = {
     "signaled": ({"code": "import os; os.abort()", "profile": "raw"}, errors.Signaled, "SIGABRT"),
     "wall_time_limit": ({"code": "import time; time.sleep(60)", "limits": {"wall_time_usec": 100000}},
                         errors.WallTimeLimit, "100 ms"),
-    "cpu_time_limit": ({"code": SPIN, "limits": {"cpu_time_usec": 1000000}}, errors.CpuTimeLimit, "CPU"),
+    # On a busy machine a second of CPU time takes many of the wall's
+    "cpu_time_limit": ({"code": SPIN, "limits": {"cpu_time_usec": 1000000, "wall_time_usec": 50000000}},
+                       errors.CpuTimeLimit, "CPU"),
     "memory_limit": ({"code": "x = bytearray(1 << 40)"}, errors.MemoryLimit, "memory"),
     "output_limit": ({"code": "print('x' * 9999)", "limits": pysb.Limits(output_bytes=100)},
                      errors.OutputLimit, "output"),
@@ -252,6 +254,35 @@ class Cases:
             with self.assertRaises(errors.Cancelled) as raised:
                 (await job.result()).check()
             self.assertIn("enough", str(raised.exception))
+        self.with_client(go)
+
+    def test_input(self):
+        """standard input may come while the job runs; then there is nobody who reads"""
+        async def go(c):
+            job = await c.submit("import sys\nlen(sys.stdin.buffer.read())", stdin_open=True,
+                                 retain_usec=60000000)
+            self.assertEqual(await job.write_input("text"), 4)
+            self.assertEqual(await job.write_input(b"\xff", end_of_file=True), 1)
+            self.assertEqual((await job.result()).value, 5)
+            with self.assertRaises(errors.JobNotAccepting):
+                await job.write_input(b"more")
+        self.with_client(go)
+
+    def test_grace_and_forget(self):
+        """a job that is asked to stop may clean up; its result can be dropped"""
+        async def go(c):
+            code = "try:\n    print('ready', flush=True)\n    while True: pass\nfinally:\n    print('cleaned')"
+            job = await c.submit(code, retain_usec=60000000)
+            async with job.stream(kinds=["output"]) as stream:
+                async for event in stream:
+                    self.assertEqual(event.kind, "output")
+                    break
+            await job.cancel("enough", grace_usec=10000000)
+            result = await job.result()
+            self.assertEqual((result.outcome, result.stdout.text), ("cancelled", "ready\ncleaned\n"))
+            await job.forget()
+            with self.assertRaises(errors.JobNotFound):
+                await job.info()
         self.with_client(go)
 
     def test_submitted_tools(self):

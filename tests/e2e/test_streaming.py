@@ -55,6 +55,29 @@ class Input(Streaming):
         text, result = self.rest()
         self.assertEqual((text, result["outcome"]), ("got four\n", "success"))
 
+    def test_judge(self):
+        """two jobs play with each other: the output of each is the input of the other"""
+        guesser = ("low, high = 0, 1000\nwhile True:\n    guess = (low + high) // 2\n"
+                   "    print(guess, flush=True)\n    answer = input()\n"
+                   "    if answer == 'right': break\n"
+                   "    low, high = (guess + 1, high) if answer == 'more' else (low, guess)\n"
+                   "result = guess")
+        judge = ("for n in range(20):\n    guess = int(input())\n"
+                 "    print('right' if guess == 612 else 'more' if guess < 612 else 'less', flush=True)\n"
+                 "    if guess == 612: break")
+        players = [(self.connect(), code) for code in (guesser, judge)]
+        for connection, code in players:
+            connection.run(code=code, stdinOpen=True, limits=LONG)
+        (first, _), (second, _) = players
+        jobs = [connection.next("accepted")["job"] for connection, _ in players]
+        answer = ""
+        while answer != "right\n":
+            self.write(jobs[1], first.next("output")["output"]["text"])
+            answer = second.next("output")["output"]["text"]
+            self.write(jobs[0], answer)
+        self.assertEqual(first.result()["resultJson"], "612")
+        self.assertEqual(second.result()["outcome"], "success")
+
     def test_end_only(self):
         """endOfFile needs no bytes; nothing is taken after it"""
         job = self.start_reader("import sys, time\nprint('ready', flush=True)\nsys.stdin.read()\n"

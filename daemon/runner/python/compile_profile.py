@@ -3,9 +3,7 @@
 """Turn a profile, or the daemon's own settings, from TOML into flat lines.
 
     compile_profile.py [--shipped] FILE [DIRECTORY...]    a profile; `extends` is looked up beside it, then there
-    compile_profile.py --config FILE                      pysbd.toml
-    compile_profile.py --tenants FILE                     tenants.toml
-
+    compile_profile.py --config FILE | --tenants FILE     pysbd.toml; tenants.toml
 With --shipped nothing of this machine's packages is looked at: it is the one that builds.
 
 A flat line is `FILE:LINE: section.key = VALUE`: where the value was written, and what it is. Only
@@ -559,20 +557,19 @@ def compile_config(path):
 
 def compile_tenants(path):
     """The flat lines of tenants.toml, those of each tenant behind "== NAME"."""
-    lines, last = [], None
+    lines = {}
     for shown, value in read_values(path, 'tenants').items():
         name, key = shown.split('.')
         if name == 'tenants':
             raise ProfileError(value.where, '%s: stands above the table of a tenant' % key)
-        lines += ['== %s\n' % name] if name != last else []
-        last = name
         if key in accounts.LOOKUPS and isinstance(value.value, list):
             try:
                 value = Value([accounts.number_of(key, item) for item in value.value], value.where)
             except KeyError as error:
                 raise ProfileError(value.where, '%s: there is no %s here' % (shown, error)) from None
-        lines += ['%s: %s\n' % line for line in flat_lines({'tenant.' + key: value})]
-    return ''.join(lines)
+        lines.setdefault(name, ['== %s\n' % name]).extend(
+            '%s: %s\n' % line for line in flat_lines({'tenant.' + key: value}))
+    return ''.join(sum(lines.values(), []))
 
 
 def main(arguments):

@@ -5,10 +5,11 @@ carry it."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, Generic, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import (Any, Callable, Dict, Generic, List, Mapping, Optional, Sequence, Tuple, TypeVar,
+                    Union)
 
 from . import errors, types
-from ._request import Request
+from ._request import Request, text_or_data
 
 T = TypeVar("T")
 
@@ -55,8 +56,9 @@ def check(request: Request) -> Call[types.CheckReply]:
     return Call("Check", {"request": request.wire}, types.CheckReply.from_wire, request.fds)
 
 
-def attach(job: str, after_sequence: Optional[int]) -> Call[types.Result]:
-    return _call("Attach", _result, job=job, afterSequence=after_sequence)
+def attach(job: str, after_sequence: Optional[int],
+           kinds: Optional[Sequence[str]]) -> Call[types.Result]:
+    return _call("Attach", _result, job=job, afterSequence=after_sequence, kinds=kinds)
 
 
 def wait(job: str, timeout_usec: Optional[int]) -> Call[Optional[types.Result]]:
@@ -64,8 +66,18 @@ def wait(job: str, timeout_usec: Optional[int]) -> Call[Optional[types.Result]]:
                  job=job, timeoutUSec=timeout_usec)
 
 
-def cancel(job: str, reason: Optional[str]) -> Call[str]:
-    return _call("Cancel", lambda reply: str(reply["state"]), job=job, reason=reason)
+def cancel(job: str, reason: Optional[str], grace_usec: Optional[int]) -> Call[str]:
+    return _call("Cancel", lambda reply: str(reply["state"]), job=job, reason=reason,
+                 graceUSec=grace_usec)
+
+
+def write_input(job: str, data: Union[str, bytes], end_of_file: bool) -> Call[int]:
+    return _call("WriteInput", lambda reply: int(reply["writtenBytes"]), job=job,
+                 endOfFile=end_of_file, **(text_or_data(data) if data else {}))
+
+
+def forget_job(job: str) -> Call[None]:
+    return _call("ForgetJob", _nothing, job=job)
 
 
 def complete_tool_call(job: str, call_id: str, answer: Mapping[str, Any]) -> Call[None]:

@@ -33,6 +33,8 @@ class JobOptions(TypedDict, total=False):
     environment: Mapping[str, str]
     # Text, bytes, or the read end of a pipe: a file or its descriptor, which stays the caller's
     stdin: Union[str, bytes, int, IO[Any]]
+    # Bytes come with Job.write_input()
+    stdin_open: bool
     profile: str
     # Limits(memory_bytes=…), or a dict with the same names
     limits: Union[Limits, Mapping[str, int]]
@@ -45,6 +47,8 @@ class JobOptions(TypedDict, total=False):
     labels: Mapping[str, str]
     detach: bool
     retain_usec: int
+    usage_interval_usec: int
+    heartbeat_usec: int
     seed: int
 
 

@@ -12,7 +12,7 @@ import subprocess
 from collections import deque
 from types import TracebackType
 from typing import (TYPE_CHECKING, Any, AsyncIterator, Awaitable, Deque, Dict, List, Mapping, Optional,
-                    Sequence, Set, Type, TypeVar)
+                    Sequence, Set, Type, TypeVar, Union)
 
 from . import _calls, _embedded, _wire, errors, types
 from ._calls import Call
@@ -268,12 +268,20 @@ class Job:
         assert result is not None
         return result
 
-    def stream(self, after_sequence: Optional[int] = None) -> Stream:
-        follower = Follower(self.id, self.tools, collect=after_sequence is None)
-        return Stream(self.client, _calls.attach(self.id, after_sequence), follower)
+    def stream(self, after_sequence: Optional[int] = None,
+               kinds: Optional[Sequence[str]] = None) -> Stream:
+        follower = Follower(self.id, self.tools, collect=after_sequence is None and kinds is None)
+        return Stream(self.client, _calls.attach(self.id, after_sequence, kinds), follower)
 
-    async def cancel(self, reason: Optional[str] = None) -> str:
-        return await self.client._do(_calls.cancel(self.id, reason))
+    async def cancel(self, reason: Optional[str] = None,
+                     grace_usec: Optional[int] = None) -> str:
+        return await self.client._do(_calls.cancel(self.id, reason, grace_usec))
+
+    async def write_input(self, data: Union[str, bytes] = b"", *, end_of_file: bool = False) -> int:
+        return await self.client._do(_calls.write_input(self.id, data, end_of_file))
+
+    async def forget(self) -> None:
+        await self.client._do(_calls.forget_job(self.id))
 
     async def info(self) -> types.JobInfo:
         return await self.client._do(_calls.get_job(self.id))
@@ -340,7 +348,7 @@ class Stream:
             return
         if self.client.embedded and self.job and self._call.method == "Run":
             with contextlib.suppress(errors.PysbError):
-                await self.client._do(_calls.cancel(self.job, None))
+                await self.client._do(_calls.cancel(self.job, None, 0))
                 self._follower.tools = {}
                 async for _ in self:
                     pass

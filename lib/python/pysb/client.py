@@ -9,7 +9,8 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Type, TypeVar
+from typing import (TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, Type, TypeVar,
+                    Union)
 
 from . import _calls, _embedded, errors, types
 from ._calls import Call
@@ -226,15 +227,25 @@ class Job:
         assert result is not None
         return result
 
-    def stream(self, after_sequence: Optional[int] = None) -> Stream:
+    def stream(self, after_sequence: Optional[int] = None,
+               kinds: Optional[Sequence[str]] = None) -> Stream:
         """Its events, from the first one or from after one; a part of them makes no whole output, so
         the result has none then. close() only stops listening."""
-        follower = Follower(self.id, self.tools, collect=after_sequence is None)
-        return Stream(self.client, _calls.attach(self.id, after_sequence), follower)
+        follower = Follower(self.id, self.tools, collect=after_sequence is None and kinds is None)
+        return Stream(self.client, _calls.attach(self.id, after_sequence, kinds), follower)
 
-    def cancel(self, reason: Optional[str] = None) -> str:
+    def cancel(self, reason: Optional[str] = None,
+               grace_usec: Optional[int] = None) -> str:
         """Asks it to stop; returns its state."""
-        return self.client._do(_calls.cancel(self.id, reason))
+        return self.client._do(_calls.cancel(self.id, reason, grace_usec))
+
+    def write_input(self, data: Union[str, bytes] = b"", *, end_of_file: bool = False) -> int:
+        """Bytes for a job with stdin_open; returns when they are in its pipe, and how many they were."""
+        return self.client._do(_calls.write_input(self.id, data, end_of_file))
+
+    def forget(self) -> None:
+        """Drops the result of a finished job now."""
+        self.client._do(_calls.forget_job(self.id))
 
     def info(self) -> types.JobInfo:
         return self.client._do(_calls.get_job(self.id))
@@ -304,7 +315,7 @@ class Stream:
         if self.client.embedded and self.job and self._is_run:
             # There is no other connection to be had: this one must be read to its end
             try:
-                self.client._do(_calls.cancel(self.job, None))
+                self.client._do(_calls.cancel(self.job, None, 0))
                 self._follower.tools = {}
                 for _ in self:
                     pass

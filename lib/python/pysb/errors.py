@@ -125,6 +125,11 @@ class TooLarge(ProtocolError):
     maximum_bytes: int
 
 
+class JobNotAccepting(ProtocolError):
+    job: str
+    state: str
+
+
 class ShuttingDown(ProtocolError):
     retry_after_usec: Optional[int]
 

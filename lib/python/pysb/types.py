@@ -202,6 +202,7 @@ class Event(Wire):
     usage: Optional[Usage] = None
     display: Optional[Display] = None
     tool_call: Optional[ToolCall] = None
+    violation: Optional[Violation] = None
 
 
 @dataclass(frozen=True)
@@ -347,4 +348,5 @@ class GetNodeReply(Wire):
     max_running_jobs: int
     running_jobs: int
     queued_jobs: int
+    draining: bool
     counters: Optional[str] = None

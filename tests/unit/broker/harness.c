@@ -92,10 +92,11 @@ ProfileStore *harness_store(void) {
 }
 
 static DaemonConfig *make_config(const HarnessOptions *o) {
+        const char *lines = o->config ?: "";
         DaemonConfig *config;
         char *error = NULL;
 
-        assert_int_equal(daemon_config_parse("", 0, &config, &error), 0);
+        assert_int_equal(daemon_config_parse(lines, strlen(lines), &config, &error), 0);
         if (o->max_queued_jobs > 0)
                 config->max_queued_jobs = o->max_queued_jobs;
         if (o->max_connections_per_user > 0)

@@ -21,7 +21,8 @@ typedef struct Harness {
 typedef struct HarnessOptions {
         uint32_t slots; /* 0: the builder says nothing */
         uint64_t max_queued_jobs, max_connections_per_user;
-        bool embedded; /* one connected socket instead of a listening one */
+        const char *config; /* flat lines; NULL is none */
+        bool embedded;      /* one connected socket instead of a listening one */
         uint64_t idle_exit_usec;
 } HarnessOptions;
 

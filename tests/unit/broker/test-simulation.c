@@ -112,6 +112,7 @@ static void submit(Simulation *s, size_t i, size_t place) {
 
         assert_non_null(spec);
         spec->limits.value[LIMIT_MEMORY] = (1 + pick(s, 10)) * 64 * MIB;
+        spec->priority = priority;
         spec->retain_usec = pick(s, 1000);
         spec->has_queue_timeout = true;
         spec->queue_timeout_usec = 1 + pick(s, 3000);
@@ -125,7 +126,6 @@ static void submit(Simulation *s, size_t i, size_t place) {
                 return;
         }
         assert_int_equal(job_new(spec, tenant, 1, bytes, now(s), &s->jobs[place]), 0);
-        s->jobs[place]->queue.priority = priority;
         s->n_accepted++;
         job_join_queue(s->jobs[place]);
         start_some(s);

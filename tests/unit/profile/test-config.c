@@ -51,11 +51,42 @@ static void test_all_keys(void **state) {
         assert_int_equal(c->ids_count, 1);
 }
 
+static void test_tenants(void **state) {
+        static const char lines[] = "f:1: daemon.max_memory = \"1G\"\n"
+                                    "== a\n"
+                                    "t:1: tenant.uids = 7\n"
+                                    "t:2: tenant.weight = 10000\n"
+                                    "== b\n"
+                                    "t:4: tenant.groups = 7\n"
+                                    "== default\n"
+                                    "t:6: tenant.max_running = 3\n";
+        _cleanup_(daemon_config_freep) DaemonConfig *c = NULL;
+        _cleanup_free_ char *error = NULL;
+        const gid_t gids[] = { 6, 7 };
+
+        if (daemon_config_parse(lines, strlen(lines), &c, &error) < 0)
+                fail_msg("%s", error);
+        assert_int_equal(c->max_memory, 1 << 30);
+        assert_string_equal(tenant_table_find(&c->tenants, 7, gids, 2)->name, "a");
+        assert_int_equal(tenant_table_find(&c->tenants, 7, NULL, 0)->policy.weight, 10000);
+        assert_string_equal(tenant_table_find(&c->tenants, 8, gids, 2)->name, "b");
+        assert_null(tenant_table_find(&c->tenants, 8, gids, 1));
+        assert_int_equal(tenant_table_default(&c->tenants)->policy.maximum[QUOTA_RUNNING], 3);
+}
+
 static void test_bad(void **state) {
         static const struct {
                 const char *lines, *error;
         } rows[] = {
                 { "f:1: daemon.allow_degrade = true", "f:1: daemon.allow_degrade: there is no" },
+                { "== a\nt:1: tenant.uids = 1\nt:2: tenant.weigth = 1",
+                  "t:2: tenant.weigth: there is no" },
+                { "== a\nt:1: tenant.uids = 1\nt:2: tenant.weight = 0",
+                  "t:2: tenant.weight: 0 is out" },
+                { "== a\nt:1: tenant.uids = 1\n== b\nt:3: tenant.uids = 1",
+                  "uid 1 is in [a] and in [b]" },
+                { "== a\nt:1: tenant.weight = 1", "[a] has neither uids nor groups" },
+                { "== default\nt:1: tenant.uids = 1", "[default] is of all others" },
                 { "f:1: allow_degraded = true", "there is no such key" },
                 { "f:1: daemon.allow_degraded = \"yes\"", "must be true or false" },
                 { "f:1: ids.first = 1\n",
@@ -92,6 +123,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_all_keys),
+                cmocka_unit_test(test_tenants),
                 cmocka_unit_test(test_bad),
         };
 

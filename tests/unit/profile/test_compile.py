@@ -319,6 +319,24 @@ class Compile(unittest.TestCase):
             "pysbd.toml:3: ids.first = 100000",
         ])
 
+    def test_tenants(self):
+        """a tenant is a table; names of users and groups become numbers"""
+        path = self.write("tenants.toml", '[a]\nuids = ["root", 7]\ngroups = ["root"]\n[default]\nweight = 5\n')
+        self.assertEqual(self.compile("--tenants", path), [
+            "== a",
+            "tenants.toml:2: tenant.uids = 0",
+            "tenants.toml:2: tenant.uids = 7",
+            "tenants.toml:3: tenant.groups = 0",
+            "== default",
+            "tenants.toml:5: tenant.weight = 5",
+        ])
+        path = self.write("tenants.toml", '[a]\nuids = ["no such user"]\n')
+        self.assertEqual(self.run_compiler("--tenants", path).stderr,
+                         "tenants.toml:2: a.uids: there is no 'no such user' here\n")
+        path = self.write("tenants.toml", 'weight = 5\n')
+        self.assertEqual(self.run_compiler("--tenants", path).stderr,
+                         "tenants.toml:1: weight: stands above the table of a tenant\n")
+
     def test_usage(self):
         """a call that makes no sense is refused, and so is a file that is not there"""
         self.assertEqual(self.run_compiler().returncode, 2)

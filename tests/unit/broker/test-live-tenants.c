@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Tenants of a table, and who of them is next. Only root can be several users. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "basic/clock.h"
+#include "basic/macro.h"
+#include "harness.h"
+
+#define RUN "{\"request\":{\"code\":\"1\"}}"
+#define RUN_WITH(member) "{\"request\":{\"code\":\"1\"," member "}}"
+
+enum {
+        ALICE = 12345,
+        BOB = 54321,
+        OTHER = 2222
+};
+
+static Harness *harness;
+
+static void need_root(void) {
+        if (geteuid() == 0)
+                return;
+        print_message("skipped: only root can be two users\n");
+        skip();
+}
+
+static void start(const char *config) {
+        need_root();
+        harness = harness_new(&(HarnessOptions){ .slots = 1, .config = config });
+}
+
+static void submit(Client *c, const char *parameters) {
+        json_decref(client_ask(c, "Submit", parameters));
+}
+
+/* Ends the box; the memory limit of the next one tells who sent it. */
+static uint64_t next_memory(Box *box) {
+        builder_exited(box, 0);
+        *box = builder_start(harness);
+        return box->request.limits.value[LIMIT_MEMORY];
+}
+
+#define MEMORY(n) "\"limits\":{\"memoryBytes\":" #n "}"
+
+static void test_weights(void **state) {
+        unsigned n_alice = 0;
+        Client *a, *b;
+        Box box;
+
+        start("== alice\nt:1: tenant.uids = 12345\nt:2: tenant.weight = 300\n");
+        a = client_new(harness, ALICE);
+        b = client_new(harness, BOB);
+        submit(b, RUN);
+        box = builder_start(harness);
+        for (int i = 0; i < 40; i++) {
+                submit(b, RUN_WITH(MEMORY(20000000)));
+                submit(a, RUN_WITH(MEMORY(30000000)));
+        }
+        for (int i = 0; i < 40; i++)
+                n_alice += next_memory(&box) == 30000000;
+        assert_in_range(n_alice, 29, 31); /* three of four */
+        builder_exited(&box, 0);
+        client_free(a);
+        client_free(b);
+        harness_free(harness);
+}
+
+static void test_priority(void **state) {
+        Client *a;
+        json_t *r;
+        Box box;
+
+        start(NULL);
+        a = client_new(harness, ALICE);
+        submit(a, RUN);
+        box = builder_start(harness);
+        submit(a, RUN_WITH(MEMORY(20000000)));
+        submit(a, RUN_WITH("\"priority\":0," MEMORY(30000000)));
+        submit(a, RUN_WITH("\"priority\":9," MEMORY(40000000)));
+        submit(a, RUN_WITH("\"priority\":9," MEMORY(50000000)));
+        r = client_ask(a, "ListJobs", "{\"maxEntries\":1}");
+        assert_int_equal(reply_int(r, "jobs.0.priority"), 9);
+        assert_int_equal(reply_int(r, "jobs.0.position"), 1);
+        json_decref(r);
+        assert_int_equal(next_memory(&box), 40000000);
+        assert_int_equal(next_memory(&box), 50000000);
+        assert_int_equal(next_memory(&box), 20000000);
+        assert_int_equal(next_memory(&box), 30000000);
+        client_call(a, "Run", RUN_WITH("\"priority\":10"), false);
+        r = client_error(a, "InvalidRequest");
+        assert_string_equal(reply_string(r, "field"), "priority");
+        json_decref(r);
+        builder_exited(&box, 0);
+        client_free(a);
+        harness_free(harness);
+}
+
+/* Whoever is at a maximum of his own keeps nobody waiting. */
+static void test_maximum_running(void **state) {
+        Client *a, *b;
+        Box first, second;
+        json_t *r;
+
+        need_root();
+        harness = harness_new(&(HarnessOptions){
+                .slots = 2,
+                .config = "== alice\nt:1: tenant.uids = 12345\nt:2: tenant.max_running = 1\n",
+        });
+        a = client_new(harness, ALICE);
+        b = client_new(harness, BOB);
+        submit(a, RUN);
+        first = builder_start(harness);
+        submit(a, RUN);
+        builder_expect_nothing(harness);
+        r = client_ask(a, "WhoAmI", "{}");
+        assert_string_equal(reply_string(r, "tenant"), "alice");
+        assert_int_equal(reply_int(r, "runningJobs"), 1);
+        assert_int_equal(reply_int(r, "maxRunningJobs"), 1);
+        assert_int_equal(reply_int(r, "queuedJobs"), 1);
+        json_decref(r);
+        submit(b, RUN);
+        second = builder_start(harness);
+        builder_exited(&first, 0);
+        first = builder_start(harness);
+        builder_exited(&first, 0);
+        builder_exited(&second, 0);
+        client_free(a);
+        client_free(b);
+        harness_free(harness);
+}
+
+static void test_memory(void **state) {
+        Client *a;
+        json_t *r;
+        Box box;
+
+        need_root();
+        harness = harness_new(&(HarnessOptions){
+                .slots = 2,
+                .config = "== default\nt:2: tenant.max_memory = \"100M\"\n",
+        });
+        a = client_new(harness, ALICE);
+        client_call(a, "Submit", RUN_WITH(MEMORY(104857601)), false);
+        r = client_error(a, "QuotaExceeded");
+        assert_string_equal(reply_string(r, "quota"), "memory");
+        assert_int_equal(reply_int(r, "maximum"), 100 * MIB);
+        assert_null(reply_get(r, "retryAfterUSec")); /* never */
+        json_decref(r);
+        submit(a, RUN_WITH(MEMORY(60000000)));
+        box = builder_start(harness);
+        submit(a, RUN_WITH(MEMORY(60000000)));
+        builder_expect_nothing(harness); /* there is a place, and no memory */
+        builder_exited(&box, 0);
+        box = builder_start(harness);
+        builder_exited(&box, 0);
+        client_free(a);
+        harness_free(harness);
+}
+
+static void test_submits(void **state) {
+        Client *a;
+        json_t *r;
+        Box box;
+
+        start("== default\nt:1: tenant.submits_per_second = 2\n");
+        a = client_new(harness, ALICE);
+        submit(a, RUN);
+        box = builder_start(harness);
+        submit(a, RUN);
+        client_call(a, "Submit", RUN, false);
+        r = client_error(a, "QuotaExceeded");
+        assert_string_equal(reply_string(r, "quota"), "submits");
+        assert_in_range(reply_int(r, "retryAfterUSec"), 1, 500000);
+        json_decref(r);
+        harness_advance(harness, USEC_PER_SEC / 2);
+        submit(a, RUN);
+        builder_exited(&box, 0);
+        for (int i = 0; i < 2; i++) {
+                box = builder_start(harness);
+                builder_exited(&box, 0);
+        }
+        client_free(a);
+        harness_free(harness);
+}
+
+/* The table of a tenant says which profiles it may use, whatever the profile says itself. */
+static void test_profiles(void **state) {
+        Client *a, *b;
+        Box box;
+
+        start("== alice\nt:1: tenant.uids = 12345\nt:2: tenant.profiles = \"raw\"\n"
+              "t:3: tenant.default_profile = \"raw\"\n");
+        a = client_new(harness, ALICE);
+        b = client_new(harness, BOB);
+        submit(a, RUN);
+        box = builder_start(harness);
+        assert_int_equal(box.request.plan, 1);
+        client_call(a, "Submit", RUN_WITH("\"profile\":\"default\""), false);
+        json_decref(client_error(a, "ProfileDenied"));
+        client_call(b, "Submit", RUN_WITH("\"profile\":\"raw\""), false);
+        json_decref(client_error(b, "ProfileDenied"));
+        builder_exited(&box, 0);
+        client_free(a);
+        client_free(b);
+        harness_free(harness);
+}
+
+static void test_unknown_uid(void **state) {
+        Client *a, *b;
+        json_t *r;
+
+        start("d:1: daemon.unknown_uid = \"deny\"\n== alice\nt:1: tenant.uids = 12345\n");
+        a = client_new(harness, ALICE);
+        b = client_new(harness, OTHER);
+        json_decref(client_ask(a, "GetNode", "{}"));
+        client_call(b, "WhoAmI", "{}", false);
+        r = client_error(b, "TenantDenied");
+        assert_string_equal(reply_string(r, "tenant"), "uid:2222");
+        json_decref(r);
+        client_free(a);
+        client_free(b);
+        harness_free(harness);
+}
+
+/* Nobody learns whether an id is somebody else's: the replies differ in nothing but the id. */
+static void test_foreign_id(void **state) {
+        static const char none[] = "00000000000000000000000000000000";
+        char parameters[64], *texts[2];
+        Client *a, *b;
+        json_t *r;
+        Box box;
+
+        start(NULL);
+        a = client_new(harness, ALICE);
+        b = client_new(harness, BOB);
+        r = client_ask(a, "Submit", RUN);
+        box = builder_start(harness);
+        for (size_t i = 0; i < 2; i++) {
+                json_t *e;
+
+                (void) snprintf(parameters, sizeof(parameters), "{\"job\":\"%s\"}",
+                                i == 0 ? reply_string(r, "job") : none);
+                client_call(b, "GetJob", parameters, false);
+                e = client_error(b, "JobNotFound");
+                assert_int_equal(json_object_set_new(e, "job", json_string("")), 0);
+                texts[i] = json_dumps(e, 0);
+                json_decref(e);
+        }
+        assert_string_equal(texts[0], texts[1]);
+        free(texts[0]);
+        free(texts[1]);
+        json_decref(r);
+        builder_exited(&box, 0);
+        client_free(a);
+        client_free(b);
+        harness_free(harness);
+}
+
+int main(void) {
+        static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_weights),         cmocka_unit_test(test_priority),
+                cmocka_unit_test(test_maximum_running), cmocka_unit_test(test_memory),
+                cmocka_unit_test(test_submits),         cmocka_unit_test(test_profiles),
+                cmocka_unit_test(test_unknown_uid),     cmocka_unit_test(test_foreign_id),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
