@@ -112,7 +112,8 @@ static void scheduler_run(Broker *b, const Job *fresh) {
                 /* The builder has gone, and the loop has not told us yet. */
                 scheduler_finish_without_box(
                         b, job,
-                        r == -EPIPE || r == -ECONNRESET ? OUTCOME_LOST : OUTCOME_INTERNAL_ERROR, why);
+                        r == -EPIPE || r == -ECONNRESET ? OUTCOME_LOST : OUTCOME_INTERNAL_ERROR,
+                        why);
         }
         LIST_FOREACH(l, &b->tenants.ready)
                 scheduler_tell_positions(b, container_of(l, Tenant, ready));

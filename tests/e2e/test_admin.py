@@ -147,6 +147,38 @@ print(json.loads(s.recv(65536)[:-1])["error"])"""
         self.assertEqual(refused.stdout, b"org.varlink.service.PermissionDenied\n", refused)
 
 
+class Tenants(OnOwnDaemon):
+    def test_a_quota_until_the_next_reload(self):
+        """SetTenant is at once in force, keeps what it does not name, and ends with Reload"""
+        me = f"uid:{os.getuid()}"
+        before = self.manager.call("ListTenants")["tenants"][0]["quota"]
+        with varlink.Connection(self.daemon.address) as client:
+            quota = self.manager.call("SetTenant", tenant=me, quota={"maxRunningJobs": 1})["quota"]
+            self.assertEqual(quota, {**before, "maxRunningJobs": 1})
+            process = self.start(WAIT_FOR_INPUT)
+            client.run(code="print(1)")
+            client.next("queued")
+            self.assertEqual(self.manager.call("ListTenants")["tenants"][0]["queuedJobs"], 1)
+            self.manager.call("Reload")
+            self.assertEqual(client.result()["outcome"], "success")
+            self.assertEqual(self.manager.call("ListTenants")["tenants"][0]["quota"], before)
+            self.finish(process)
+
+    def test_refused(self):
+        self.assertEqual(self.manager.refused("SetTenant", tenant="nobody", quota={}),
+                         ("TenantNotFound", {"tenant": "nobody"}))
+        me = f"uid:{os.getuid()}"
+        self.assertEqual(self.manager.refused("SetTenant", tenant=me, quota={"weight": 10001})[1]["field"],
+                         "quota.weight")
+        self.assertEqual(self.manager.refused("SetTenant", tenant=me, quota={"wait": 1})[0],
+                         "org.varlink.service.InvalidParameter")
+
+    def test_pages(self):
+        me = f"uid:{os.getuid()}"
+        self.assertEqual(self.manager.call("ListTenants", cursor=me)["tenants"], [])
+        self.assertEqual(self.manager.refused("ListTenants", maxEntries=0)[0], "InvalidRequest")
+
+
 class Cancelling(OnOwnDaemon):
     def test_of_a_tenant(self):
         process = self.start(FOREVER)
@@ -307,4 +339,4 @@ class Reloading(OnOwnDaemon):
 
 
 if __name__ == "__main__":
-    tap.run(Reading, Cancelling, Draining, Reloading)
+    tap.run(Reading, Tenants, Cancelling, Draining, Reloading)
