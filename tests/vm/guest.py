@@ -11,7 +11,6 @@ import re
 import select
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -22,9 +21,9 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(1, HERE)
 import tap
 import wheels
+from manager import MANAGER_SOCKET, manage
 
 SOCKET = "/run/pysb/io.pysb.sandbox"
-MANAGER_SOCKET = "/run/pysb/io.pysb.manager"
 CGROUP = "/sys/fs/cgroup/system.slice/pysbd.service"
 JOBS = f"{CGROUP}/jobs"
 CLIENT = "tester"  # an ordinary user in the group pysb
@@ -95,25 +94,6 @@ def status_fields(pid):
 def client(*arguments):
     return ["setpriv", f"--reuid={CLIENT}", f"--regid={CLIENT}", "--init-groups", "pysbctl",
             *arguments]
-
-
-def manage(method, **parameters):
-    """Calls io.pysb.manager as root and returns the reply's parameters."""
-    with socket.socket(socket.AF_UNIX) as manager:
-        manager.settimeout(PATIENCE)
-        manager.connect(MANAGER_SOCKET)
-        manager.sendall(json.dumps({"method": f"io.pysb.manager.{method}",
-                                    "parameters": parameters}).encode() + b"\0")
-        reply = b""
-        while not reply.endswith(b"\0"):
-            chunk = manager.recv(1 << 16)
-            if not chunk:
-                raise AssertionError(f"{method}: the connection ended after {reply}")
-            reply += chunk
-    reply = json.loads(reply[:-1])
-    if "error" in reply:
-        raise AssertionError(f"{method}: {reply}")
-    return reply["parameters"]
 
 
 def submit(code, *options, profile="vmraw"):
