@@ -19,7 +19,7 @@ _pysbctl() {
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                words="submit check eval wait attach cancel forget list show profile status help --version"
+                words="submit check eval wait attach cancel forget list show profile status top reload drain resume help --version"
                 mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
                 return
         fi
@@ -66,7 +66,9 @@ _pysbctl() {
                 [[ ${COMP_WORDS[2]} != vet ]] || words="--json --profile --native --into"
                 [[ $previous == show ]] && words=$(_pysbctl_profiles)
                 ;;
-        list | status) words+=" --json" ;;
+        list | status | reload) words+=" --json" ;;
+        top) words+=" --once --json" ;;
+        drain) words+=" --wait --json" ;;
         *) return ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")

@@ -12,6 +12,7 @@ static const Field node_fields[] = {
         { "Kernel", "kernel" },          { "Degraded", "degraded" },
         { "Counters", "counters" },      { "Running jobs", "runningJobs" },
         { "At most", "maxRunningJobs" }, { "Queued jobs", "queuedJobs" },
+        { "Draining", "draining" },
 };
 
 static const Field caller_fields[] = {

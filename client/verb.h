@@ -34,6 +34,10 @@ int verb_show(int argc, char *argv[]);
 int verb_profile(int argc, char *argv[]);
 int verb_profile_vet(int argc, char *argv[]);
 int verb_status(int argc, char *argv[]);
+int verb_top(int argc, char *argv[]);
+int verb_reload(int argc, char *argv[]);
+int verb_drain(int argc, char *argv[]);
+int verb_resume(int argc, char *argv[]);
 
 int verb_help(int argc, char *argv[]);
 
@@ -52,9 +56,12 @@ enum {
         _OPTION_OWN, /* the verb's own start here */
 };
 
-#define OPTIONS_CONNECTION                                        \
-        { "address", required_argument, NULL, OPTION_ADDRESS }, { \
-                "embedded", no_argument, NULL, OPTION_EMBEDDED    \
+#define OPTION_ROW_ADDRESS \
+        { "address", required_argument, NULL, OPTION_ADDRESS }
+
+#define OPTIONS_CONNECTION                                     \
+        OPTION_ROW_ADDRESS, {                                  \
+                "embedded", no_argument, NULL, OPTION_EMBEDDED \
         }
 
 typedef struct Common {

@@ -22,6 +22,11 @@ static const Verb verbs[] = {
         { "profile", "[--json] list | show [--prompt] NAME | check FILE | vet [OPTION…] WHEEL…",
           "List, show or check profiles, vet packages for them", verb_profile },
         { "status", "[--json]", "Show what this machine can do", verb_status },
+        { "top", "[--once] [--json]", "Show the jobs of all tenants (administrators)", verb_top },
+        { "reload", "[--json]", "Read profiles and configuration again (administrators)",
+          verb_reload },
+        { "drain", "[--wait] [--json]", "Refuse new work (administrators)", verb_drain },
+        { "resume", "", "Take new work again (administrators)", verb_resume },
         { "help", "", "Show this", verb_help },
 };
 

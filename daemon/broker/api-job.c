@@ -98,7 +98,7 @@ void api_wait(Connection *c) {
 
 /* The reason of a client is for one line of a log and a terminal: control characters (C0, DEL, C1 and
  * the two separators U+2028 and U+2029) become spaces. It is UTF-8. */
-static void reason_set(char ret_reason[static JOB_REASON_MAX + 1], const char *reason) {
+void api_reason_set(char ret_reason[static JOB_REASON_MAX + 1], const char *reason) {
         char *p = ret_reason;
 
         (void) snprintf(ret_reason, JOB_REASON_MAX + 1, "%s", reason);
@@ -129,7 +129,7 @@ void api_cancel(Connection *c) {
                 api_answer_invalid(c, "reason", "longer than 256 bytes");
                 return;
         }
-        reason_set(reason, p.reason ?: "by the client");
+        api_reason_set(reason, p.reason ?: "by the client");
         scheduler_cancel_gently(c->broker, job, reason,
                                 p.grace_usec.is_set ? p.grace_usec.value
                                                     : job->spec->profile->grace_usec);

@@ -12,6 +12,7 @@
 #include "broker/job-store.h"
 #include "broker/prompt.h"
 #include "broker/reply.h"
+#include "broker/scheduler.h"
 #include "config.h"
 #include "proto/layers.h"
 #include "wire/build.h"
@@ -237,10 +238,10 @@ void api_get_node(Connection *c) {
                           counters_text((int) broker->counter_error, counters, sizeof(counters)));
         json_build_uint(&b, "maxMessageBytes", VARLINK_MESSAGE_MAX_BYTES);
         json_build_uint(&b, "maxInlineBytes", REPLY_INLINE_BYTES_MAX);
-        json_build_uint(&b, "maxRunningJobs",
-                        MIN((uint64_t) broker->slots, broker->config->max_running_jobs));
+        json_build_uint(&b, "maxRunningJobs", scheduler_slots(broker));
         json_build_uint(&b, "runningJobs", broker_running(broker));
         json_build_uint(&b, "queuedJobs", broker_queued(broker));
+        json_build_bool(&b, "draining", broker->is_draining || broker->is_stopping);
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }
 

@@ -31,18 +31,43 @@ static const VarlinkMethod methods[] = {
         {},
 };
 
+/* For administrators only: a flag of ours beside those of wire/service.h. */
+#define API_ADMINISTRATOR (1U << 8)
+
+static const VarlinkMethod manager_methods[] = {
+        { "Reload", API_ADMINISTRATOR, HANDLER(api_manager_reload) },
+        { "Drain", API_ADMINISTRATOR, HANDLER(api_manager_drain) },
+        { "Resume", API_ADMINISTRATOR, HANDLER(api_manager_resume) },
+        { "GetStatus", API_ADMINISTRATOR, HANDLER(api_manager_get_status) },
+        { "ListTenants", API_ADMINISTRATOR, HANDLER(api_manager_list_tenants) },
+        { "SetTenant", API_ADMINISTRATOR, HANDLER(api_manager_set_tenant) },
+        { "ListJobs", API_ADMINISTRATOR, HANDLER(api_manager_list_jobs) },
+        { "CancelAll", API_ADMINISTRATOR, HANDLER(api_manager_cancel_all) },
+        { "SetLogLevel", API_ADMINISTRATOR, HANDLER(api_manager_set_log_level) },
+        {},
+};
+
+/* A service has a socket for each; the one socket of a private daemon has both. */
 static const VarlinkInterface interfaces[] = {
+        { PYSB_MANAGER_INTERFACE, varlink_text_io_pysb_manager, manager_methods },
         { PYSB_SANDBOX_INTERFACE, varlink_text_io_pysb_sandbox, methods },
 };
 
-static const VarlinkService service = {
-        .vendor = "pysb",
-        .product = "pysbd",
-        .version = PYSB_VERSION,
-        .url = "",
-        .interfaces = interfaces,
-        .n_interfaces = ELEMENTSOF(interfaces),
-};
+#define SERVICE(interfaces_, n_interfaces_)                                               \
+        {                                                                                 \
+                .vendor = "pysb", .product = "pysbd", .version = PYSB_VERSION, .url = "", \
+                .interfaces = interfaces_, .n_interfaces = n_interfaces_                  \
+        }
+
+static const VarlinkService manager_service = SERVICE(interfaces, 1);
+static const VarlinkService sandbox_service = SERVICE(interfaces + 1, 1);
+static const VarlinkService both_services = SERVICE(interfaces, 2);
+
+static const VarlinkService *api_service(const Connection *c) {
+        if (c->broker->embedded)
+                return &both_services;
+        return c->is_manager ? &manager_service : &sandbox_service;
+}
 
 static void answer_denied(Connection *c) {
         JsonBuild b = JSON_BUILD_INIT;
@@ -56,8 +81,13 @@ void api_handle(Connection *c) {
         json_t *reply = NULL;
         int r;
 
-        r = varlink_service_resolve(&service, &c->call, &method, &reply);
-        if (r == VARLINK_METHOD && c->tenant->policy->is_denied)
+        r = varlink_service_resolve(api_service(c), &c->call, &method, &reply);
+        if (r == VARLINK_METHOD && (method->flags & API_ADMINISTRATOR)) {
+                if (api_is_administrator(c))
+                        ((void (*)(Connection *)) method->handler)(c);
+                else
+                        connection_reply(c, varlink_error_permission_denied());
+        } else if (r == VARLINK_METHOD && c->tenant->policy->is_denied)
                 answer_denied(c);
         else if (r == VARLINK_METHOD)
                 ((void (*)(Connection *)) method->handler)(c);

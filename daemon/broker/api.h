@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The methods of io.pysb.sandbox. A handler answers the connection's present call, or makes the connection
+/* The methods of both interfaces. A handler answers the connection's present call, or makes the connection
  * follow a job which answers it later. */
 
 #include "broker/connection.h"
@@ -20,6 +20,10 @@ const char *api_default_profile(const Connection *c);
 
 /* The caller's own job, or NULL, and then the call is answered with JobNotFound. */
 Job *api_find_job(Connection *c, const char *id);
+
+/* The reason of a client as it may stand in a line of a log or on a terminal; it has at most
+ * JOB_REASON_MAX bytes. */
+void api_reason_set(char ret_reason[static JOB_REASON_MAX + 1], const char *reason); /* api-job.c */
 
 typedef enum AcceptKind {
         ACCEPT_RUN,
@@ -45,3 +49,26 @@ void api_list_profiles(Connection *c); /* api-node.c */
 void api_get_profile(Connection *c);
 void api_get_node(Connection *c);
 void api_who_am_i(Connection *c);
+
+/* io.pysb.manager; api-manager.c */
+
+/* Root, our own user, or a member of the administrators' group. */
+bool api_is_administrator(const Connection *c);
+
+void api_manager_reload(Connection *c);
+void api_manager_drain(Connection *c);
+void api_manager_resume(Connection *c);
+void api_manager_get_status(Connection *c);
+void api_manager_list_tenants(Connection *c); /* api-tenants.c */
+void api_manager_set_tenant(Connection *c);
+void api_manager_list_jobs(Connection *c);
+void api_manager_cancel_all(Connection *c);
+void api_manager_set_log_level(Connection *c);
+
+/* Whether there is one of this name; if not, the call is answered with TenantNotFound. */
+bool api_manager_has_tenant(Connection *c, const char *name); /* api-tenants.c */
+
+/* Answer what FOLLOW_DRAIN and FOLLOW_RELOAD wait for, as far as it is there; return whether it was the
+ * last answer. */
+bool api_manager_pump_drain(Connection *c);
+bool api_manager_pump_reload(Connection *c);

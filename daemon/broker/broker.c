@@ -49,6 +49,13 @@ static void broker_on_builder_closed(void *userdata) {
         broker_exit(b, was_stopping ? 0 : 1);
 }
 
+static void broker_on_reloaded(void *userdata,
+                               const BuilderReport *report,
+                               int fds[static BUILDER_RELOADED_FDS],
+                               size_t n_fds) {
+        reload_report(userdata, report, fds, n_fds);
+}
+
 static int broker_on_sweep(sd_event_source *source, uint64_t usec, void *userdata) {
         broker_sweep(userdata);
         return 0;
@@ -63,7 +70,8 @@ void broker_wake_at(Broker *b, uint64_t usec) {
 }
 
 static bool broker_is_idle(const Broker *b) {
-        return list_is_empty(&b->jobs) && server_is_idle(b->server);
+        /* The next daemon would not know that it was drained. */
+        return list_is_empty(&b->jobs) && server_is_idle(b->server) && !b->is_draining;
 }
 
 /* Gone are all jobs, and all that clients still have to read of them. */
@@ -137,6 +145,7 @@ static void broker_describe_host(Broker *b) {
 static int broker_setup(Broker *b, const BrokerOptions *o) {
         const BuilderLinkHandler handler = {
                 .report = scheduler_report,
+                .reloaded = broker_on_reloaded,
                 .closed = broker_on_builder_closed,
                 .userdata = b,
         };
@@ -158,7 +167,7 @@ static int broker_setup(Broker *b, const BrokerOptions *o) {
         r = sd_event_source_set_enabled(b->sweeper, SD_EVENT_OFF);
         if (r < 0)
                 return r;
-        r = server_new(b, o->listen_fds, o->n_listen_fds, &b->server);
+        r = server_new(b, o->listen_fds, o->n_listen_fds, o->n_manager_fds, &b->server);
         if (r < 0)
                 return r;
         r = builder_link_new(b->event, o->builder_fd, &handler, &b->builder);
@@ -174,11 +183,10 @@ static void broker_set_maxima(Broker *b) {
         const DaemonConfig *c = b->config;
         uint64_t *node = b->tenants.maximum, *own = b->default_policy.maximum;
 
-        tenants_init(&b->tenants);
         for (Quota q = 0; q < _QUOTA_MAX; q++)
                 own[q] = UINT64_MAX;
         node[QUOTA_MEMORY] = c->max_memory;
-        node[QUOTA_RUNNING] = 0;
+        node[QUOTA_RUNNING] = scheduler_slots(b);
         node[QUOTA_QUEUED] = c->max_queued_jobs;
         own[QUOTA_QUEUED] = b->embedded ? UINT64_MAX : MAX(c->max_queued_jobs / 2, UINT64_C(1));
         node[QUOTA_CONNECTIONS] = c->max_connections;
@@ -209,6 +217,7 @@ static void broker_set_policies(Broker *b) {
         TenantEntry *others = tenant_table_default(table);
         uint64_t own[_QUOTA_MAX];
 
+        b->default_policy = (TenantPolicy){};
         broker_set_maxima(b);
         memcpy(own, b->default_policy.maximum, sizeof(own));
         if (others)
@@ -217,6 +226,30 @@ static void broker_set_policies(Broker *b) {
         b->default_policy.is_denied = !b->embedded && b->config->unknown_uid == UNKNOWN_UID_DENY;
         FOREACH_ARRAY(entry, table->entries, table->n)
                 policy_complete(&entry->policy, own);
+}
+
+const TenantPolicy *broker_find_policy(const Broker *b, const char *name) {
+        FOREACH_ARRAY(entry, b->config->tenants.entries, b->config->tenants.n)
+                if (strcmp(entry->name, name) == 0 && strcmp(name, "default") != 0)
+                        return &entry->policy;
+        return NULL;
+}
+
+/* Who a connection belongs to was decided when it came; what that tenant may have is new at once. It
+ * keeps what it uses, also above a new maximum. */
+void broker_set_config(Broker *b, DaemonConfig *config) {
+        DaemonConfig *old = b->config;
+
+        b->config = config;
+        b->idle_exit_usec = config->idle_exit_usec;
+        broker_set_policies(b);
+        LIST_FOREACH(l, &b->tenants.all) {
+                Tenant *tenant = container_of(l, Tenant, link);
+
+                tenant_set_policy(tenant,
+                                  broker_find_policy(b, tenant->name) ?: &b->default_policy);
+        }
+        daemon_config_free(old);
 }
 
 int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
@@ -228,9 +261,12 @@ int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
         list_init(&b->jobs);
         b->event = sd_event_ref(event);
         b->embedded = o->embedded;
+        b->admin_gid = o->admin_gid;
         b->idle_exit_usec = o->idle_exit_usec;
         b->clock = o->clock ?: clock_now;
+        b->started_usec = b->clock().monotonic_usec;
         b->config = o->config;
+        tenants_init(&b->tenants);
         broker_set_policies(b);
         b->sweep_usec = UINT64_MAX;
         broker_describe_host(b);
@@ -257,8 +293,9 @@ Broker *broker_free(Broker *b) {
         tenants_done(&b->tenants);
         builder_link_free(b->builder);
         sd_event_source_unref(b->sweeper);
-        profile_store_free(b->store);
+        profile_store_unref(b->store);
         daemon_config_free(b->config);
+        reload_done(&b->reload);
         sd_event_unref(b->event);
         free(b);
         return NULL;

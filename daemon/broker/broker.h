@@ -12,6 +12,7 @@
 #include "basic/list.h"
 #include "broker/builder-link.h"
 #include "broker/job.h"
+#include "broker/reload.h"
 #include "broker/runner-link.h"
 #include "broker/tenant.h"
 #include "profile/config.h"
@@ -30,6 +31,9 @@
 /* After SIGTERM: how long the last results may take to reach their clients. */
 #define STOP_USEC_MAX (UINT64_C(10) * 1000000)
 
+/* Flat lines of all profiles, or of the configuration. */
+#define BROKER_STORE_BYTES_MAX (8U << 20)
+
 struct Server;
 
 typedef struct BrokerOptions {
@@ -39,6 +43,8 @@ typedef struct BrokerOptions {
         DaemonConfig *config;
         const int *listen_fds; /* listening or connected */
         size_t n_listen_fds;
+        size_t n_manager_fds; /* the last ones of them are for administrators */
+        gid_t admin_gid;      /* (gid_t) -1 is none */
         bool embedded;
         uint64_t idle_exit_usec; /* 0 is never */
         Instant (*clock)(void);  /* NULL is the real one */
@@ -49,8 +55,10 @@ typedef struct Broker {
         ProfileStore *store;
         DaemonConfig *config;
         bool embedded;
+        gid_t admin_gid;
         uint64_t idle_exit_usec;
         Instant (*clock)(void);
+        uint64_t started_usec;
 
         struct Server *server;
         BuilderLink *builder;
@@ -71,6 +79,8 @@ typedef struct Broker {
         sd_event_source *sweeper;
         uint64_t sweep_usec; /* when it is armed for; UINT64_MAX is never */
         uint64_t idle_since_usec;
+        Reload reload;
+        bool is_draining; /* new work is refused until an administrator says Resume */
         bool is_stopping;
         uint64_t stop_deadline_usec;
 } Broker;
@@ -82,6 +92,12 @@ DEFINE_CLEANUP(Broker *, broker_free);
 
 /* Ends what waits and what runs; the loop exits with 0 once all results are delivered. */
 void broker_stop(Broker *broker);
+
+/* Puts another configuration in force, and takes it. */
+void broker_set_config(Broker *broker, DaemonConfig *config);
+
+/* Of the table of tenants.toml with this name. NULL: there is none. */
+const TenantPolicy *broker_find_policy(const Broker *broker, const char *name);
 
 /* How many jobs run at once, and wait. */
 static inline uint64_t broker_running(const Broker *b) {

@@ -74,8 +74,11 @@ static int link_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
                 return 0;
         }
         for (;;) {
+                int fds[BUILDER_RELOADED_FDS] = { -EBADF, -EBADF };
                 BuilderReport report;
-                int r = link_receive(link->fd, &report, sizeof(report), NULL, 0, NULL);
+                size_t n_fds = 0;
+                int r = link_receive(link->fd, &report, sizeof(report), fds, ELEMENTSOF(fds),
+                                     &n_fds);
 
                 if (r == -EAGAIN)
                         return 0;
@@ -83,7 +86,10 @@ static int link_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
                         link_close(link);
                         return 0;
                 }
-                link->handler.report(link->handler.userdata, &report);
+                if (report.kind == BUILDER_RELOADED)
+                        link->handler.reloaded(link->handler.userdata, &report, fds, n_fds);
+                else
+                        link->handler.report(link->handler.userdata, &report);
         }
 }
 

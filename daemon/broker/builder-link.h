@@ -12,6 +12,11 @@ typedef struct BuilderLink BuilderLink;
 
 typedef struct BuilderLinkHandler {
         void (*report)(void *userdata, const BuilderReport *report);
+        /* RELOADED; the descriptors are the callee's */
+        void (*reloaded)(void *userdata,
+                         const BuilderReport *report,
+                         int fds[static BUILDER_RELOADED_FDS],
+                         size_t n_fds);
         void (*closed)(void *userdata); /* the builder is gone; nothing works any more */
         void *userdata;
 } BuilderLinkHandler;

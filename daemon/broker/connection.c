@@ -31,7 +31,8 @@ static int connection_on_io(sd_event_source *source, int fd, uint32_t revents, v
         return 0;
 }
 
-int connection_new(Server *server, Tenant *tenant, int client, uid_t uid, gid_t gid) {
+int connection_new(
+        Server *server, Tenant *tenant, int client, uid_t uid, gid_t gid, bool is_manager) {
         _cleanup_close_ int fd = client;
         Connection *c = calloc(1, sizeof(*c));
         uint64_t now = server->broker->clock().monotonic_usec;
@@ -50,6 +51,7 @@ int connection_new(Server *server, Tenant *tenant, int client, uid_t uid, gid_t 
         c->tenant = tenant;
         c->uid = uid;
         c->gid = gid;
+        c->is_manager = is_manager;
         r = varlink_conn_new(fd, &varlink_server_limits, now, &c->conn);
         if (r < 0)
                 goto fail;
@@ -78,7 +80,8 @@ static void connection_unfollow(Connection *c) {
         c->job = NULL;
         c->follow = FOLLOW_NONE;
         c->cancels_on_close = false;
-        job_store_release(c->broker, job);
+        if (job)
+                job_store_release(c->broker, job);
 }
 
 void connection_free(Connection *c) {
@@ -111,9 +114,11 @@ void connection_reply(Connection *c, json_t *reply) {
 }
 
 void connection_error(Connection *c, const char *name, json_t *parameters) {
-        char error[sizeof(PYSB_SANDBOX_INTERFACE) + 64];
+        const char *point = strrchr(c->call.method, '.');
+        char error[96];
 
-        (void) snprintf(error, sizeof(error), PYSB_SANDBOX_INTERFACE ".%s", name);
+        (void) snprintf(error, sizeof(error), "%.*s.%s", (int) (point - c->call.method),
+                        c->call.method, name);
         connection_reply(c, varlink_error_new(error, parameters));
 }
 
@@ -173,7 +178,8 @@ void connection_follow(Connection *c, Job *job, FollowKind kind) {
         c->next_heartbeat_usec = c->next_usage_usec = UINT64_MAX;
         if (kind == FOLLOW_EVENTS)
                 connection_begin_ticks(c);
-        job_watch(job, &c->watcher);
+        if (job)
+                job_watch(job, &c->watcher);
 }
 
 /* Sends what there is for the present call, as far as the client takes it: a slow reader delays its
@@ -255,6 +261,12 @@ static void connection_pump(Connection *c) {
                 break;
         case FOLLOW_INPUT:
                 is_answered = connection_pump_input(c);
+                break;
+        case FOLLOW_DRAIN:
+                is_answered = api_manager_pump_drain(c);
+                break;
+        case FOLLOW_RELOAD:
+                is_answered = api_manager_pump_reload(c);
                 break;
         }
         if (is_answered)
@@ -348,10 +360,10 @@ void connection_sweep(Connection *c, uint64_t now) {
         }
         if (c->follow == FOLLOW_EVENTS && !job_is_finished(c->job))
                 tick_usec = MIN(c->next_heartbeat_usec, c->next_usage_usec);
-        if (now >= tick_usec || (c->follow == FOLLOW_STATE && now >= c->wait_deadline_usec))
+        else if (c->follow == FOLLOW_STATE || c->follow == FOLLOW_DRAIN)
+                tick_usec = c->wait_deadline_usec;
+        if (now >= tick_usec)
                 connection_run(c, 0);
         else if (tick_usec < UINT64_MAX)
                 broker_wake_at(c->broker, tick_usec);
-        else if (c->follow == FOLLOW_STATE)
-                broker_wake_at(c->broker, c->wait_deadline_usec);
 }

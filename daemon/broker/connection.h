@@ -26,6 +26,9 @@ typedef enum FollowKind {
         FOLLOW_CHECK,  /* Check: what the analysis found */
         FOLLOW_STATE,  /* Wait: the result, or the state at the deadline */
         FOLLOW_INPUT,  /* WriteInput: until the bytes are in the pipe */
+        /* Without a job: */
+        FOLLOW_DRAIN,  /* Drain: until nothing is left */
+        FOLLOW_RELOAD, /* Reload: until it is done */
 } FollowKind;
 
 typedef struct Connection {
@@ -38,6 +41,7 @@ typedef struct Connection {
         sd_event_source *source;
         uid_t uid;
         gid_t gid;
+        bool is_manager;       /* came by the socket for administrators */
         size_t buffered_bytes; /* as accounted for */
         bool is_dead;          /* to be freed at the end of its turn */
 
@@ -45,7 +49,7 @@ typedef struct Connection {
         FollowKind follow;
         Job *job;
         JobWatcher watcher;
-        uint64_t cursor; /* sequence number of the last event sent */
+        uint64_t cursor; /* sequence number of the last event sent; FOLLOW_DRAIN, _RELOAD: theirs */
         uint64_t kinds;  /* of events to be sent: bits of EventKind */
         uint64_t next_heartbeat_usec,
                 next_usage_usec; /* events that are in no log; UINT64_MAX is never */
@@ -56,7 +60,7 @@ typedef struct Connection {
 } Connection;
 
 /* Takes fd, whatever happens. Charges the tenant. */
-int connection_new(Server *server, Tenant *tenant, int fd, uid_t uid, gid_t gid);
+int connection_new(Server *server, Tenant *tenant, int fd, uid_t uid, gid_t gid, bool is_manager);
 
 /* Ends it: a job that depends on it is cancelled. */
 void connection_free(Connection *connection);
@@ -70,8 +74,8 @@ void connection_sweep(Connection *connection, uint64_t now_usec);
 /* Answers the present call; steals the message, NULL closes the connection. */
 void connection_reply(Connection *connection, json_t *reply);
 
-/* Answers with an error of io.pysb.sandbox, such as "JobNotFound". */
+/* Answers with an error of the interface that was called, such as "JobNotFound". */
 void connection_error(Connection *connection, const char *name, json_t *parameters);
 
-/* From now on the present call is about this job, until its result is sent. */
+/* From now on the present call is about this job (NULL where the kind has none), until it is answered. */
 void connection_follow(Connection *connection, Job *job, FollowKind kind);

@@ -9,6 +9,7 @@
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "broker/api.h"
+#include "broker/connection.h"
 #include "broker/job-store.h"
 #include "broker/tool-link.h"
 
@@ -33,11 +34,17 @@ static void log_job_finished(const Job *job) {
                    v->outcome == OUTCOME_EXCEPTION ? "" : v->message);
 }
 
+uint64_t scheduler_slots(const Broker *b) {
+        return MIN((uint64_t) b->slots, b->config->max_running_jobs);
+}
+
 static void scheduler_finish(Broker *b, Job *job, const Verdict *verdict, const BoxFacts *facts) {
         job->link = runner_link_free(job->link);
         job->layers = b->layers;
         job_finish(job, verdict, facts, b->clock());
         log_job_finished(job);
+        if (b->is_draining)
+                server_wake_followers(b->server, FOLLOW_DRAIN);
         /* The last one who watches it releases it otherwise. */
         if (job->spec->retain_usec > 0 || list_is_empty(&job->watchers))
                 broker_wake_at(b, job->retained_until_usec);
@@ -102,10 +109,19 @@ static void scheduler_run(Broker *b, const Job *fresh) {
                         continue;
                 (void) snprintf(why, sizeof(why), "the sandbox could not be asked for: %s",
                                 strerrorname_np(-r) ?: "unknown error");
-                scheduler_finish_without_box(b, job, OUTCOME_INTERNAL_ERROR, why);
+                /* The builder has gone, and the loop has not told us yet. */
+                scheduler_finish_without_box(
+                        b, job,
+                        r == -EPIPE || r == -ECONNRESET ? OUTCOME_LOST : OUTCOME_INTERNAL_ERROR,
+                        why);
         }
         LIST_FOREACH(l, &b->tenants.ready)
                 scheduler_tell_positions(b, container_of(l, Tenant, ready));
+        reload_forget(b);
+}
+
+void scheduler_start_waiting(Broker *b) {
+        scheduler_run(b, NULL);
 }
 
 /* Whether it may come in: no place is needed by what is refused by itself. */
@@ -131,7 +147,7 @@ int scheduler_submit(Broker *b,
         int r;
 
         job_store_trim(b);
-        if (b->is_stopping)
+        if (b->is_stopping || b->is_draining)
                 return SUBMIT_STOPPING;
         if (!scheduler_admit(b, tenant, spec, ret_refusal))
                 return SUBMIT_REFUSED;
@@ -241,7 +257,7 @@ static void scheduler_node(Broker *b, const BuilderReport *report) {
         uint64_t v = report->python_version;
 
         b->slots = report->slots;
-        b->tenants.maximum[QUOTA_RUNNING] = MIN((uint64_t) b->slots, b->config->max_running_jobs);
+        b->tenants.maximum[QUOTA_RUNNING] = scheduler_slots(b);
         b->layers = report->layers;
         b->counter_error = report->counter_error;
         /* PY_VERSION_HEX: 0x030b02f0 is 3.11.2. */

@@ -7,9 +7,15 @@
 #include "broker/broker.h"
 
 typedef enum SubmitRefusal {
-        SUBMIT_STOPPING = 1,
-        SUBMIT_REFUSED, /* *ret_refusal says why */
+        SUBMIT_STOPPING = 1, /* or draining */
+        SUBMIT_REFUSED,      /* *ret_refusal says why */
 } SubmitRefusal;
+
+/* Jobs that can run at once. */
+uint64_t scheduler_slots(const Broker *b);
+
+/* To be called when there may be more places than before. */
+void scheduler_start_waiting(Broker *b);
 
 /* Accepts a job: it starts, waits, or is finished already (rejected). Returns 0 or a SubmitRefusal
  * or a negative errno. Takes the spec on success, and stdin_fd whatever happens. */

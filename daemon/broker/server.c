@@ -39,7 +39,7 @@ static Tenant *server_find_tenant(const Server *s, int fd, const struct ucred *c
 }
 
 /* Identity is fixed here, once: the kernel's word at connect time, never a pid, never a message. */
-static int server_add(Server *s, int client) {
+static int server_add(Server *s, int client, bool is_manager) {
         _cleanup_close_ int fd = client;
         struct ucred cred;
         socklen_t size = sizeof(cred);
@@ -52,7 +52,7 @@ static int server_add(Server *s, int client) {
                 return -ENOMEM;
         if (tenant_fits(tenant, QUOTA_CONNECTIONS, 1) != 0)
                 return -EBUSY;
-        return connection_new(s, tenant, TAKE_FD(fd), cred.uid, cred.gid);
+        return connection_new(s, tenant, TAKE_FD(fd), cred.uid, cred.gid, is_manager);
 }
 
 static void server_pause(Server *s, bool pause) {
@@ -79,7 +79,7 @@ static int server_on_connect(sd_event_source *source, int fd, uint32_t revents, 
                 }
                 return 0;
         }
-        if (server_add(s, client) < 0)
+        if (server_add(s, client, l->is_manager) < 0)
                 log_debug("a client was turned away");
         broker_check_idle(s->broker);
         return 0;
@@ -112,7 +112,7 @@ void server_wake(Server *s, Connection *connection) {
         (void) sd_event_source_set_enabled(s->waker, SD_EVENT_ONESHOT);
 }
 
-static int server_listen(Server *s, int fd) {
+static int server_listen(Server *s, int fd, bool is_manager) {
         int listening = 0, r;
         socklen_t size = sizeof(listening);
         Listener *l;
@@ -120,9 +120,9 @@ static int server_listen(Server *s, int fd) {
         if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0)
                 return -errno;
         if (!listening)
-                return server_add(s, fd);
+                return server_add(s, fd, is_manager);
         l = &s->listeners[s->n_listeners];
-        *l = (Listener){ .server = s, .fd = fd };
+        *l = (Listener){ .server = s, .fd = fd, .is_manager = is_manager };
         r = fd_set_nonblock(fd, true);
         if (r < 0)
                 return r;
@@ -133,7 +133,8 @@ static int server_listen(Server *s, int fd) {
         return 0;
 }
 
-int server_new(Broker *broker, const int *fds, size_t n_fds, Server **ret_server) {
+int server_new(
+        Broker *broker, const int *fds, size_t n_fds, size_t n_manager, Server **ret_server) {
         Server *s = calloc(1, sizeof(*s));
         int r;
 
@@ -151,7 +152,7 @@ int server_new(Broker *broker, const int *fds, size_t n_fds, Server **ret_server
                 goto fail;
         r = sd_event_source_set_enabled(s->waker, SD_EVENT_OFF);
         for (size_t i = 0; r >= 0 && i < n_fds; i++)
-                r = server_listen(s, fds[i]);
+                r = server_listen(s, fds[i], i + n_manager >= n_fds);
         if (r < 0)
                 goto fail;
         *ret_server = s;
@@ -184,6 +185,15 @@ Server *server_free(Server *s) {
 void server_flush(Server *s) {
         LIST_FOREACH(l, &s->connections)
                 connection_run(container_of(l, Connection, link), 0);
+}
+
+void server_wake_followers(Server *s, int follow) {
+        LIST_FOREACH(l, &s->connections) {
+                Connection *connection = container_of(l, Connection, link);
+
+                if ((int) connection->follow == follow)
+                        server_wake(s, connection);
+        }
 }
 
 bool server_is_idle(const Server *s) {

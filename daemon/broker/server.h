@@ -19,6 +19,7 @@ struct Connection;
 typedef struct Listener {
         struct Server *server;
         int fd;
+        bool is_manager;
         sd_event_source *source;
 } Listener;
 
@@ -32,14 +33,18 @@ typedef struct Server {
         sd_event_source *waker;
 } Server;
 
-/* Takes the descriptors on success; each may be a listening or a connected socket. */
-int server_new(Broker *broker, const int *fds, size_t n_fds, Server **ret_server);
+/* Takes the descriptors on success; each may be a listening or a connected socket, the last n_manager
+ * of them are for administrators. */
+int server_new(Broker *broker, const int *fds, size_t n_fds, size_t n_manager, Server **ret_server);
 Server *server_free(Server *server);
 
 void server_stop_listening(Server *server);
 
 /* Looks at every connection, once. */
 void server_flush(Server *server);
+
+/* Something has come that connections which follow this (FollowKind) wait for. */
+void server_wake_followers(Server *server, int follow);
 
 bool server_is_idle(const Server *server);     /* no connection at all */
 bool server_is_flushed(const Server *server);  /* nothing waits to be read by a client */

@@ -20,6 +20,7 @@
 JobSpec *job_spec_free(JobSpec *spec) {
         if (!spec)
                 return NULL;
+        profile_store_unref(spec->store);
         buf_done(&spec->frame);
         tool_list_done(&spec->tools);
         free(spec->stdin_bytes);
@@ -76,6 +77,7 @@ static int spec_profile(const SpecContext *c, const JobRequest *q, JobSpec *s, S
         if (index < 0)
                 return SPEC_PROFILE_NOT_FOUND;
         s->plan = (uint32_t) index;
+        s->store = profile_store_ref(c->store);
         s->profile = c->store->profiles[index];
         if (!c->all_granted &&
             !(c->tenant ? tenant_policy_allows(c->tenant, s->profile->name, s->profile->granted)

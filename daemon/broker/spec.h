@@ -32,7 +32,8 @@
 
 typedef struct JobSpec {
         uint32_t plan;          /* index of the profile in the store */
-        const Profile *profile; /* of the store, which outlives every job */
+        ProfileStore *store;    /* held: a reload may have replaced it */
+        const Profile *profile; /* of the store */
         Limits limits;
         AnalysisLevel analysis; /* in force */
         bool source_too_large;  /* rejected: nothing may run */
@@ -80,7 +81,7 @@ typedef struct SpecError {
 
 /* What the answer depends on beside the request. */
 typedef struct SpecContext {
-        const ProfileStore *store;
+        ProfileStore *store;
         const TenantPolicy *tenant; /* NULL: what is granted to all */
         const char *default_profile;
         bool all_granted; /* embedded: the caller is the operator, every profile is his */

@@ -26,12 +26,12 @@
 #include "journal/journal.h"
 
 #define LISTEN_MAX 16
-#define STORE_BYTES_MAX (8U << 20)
 
 typedef struct Arguments {
         bool embedded;
         uint64_t idle_exit_usec;
-        uint64_t n_listen;
+        uint64_t n_listen, n_manager;
+        uint64_t admin_gid;
 } Arguments;
 
 static int parse_arguments(int argc, char *argv[], Arguments *a) {
@@ -39,6 +39,8 @@ static int parse_arguments(int argc, char *argv[], Arguments *a) {
                 { "embedded", no_argument, NULL, 'e' },
                 { "idle-exit", required_argument, NULL, 'i' },
                 { "listen", required_argument, NULL, 'l' },
+                { "manager", required_argument, NULL, 'm' },
+                { "admin-group", required_argument, NULL, 'g' },
                 {},
         };
         int c, r = 0;
@@ -54,10 +56,17 @@ static int parse_arguments(int argc, char *argv[], Arguments *a) {
                 case 'l':
                         r = parse_u64(optarg, &a->n_listen);
                         break;
+                case 'm':
+                        r = parse_u64(optarg, &a->n_manager);
+                        break;
+                case 'g':
+                        r = parse_u64(optarg, &a->admin_gid);
+                        break;
                 default:
                         r = -EINVAL;
                 }
-        if (r >= 0 && (optind != argc || a->n_listen < 1 || a->n_listen > LISTEN_MAX))
+        if (r >= 0 && (optind != argc || a->n_listen < 1 || a->n_listen > LISTEN_MAX ||
+                       a->n_manager >= a->n_listen))
                 r = -EINVAL;
         if (r < 0)
                 log_error("wrong arguments: pysbd-broker is started by pysbd");
@@ -69,7 +78,7 @@ static int read_store(ProfileStore **ret_store) {
         size_t size;
         int r;
 
-        r = io_read_fd(BROKER_FD_PROFILES, STORE_BYTES_MAX, &lines, &size);
+        r = io_read_fd(BROKER_FD_PROFILES, BROKER_STORE_BYTES_MAX, &lines, &size);
         if (r >= 0)
                 r = profile_store_parse(lines, size, ret_store, &error);
         if (r < 0)
@@ -82,7 +91,7 @@ static int read_config(DaemonConfig **ret_config) {
         size_t size;
         int r;
 
-        r = io_read_fd(BROKER_FD_CONFIG, STORE_BYTES_MAX, &lines, &size);
+        r = io_read_fd(BROKER_FD_CONFIG, BROKER_STORE_BYTES_MAX, &lines, &size);
         if (r >= 0)
                 r = daemon_config_parse(lines, size, ret_config, &error);
         if (r < 0)
@@ -164,12 +173,14 @@ static void set_all_cloexec(size_t n_listen) {
 }
 
 static int make_broker(sd_event *event, const Arguments *a, int null_fd, Broker **ret_broker) {
-        _cleanup_(profile_store_freep) ProfileStore *store = NULL;
+        _cleanup_(profile_store_unrefp) ProfileStore *store = NULL;
         _cleanup_(daemon_config_freep) DaemonConfig *config = NULL;
         BrokerOptions options = {
                 .builder_fd = BROKER_FD_BUILDER,
                 .null_fd = null_fd,
                 .n_listen_fds = a->n_listen,
+                .n_manager_fds = a->n_manager,
+                .admin_gid = (gid_t) a->admin_gid,
                 .embedded = a->embedded,
                 .idle_exit_usec = a->idle_exit_usec,
         };
@@ -200,7 +211,7 @@ int broker_run(int argc, char *argv[]) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(broker_freep) Broker *broker = NULL;
         _cleanup_close_ int null_fd = -EBADF;
-        Arguments arguments = {};
+        Arguments arguments = { .admin_gid = (gid_t) -1 };
         int r;
 
         journal_setup();

@@ -39,7 +39,8 @@ void tenants_done(Tenants *t) {
 static bool tenant_is_forgettable(const Tenant *tenant) {
         const Tenants *t = tenant->tenants;
 
-        if (tenant->n_refs > 0 || tenant->policy->submits_per_second > 0)
+        if (tenant->n_refs > 0 || tenant->policy->submits_per_second > 0 ||
+            tenant->policy == &tenant->changed)
                 return false;
         for (Quota q = 0; q < _QUOTA_MAX; q++)
                 if (tenant->used[q] > 0)
@@ -47,14 +48,21 @@ static bool tenant_is_forgettable(const Tenant *tenant) {
         return tenant->pass <= t->virtual_time || list_is_empty(&t->ready);
 }
 
-Tenant *tenants_get(Tenants *t, const char *name, const TenantPolicy *policy) {
-        Tenant *tenant;
-
+Tenant *tenants_find(const Tenants *t, const char *name) {
         LIST_FOREACH(l, &t->all) {
-                tenant = container_of(l, Tenant, link);
+                Tenant *tenant = container_of(l, Tenant, link);
+
                 if (strcmp(tenant->name, name) == 0)
-                        return tenant_ref(tenant);
+                        return tenant;
         }
+        return NULL;
+}
+
+Tenant *tenants_get(Tenants *t, const char *name, const TenantPolicy *policy) {
+        Tenant *tenant = tenants_find(t, name);
+
+        if (tenant)
+                return tenant_ref(tenant);
         LIST_FOREACH(l, &t->all) {
                 tenant = container_of(l, Tenant, link);
                 if (tenant_is_forgettable(tenant))
@@ -72,6 +80,17 @@ Tenant *tenants_get(Tenants *t, const char *name, const TenantPolicy *policy) {
                 list_init(&tenant->waiting[i]);
         list_insert_before(&t->all, &tenant->link);
         return tenant_ref(tenant);
+}
+
+void tenant_set_policy(Tenant *tenant, const TenantPolicy *policy) {
+        tenant->policy = policy;
+}
+
+TenantPolicy *tenant_change_policy(Tenant *tenant) {
+        if (tenant->policy != &tenant->changed)
+                tenant->changed = *tenant->policy;
+        tenant->policy = &tenant->changed;
+        return &tenant->changed;
 }
 
 Tenant *tenant_ref(Tenant *tenant) {

@@ -26,6 +26,7 @@ typedef struct Tenant {
         Tenants *tenants;
         char name[TENANT_NAME_MAX];
         const TenantPolicy *policy;
+        TenantPolicy changed; /* .policy points here from tenant_change_policy() on */
         uint64_t used[_QUOTA_MAX];
         uint64_t n_refs; /* connections and jobs that point here */
 
@@ -59,6 +60,16 @@ void tenants_done(Tenants *tenants);
 /* The tenant of this name, made with this policy if it is new, with one reference more. NULL: no
  * memory. The policy must outlive it. */
 Tenant *tenants_get(Tenants *tenants, const char *name, const TenantPolicy *policy);
+
+/* The same, but NULL if there is none, and without a reference. */
+Tenant *tenants_find(const Tenants *tenants, const char *name);
+
+/* Other rights from now on; what it uses, it keeps. The policy must outlive it. */
+void tenant_set_policy(Tenant *tenant, const TenantPolicy *policy);
+
+/* A copy of its policy, now in force, to be changed by the caller, until the next
+ * tenant_set_policy(): so long it is not forgotten. */
+TenantPolicy *tenant_change_policy(Tenant *tenant);
 
 Tenant *tenant_ref(Tenant *tenant);
 Tenant *tenant_unref(Tenant *tenant); /* NULL */

@@ -10,6 +10,7 @@
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/log.h"
+#include "builder/plan-set.h"
 #include "builder/sys.h"
 #include "builder/template.h"
 #include "builder/usage.h"
@@ -53,6 +54,8 @@ static void box_free(Box *box) {
         fd_close(box->pidfd);
         builder_release_slot(box->builder, box->slot, box->leaf_fd >= 0);
         fd_close(box->leaf_fd);
+        box->set->n_boxes--;
+        plan_set_check(box->set);
         free(box);
 }
 
@@ -179,8 +182,8 @@ static void box_gone(Box *box, const siginfo_t *info) {
         if (box->setup_error != 0) {
                 facts.setup_error = box->setup_error;
                 facts.setup_step = box->setup_step;
-                if (box->setup_step < box->builder->plans[box->plan]->n_steps)
-                        facts.setup_op = box->builder->plans[box->plan]->steps[box->setup_step].op;
+                if (box->setup_step < box->set->plans[box->plan]->n_steps)
+                        facts.setup_op = box->set->plans[box->plan]->steps[box->setup_step].op;
         } else if (box->ready_usec == 0 && box->end_reason == END_BY_ITSELF)
                 facts.setup_error = ECHILD;
         facts.cpu_user_usec = box->late_cpu_usec; /* of both kinds, nobody has told them apart */
@@ -385,7 +388,8 @@ int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
         return 0;
 }
 
-static Box *box_new(Builder *builder, const BuilderRequest *request, int fds[BUILDER_START_FDS]) {
+static Box *box_new(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_START_FDS]) {
+        Builder *builder = set->builder;
         uint32_t slot;
         Box *box;
 
@@ -398,6 +402,7 @@ static Box *box_new(Builder *builder, const BuilderRequest *request, int fds[BUI
         }
         *box = (Box){
                 .builder = builder,
+                .set = set,
                 .id = request->box,
                 .plan = request->plan,
                 .slot = slot,
@@ -412,6 +417,7 @@ static Box *box_new(Builder *builder, const BuilderRequest *request, int fds[BUI
         list_insert_before(box_bucket(builder, box->id), &box->bucket);
         list_init(&box->queue);
         builder->n_boxes++;
+        set->n_boxes++;
         return box;
 }
 
@@ -430,13 +436,14 @@ static void box_refuse(Builder *builder, uint64_t id, int error) {
         builder_report(builder, &report);
 }
 
-void box_start(Builder *builder, const BuilderRequest *request, int fds[BUILDER_START_FDS]) {
-        Template **template = &builder->templates[request->plan];
+void box_start(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_START_FDS]) {
+        Template **template = &set->templates[request->plan];
+        Builder *builder = set->builder;
         Box *box = NULL;
         int r = 0;
 
         if (builder->n_boxes < builder->max_boxes)
-                box = box_new(builder, request, fds);
+                box = box_new(set, request, fds);
         if (!box) {
                 for (size_t i = 0; i < BUILDER_START_FDS; i++)
                         fd_close(fds[i]);
@@ -446,7 +453,7 @@ void box_start(Builder *builder, const BuilderRequest *request, int fds[BUILDER_
         if (builder->cgroups.layers != 0)
                 r = cgroup_leaf_new(&builder->cgroups, box->slot, &box->limits, &box->leaf_fd);
         if (r >= 0 && !*template)
-                r = template_new(builder, request->plan, template);
+                r = template_new(set, request->plan, template);
         if (r < 0) {
                 log_error("Preparing a box failed: %s", strerror(-r));
                 box_fail(box, r);

@@ -16,6 +16,7 @@ typedef enum BoxState {
 
 typedef struct Box {
         Builder *builder;
+        PlanSet *set; /* that it was asked for from */
         BoxState state;
         uint64_t id;
         uint32_t plan;
@@ -39,7 +40,7 @@ typedef struct Box {
 
 /* Makes a box from a request that was checked; takes the descriptors over. Failures are reported
  * to the broker as ENDED, not returned. */
-void box_start(Builder *builder, const BuilderRequest *request, int fds[BUILDER_START_FDS]);
+void box_start(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_START_FDS]);
 
 Box *box_find(Builder *builder, uint64_t id);
 

@@ -10,6 +10,8 @@
 #include "basic/counter.h"
 #include "basic/fd.h"
 #include "basic/log.h"
+#include "builder/plan-set.h"
+#include "builder/reload.h"
 #include "builder/request.h"
 #include "builder/sys.h"
 #include "builder/template.h"
@@ -22,14 +24,16 @@
 #define STOP_TIMEOUT_USEC (5 * USEC_PER_SEC)
 
 int builder_new(sd_event *event,
-                const ProfileStore *store,
+                ProfileStore *store,
                 const DaemonConfig *config,
+                bool is_embedded,
                 const Identity *identity,
                 CgroupTree *cgroups,
                 const Programs *programs,
                 Builder **ret_builder) {
         _cleanup_(builder_freep) Builder *builder = NULL;
         uint32_t n_slots;
+        PlanSet *set;
         int r;
 
         builder = malloc(sizeof(*builder));
@@ -44,10 +48,12 @@ int builder_new(sd_event *event,
                 /* By now we have no more privilege than a box where this is asked for. */
                 .counter_error = -counter_probe(COUNTER_JOB),
                 .max_boxes = (uint32_t) config->max_running_jobs,
-                .store = store,
+                .is_embedded = is_embedded,
+                .config = config,
                 .broker_fd = -EBADF,
                 .broker_pidfd = -EBADF,
         };
+        list_init(&builder->sets);
         *cgroups = (CgroupTree){ .jobs_fd = -EBADF };
         FOREACH_ARRAY(bucket, builder->boxes, BUILDER_BUCKETS)
                 list_init(bucket);
@@ -60,20 +66,18 @@ int builder_new(sd_event *event,
         r = slots_new(n_slots, &builder->slots);
         if (r < 0)
                 return r;
+        r = plan_set_new(builder, store, &set);
+        if (r < 0)
+                return r;
+        plan_set_install(set);
         *ret_builder = TAKE_PTR(builder);
         return 0;
 }
 
-int builder_compile_plan(Builder *builder, size_t profile) {
-        int r;
-
-        if (builder->plans[profile])
-                return 0;
-        r = plan_compile(builder->store->profiles[profile], &builder->plans[profile]);
-        if (r < 0)
-                log_error("Compiling the plan of profile %s failed: %s",
-                          builder->store->profiles[profile]->name, strerror(-r));
-        return r;
+static void builder_close_reloaded(Builder *builder) {
+        for (size_t i = 0; i < builder->n_reloaded_fds; i++)
+                fd_close(builder->reloaded_fds[i]);
+        builder->n_reloaded_fds = 0;
 }
 
 Builder *builder_free(Builder *builder) {
@@ -82,10 +86,10 @@ Builder *builder_free(Builder *builder) {
         builder->broker_source = sd_event_source_disable_unref(builder->broker_source);
         builder->broker_exit_source = sd_event_source_disable_unref(builder->broker_exit_source);
         box_free_all(builder);
-        for (size_t i = 0; i < PROFILES_MAX; i++) {
-                template_free(builder->templates[i]);
-                free(builder->plans[i]);
-        }
+        reload_free(builder->reload);
+        builder_close_reloaded(builder);
+        LIST_FOREACH(i, &builder->sets)
+                plan_set_free(container_of(i, PlanSet, sets));
         builder->dying_source = sd_event_source_disable_unref(builder->dying_source);
         for (size_t i = 0; i < builder->n_dying; i++)
                 (void) cgroup_leaf_remove(&builder->cgroups, builder->dying[i]);
@@ -113,8 +117,15 @@ static int builder_flush(Builder *builder) {
         int r = 0;
 
         while (r >= 0 && buf_size(&builder->unsent) >= sizeof(BuilderReport)) {
+                bool has_fds;
+                uint32_t kind;
+
+                memcpy(&kind, buf_data(&builder->unsent), sizeof(kind)); /* its first member */
+                has_fds = kind == BUILDER_RELOADED;
                 r = link_send(builder->broker_fd, buf_data(&builder->unsent), sizeof(BuilderReport),
-                              NULL, 0);
+                              builder->reloaded_fds, has_fds ? builder->n_reloaded_fds : 0);
+                if (r >= 0 && has_fds)
+                        builder_close_reloaded(builder);
                 if (r >= 0)
                         buf_consume(&builder->unsent, sizeof(BuilderReport));
         }

@@ -15,6 +15,8 @@
 #include "proto/builder-wire.h"
 
 typedef struct Template Template;
+typedef struct PlanSet PlanSet;
+typedef struct Reload Reload;
 
 #define BUILDER_BUCKETS 1024
 
@@ -34,10 +36,14 @@ typedef struct Builder {
         int counter_error; /* positive errno: no counters of the processor; 0 if there are */
         uint32_t max_boxes;
         uint32_t n_boxes; /* that are not OVER */
+        bool is_embedded;
 
-        const ProfileStore *store;         /* borrowed */
-        PlanImage *plans[PROFILES_MAX];    /* NULL until it is compiled */
-        Template *templates[PROFILES_MAX]; /* NULL until somebody asks for the profile */
+        const DaemonConfig *config; /* of the start; borrowed */
+        PlanSet *plans;             /* in force */
+        List sets;                  /* PlanSet.sets: that, and older ones which are still in use */
+        Reload *reload;             /* the one that runs */
+        int reloaded_fds[BUILDER_RELOADED_FDS]; /* to be sent with its report */
+        size_t n_reloaded_fds;
 
         int broker_fd; /* the link */
         int broker_pidfd;
@@ -51,19 +57,15 @@ typedef struct Builder {
         bool stopping;
 } Builder;
 
-/* The store must outlive the builder. Takes the cgroup tree over. */
+/* The configuration must outlive the builder. Takes a reference to the store, and the cgroup tree. */
 int builder_new(sd_event *event,
-                const ProfileStore *store,
+                ProfileStore *store,
                 const DaemonConfig *config,
+                bool is_embedded,
                 const Identity *identity,
                 CgroupTree *cgroups,
                 const Programs *programs,
                 Builder **ret_builder);
-
-/* Compiles the plan of a profile, unless that was done before. A service does it for all of them before it
- * serves; embedded, where start-up is a part of the one call, a template does it for its own. Says what is
- * wrong. */
-int builder_compile_plan(Builder *builder, size_t profile);
 
 /* Kills what still runs. */
 Builder *builder_free(Builder *builder);

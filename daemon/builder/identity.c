@@ -15,6 +15,7 @@
 #include "basic/io.h"
 
 #define BROKER_USER "pysbd-broker"
+#define ADMIN_GROUP "pysb-admin"
 
 static const cap_value_t kept[] = { CAP_SETUID, CAP_SETGID };
 
@@ -104,6 +105,7 @@ static int identity_leave_root(const DaemonConfig *config, Identity *identity) {
 
 static int identity_be_service(Identity *identity, const char **ret_error) {
         const struct passwd *broker;
+        const struct group *admins;
 
         if (setgroups(0, NULL) < 0)
                 return -errno;
@@ -118,6 +120,9 @@ static int identity_be_service(Identity *identity, const char **ret_error) {
         identity->has_id_range = true;
         identity->broker_uid = broker->pw_uid;
         identity->broker_gid = broker->pw_gid;
+        admins = getgrnam(ADMIN_GROUP);
+        if (admins)
+                identity->admin_gid = admins->gr_gid;
         return identity_keep(ELEMENTSOF(kept));
 }
 
@@ -131,6 +136,7 @@ int identity_assume(const DaemonConfig *config,
                 .count = (uint32_t) config->ids_count,
                 .broker_uid = (uid_t) -1,
                 .broker_gid = (gid_t) -1,
+                .admin_gid = (gid_t) -1,
         };
         int r;
 

@@ -16,6 +16,7 @@ typedef struct Identity {
         uint32_t count;   /* of the range */
         uid_t broker_uid; /* (uid_t) -1: the same as ours */
         gid_t broker_gid;
+        gid_t admin_gid; /* of administrators; (gid_t) -1: there is no such group */
 } Identity;
 
 /* Finds out the mode and gives up everything that it does not need: afterwards this process has

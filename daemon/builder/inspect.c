@@ -55,7 +55,7 @@ static int inspect_store(const ProfileStore *store) {
 
 static int inspect_check_all(int runner_fd) {
         _cleanup_(daemon_config_freep) DaemonConfig *config = NULL;
-        _cleanup_(profile_store_freep) ProfileStore *store = NULL;
+        _cleanup_(profile_store_unrefp) ProfileStore *store = NULL;
         _cleanup_(buf_done) Buf text = BUF_INIT(POLICY_TEXT_MAX);
         int r;
 
@@ -69,7 +69,7 @@ static int inspect_check_all(int runner_fd) {
 }
 
 static int inspect_check_file(int runner_fd, const char *path) {
-        _cleanup_(profile_store_freep) ProfileStore *store = NULL;
+        _cleanup_(profile_store_unrefp) ProfileStore *store = NULL;
         _cleanup_(buf_done) Buf text = BUF_INIT(POLICY_TEXT_MAX);
         int r = policies_load_file(runner_fd, path, run_profile_directory(true), &store, &text);
 
@@ -95,7 +95,7 @@ int inspect_check(char *files[]) {
 
 int inspect_dump_plan(const char *name) {
         _cleanup_close_ int runner_fd = -EBADF;
-        _cleanup_(profile_store_freep) ProfileStore *store = NULL;
+        _cleanup_(profile_store_unrefp) ProfileStore *store = NULL;
         _cleanup_(buf_done) Buf text = BUF_INIT(POLICY_TEXT_MAX);
         _cleanup_free_ PlanImage *plan = NULL;
         int r, index = 0;

@@ -5,6 +5,8 @@
 
 #include "basic/fd.h"
 #include "builder/box.h"
+#include "builder/plan-set.h"
+#include "builder/reload.h"
 #include "profile/limits.h"
 #include "proto/link.h"
 
@@ -37,6 +39,9 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
                                    request->reason != END_TOOL_CALLS))
                         return -EPROTO;
                 return 0;
+        case BUILDER_RELOAD:
+        case BUILDER_FORGET:
+                return n_fds == 0 ? 0 : -EPROTO;
         case BUILDER_TOOL_WAIT:
                 return n_fds == 0 && request->is_waiting <= 1 ? 0 : -EPROTO;
         case BUILDER_INTERRUPT:
@@ -50,13 +55,21 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
  * it, and the descriptors only ever become the job's own 0, 1, 2 and 3.
  * KILL: safe because it can only end a box that the broker started.
  * TOOL_WAIT: safe because it moves a deadline by no more than LIMIT_TOOL_WAIT.
- * INTERRUPT: safe because a job can send itself any signal. */
-static int request_run(Builder *builder, const BuilderRequest *request, int *fds) {
+ * INTERRUPT: safe because a job can send itself any signal.
+ * RELOAD: safe because the files are the operator's, and it happens once at a time.
+ * FORGET: safe because a START that names what is forgotten finds no plan. */
+static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *request, int *fds) {
         Box *box = box_find(builder, request->box);
 
         if (request->verb == BUILDER_KILL) {
                 if (box)
                         box_kill(box, request->reason);
+                return 0;
+        }
+        if (request->verb == BUILDER_RELOAD)
+                return reload_start(builder);
+        if (request->verb == BUILDER_FORGET) {
+                plan_set_forget(builder, request->plan);
                 return 0;
         }
         if (request->verb == BUILDER_TOOL_WAIT) {
@@ -74,7 +87,7 @@ static int request_run(Builder *builder, const BuilderRequest *request, int *fds
                         fd_close(fds[i]);
                 return -EPROTO;
         }
-        box_start(builder, request, fds);
+        box_start(set, request, fds);
         if (builder->stopping) {
                 box = box_find(builder, request->box);
                 if (box)
@@ -85,6 +98,7 @@ static int request_run(Builder *builder, const BuilderRequest *request, int *fds
 
 int request_receive(Builder *builder, int fd) {
         int fds[BUILDER_START_FDS] = { -EBADF, -EBADF, -EBADF, -EBADF };
+        PlanSet *set = NULL;
         BuilderRequest request;
         size_t n_fds = 0;
         int r;
@@ -94,11 +108,13 @@ int request_receive(Builder *builder, int fd) {
                 return 0;
         if (r <= 0)
                 return r == 0 ? -ECONNRESET : r;
-        r = request_check(builder->store, &request, n_fds);
+        if (request.verb == BUILDER_START)
+                set = plan_set_find(builder, request.plan, request.digest);
+        r = request_check(set ? set->store : builder->plans->store, &request, n_fds);
         if (r < 0) {
                 for (size_t i = 0; i < n_fds; i++)
                         fd_close(fds[i]);
                 return r;
         }
-        return request_run(builder, &request, fds);
+        return request_run(builder, set, &request, fds);
 }

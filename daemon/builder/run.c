@@ -15,12 +15,14 @@
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "builder/builder.h"
+#include "builder/plan-set.h"
 #include "builder/policies.h"
 #include "builder/spawn.h"
 #include "config.h"
 #include "journal/journal.h"
 
 #define LISTEN_MAX 4
+#define MANAGER_SOCKET_NAME "manager"
 #define LISTEN_BACKLOG 128
 
 /* What start-up collects before anybody is served. */
@@ -32,6 +34,7 @@ typedef struct Start {
         Buf config_text, profile_text;
         int listen_fds[LISTEN_MAX];
         size_t n_listen;
+        size_t n_manager; /* the last ones of them are for administrators */
 } Start;
 
 static void start_done(Start *start) {
@@ -40,7 +43,7 @@ static void start_done(Start *start) {
         for (size_t i = 0; i < start->n_listen; i++)
                 fd_close(start->listen_fds[i]);
         daemon_config_free(start->config);
-        profile_store_free(start->store);
+        profile_store_unref(start->store);
         buf_done(&start->config_text);
         buf_done(&start->profile_text);
 }
@@ -49,6 +52,10 @@ const char *run_profile_directory(bool is_embedded) {
         const char *path = is_embedded ? secure_getenv("PYSB_PROFILE_PATH") : NULL;
 
         return path ? path : PKGDATADIR "/profiles";
+}
+
+const char *run_operator_directory(bool is_embedded) {
+        return is_embedded ? secure_getenv("PYSB_OPERATOR_PROFILES") : PYSB_SYSCONFDIR "/profiles";
 }
 
 static int start_listen(Start *start, const char *path) {
@@ -73,24 +80,43 @@ static int start_listen(Start *start, const char *path) {
         return 0;
 }
 
+static void start_free_names(char **names) {
+        for (char **name = names; name && *name; name++)
+                free(*name);
+        free(names);
+}
+
+/* The sockets for clients first, then those for administrators: FileDescriptorName= tells them apart. */
+static void start_take_named(Start *start, char *const *names, int n, bool want_manager) {
+        for (int i = 0; i < n; i++) {
+                bool is_manager = strcmp(names[i], MANAGER_SOCKET_NAME) == 0;
+                int fd = SD_LISTEN_FDS_START + i;
+
+                if (is_manager != want_manager)
+                        continue;
+                if (start->n_listen == LISTEN_MAX ||
+                    sd_is_socket(fd, AF_UNIX, SOCK_STREAM, -1) <= 0) {
+                        fd_close(fd); /* not ours: a newer unit file than this program */
+                        continue;
+                }
+                start->listen_fds[start->n_listen++] = fd;
+                start->n_manager += is_manager;
+        }
+}
+
 static int start_take_sockets(Start *start) {
+        char **names = NULL;
         int n;
 
         if (start->options->listen_path)
                 return start_listen(start, start->options->listen_path);
-        n = sd_listen_fds(1);
+        n = sd_listen_fds_with_names(1, &names);
         if (n < 0)
                 return n;
-        for (int i = 0; i < n; i++) {
-                int fd = SD_LISTEN_FDS_START + i;
-
-                if (start->n_listen == LISTEN_MAX ||
-                    sd_is_socket(fd, AF_UNIX, SOCK_STREAM, -1) <= 0)
-                        fd_close(fd); /* not ours: a newer unit file than this program */
-                else
-                        start->listen_fds[start->n_listen++] = fd;
-        }
-        if (start->n_listen > 0)
+        start_take_named(start, names, n, false);
+        start_take_named(start, names, n, true);
+        start_free_names(names);
+        if (start->n_listen > start->n_manager)
                 return 0;
         log_error("No socket to serve: pysbd is started by pysbd.socket, or with --listen PATH.");
         return -ENOTCONN;
@@ -109,8 +135,6 @@ static int start_open_programs(Start *start) {
 static int start_read_policies(Start *start) {
         _cleanup_free_ char *error = NULL;
         bool is_embedded = start->options->is_embedded;
-        const char *operators =
-                is_embedded ? secure_getenv("PYSB_OPERATOR_PROFILES") : PYSB_SYSCONFDIR "/profiles";
         int r;
 
         /* Embedded, there is no operator: the defaults, the shipped profiles, and what somebody tries. */
@@ -122,7 +146,8 @@ static int start_read_policies(Start *start) {
         if (r < 0)
                 return r;
         return policies_load_profiles(start->programs.runner_fd, run_profile_directory(is_embedded),
-                                      operators, &start->store, &start->profile_text);
+                                      run_operator_directory(is_embedded), &start->store,
+                                      &start->profile_text);
 }
 
 /* A service has all its layers or does not serve, unless the operator said so. */
@@ -147,10 +172,13 @@ static int start_broker(const Start *start, Builder *builder) {
                             config_fd = -EBADF, link_fd = -EBADF;
         int fds[SPAWN_FDS_MAX], link[2], pidfd, r;
         const char *journal = getenv("JOURNAL_STREAM"); /* where the broker's log goes */
-        char idle[24], n_listen[24], stream[64];
+        char idle[24], n_listen[24], n_manager[24], group[24], stream[64];
         const char *argv[] = {
-                "pysbd-broker", "--listen", n_listen,
-                "--idle-exit",  idle,       start->options->is_embedded ? "--embedded" : NULL,
+                "pysbd-broker", "--listen",
+                n_listen,       "--manager",
+                n_manager,      "--admin-group",
+                group,          "--idle-exit",
+                idle,           start->options->is_embedded ? "--embedded" : NULL,
                 NULL,
         };
         const char *envp[] = { journal ? stream : NULL, NULL };
@@ -188,6 +216,8 @@ static int start_broker(const Start *start, Builder *builder) {
         memcpy(fds + BROKER_FD_LISTEN - 3, start->listen_fds, start->n_listen * sizeof(int));
         (void) snprintf(stream, sizeof(stream), "JOURNAL_STREAM=%s", journal ? journal : "");
         (void) snprintf(n_listen, sizeof(n_listen), "%zu", start->n_listen);
+        (void) snprintf(n_manager, sizeof(n_manager), "%zu", start->n_manager);
+        (void) snprintf(group, sizeof(group), "%u", builder->identity.admin_gid);
         (void) snprintf(idle, sizeof(idle), "%" PRIu64, start->config->idle_exit_usec);
         r = spawn_program(&spawn, &pidfd);
         if (r < 0)
@@ -203,14 +233,8 @@ run_on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void
 }
 
 static int run_loop(const Start *start, sd_event *event, Builder *builder) {
-        sigset_t signals;
         int r;
 
-        (void) sigemptyset(&signals);
-        (void) sigaddset(&signals, SIGTERM);
-        (void) sigaddset(&signals, SIGINT);
-        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-                return -errno;
         r = sd_event_add_signal(event, NULL, SIGTERM, run_on_signal, builder);
         if (r >= 0)
                 r = sd_event_add_signal(event, NULL, SIGINT, run_on_signal, builder);
@@ -224,6 +248,17 @@ static int run_loop(const Start *start, sd_event *event, Builder *builder) {
         }
         (void) sd_notify(0, "READY=1");
         return sd_event_loop(event);
+}
+
+/* Before there is a socket to be seen: whoever then asks us to stop finds us ready for it, if only when
+ * the loop runs. Children get a mask of their own. */
+static int run_hold_signals(void) {
+        sigset_t signals;
+
+        (void) sigemptyset(&signals);
+        (void) sigaddset(&signals, SIGTERM);
+        (void) sigaddset(&signals, SIGINT);
+        return sigprocmask(SIG_BLOCK, &signals, NULL) < 0 ? -errno : 0;
 }
 
 /* Everything that can be refused, before anybody is served. */
@@ -249,11 +284,11 @@ static int run_prepare(Start *start, sd_event *event, Builder **ret_builder) {
         if (r >= 0)
                 r = start_check_layers(start, &cgroups);
         if (r >= 0)
-                r = builder_new(event, start->store, start->config, &identity, &cgroups,
-                                &start->programs, ret_builder);
+                r = builder_new(event, start->store, start->config, start->options->is_embedded,
+                                &identity, &cgroups, &start->programs, ret_builder);
         for (size_t i = 0; r >= 0 && !start->options->is_embedded && i < start->store->n_profiles;
              i++)
-                r = builder_compile_plan(*ret_builder, i);
+                r = plan_set_compile((*ret_builder)->plans, i);
         if (r < 0)
                 log_error("pysbd cannot serve: %s", strerror(-r));
         return r;
@@ -270,7 +305,7 @@ int run(const RunOptions *options) {
         _cleanup_(builder_freep) Builder *builder = NULL;
 
         journal_setup();
-        if (sd_event_default(&event) < 0)
+        if (run_hold_signals() < 0 || sd_event_default(&event) < 0)
                 return EXIT_FAILURE;
         if (run_prepare(&start, event, &builder) < 0)
                 return RUN_EXIT_REFUSED;

@@ -15,5 +15,8 @@ typedef struct RunOptions {
 /* Serves until told to stop. Returns the exit status. */
 int run(const RunOptions *options);
 
+/* Where the operator's profiles are; embedded, PYSB_OPERATOR_PROFILES may say, NULL is nowhere. */
+const char *run_operator_directory(bool is_embedded);
+
 /* Where the compiled profiles of this installation are; embedded, PYSB_PROFILE_PATH may say. */
 const char *run_profile_directory(bool is_embedded);

@@ -8,6 +8,7 @@
 
 #include "basic/fd.h"
 #include "basic/log.h"
+#include "builder/plan-set.h"
 #include "builder/spawn.h"
 #include "builder/sys.h"
 #include "proto/link.h"
@@ -16,7 +17,7 @@
 #define WARM_TIMEOUT_USEC (60 * USEC_PER_SEC)
 
 static const char *template_name(const Template *template) {
-        return template->builder->store->profiles[template->plan]->name;
+        return template->set->store->profiles[template->plan]->name;
 }
 
 static void template_fail_all(List *boxes) {
@@ -48,6 +49,20 @@ static void template_end(Template *template, int error) {
         (void) sys_kill_pidfd(template->pidfd);
 }
 
+bool template_is_unused(const Template *template) {
+        return list_is_empty(&template->waiting) && list_is_empty(&template->making);
+}
+
+void template_retire(Template *template) {
+        if (template->is_retired)
+                return;
+        template->is_retired = true;
+        template->is_ready = false;
+        template->link_source = sd_event_source_disable_unref(template->link_source);
+        template->warm_source = sd_event_source_disable_unref(template->warm_source);
+        (void) sys_kill_pidfd(template->pidfd);
+}
+
 static void template_make(Template *template, Box *box) {
         int r = box_send_make(box, template->link_fd, template->vm_bytes);
 
@@ -73,7 +88,7 @@ static int template_read_hello(Template *template) {
 
         if (r <= 0)
                 return r == 0 ? -ECONNRESET : r;
-        if (hello.plan_digest != template->builder->plans[template->plan]->digest)
+        if (hello.plan_digest != template->set->plans[template->plan]->digest)
                 return -EPROTO;
         template->warm_source = sd_event_source_disable_unref(template->warm_source);
         template->vm_bytes = hello.vm_bytes;
@@ -119,15 +134,22 @@ static int template_on_link(sd_event_source *source, int fd, uint32_t revents, v
 
 static int template_on_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Template *template = userdata;
+        PlanSet *set = template->set;
+        uint32_t plan;
         siginfo_t info;
 
         if (sys_try_reap_pidfd(template->pidfd, &info) == 0)
                 return 0;
-        log_error("The template of %s ended with status %d.", template_name(template),
-                  info.si_status);
+        if (!template->is_retired)
+                log_error("The template of %s ended with status %d.", template_name(template),
+                          info.si_status);
         /* The next box that asks for the profile starts a new one. */
-        template->builder->templates[template->plan] = NULL;
+        plan = template->plan;
+        template->exit_source = sd_event_source_disable_unref(template->exit_source);
+        template->pidfd = fd_close(template->pidfd);
         template_free(template);
+        set->templates[plan] = NULL;
+        plan_set_check(set);
         return 0;
 }
 
@@ -141,10 +163,11 @@ static int template_on_warm_timeout(sd_event_source *source, uint64_t usec, void
 static int template_spawn(Template *template) {
         static const char *const argv[] = { "pysb-runner", "--template", NULL };
         Builder *builder = template->builder;
+        PlanSet *set = template->set;
         _cleanup_close_ int plan_fd = -EBADF, remote_fd = -EBADF, program_fd = -EBADF;
         Spawn spawn = {
                 .argv = argv,
-                .envp = (const char *const *) builder->store->profiles[template->plan]->environment,
+                .envp = (const char *const *) set->store->profiles[template->plan]->environment,
                 .n_fds = 2,
                 .stdout_fd = -EBADF,
                 .uid = (uid_t) -1,
@@ -152,7 +175,7 @@ static int template_spawn(Template *template) {
         };
         int link[2], r;
 
-        r = builder_compile_plan(builder, template->plan);
+        r = plan_set_compile(set, template->plan);
         if (r < 0)
                 return r;
         /* One copy for each template: the jobs of another cannot even change its mode. */
@@ -160,7 +183,7 @@ static int template_spawn(Template *template) {
         if (r < 0)
                 return r;
         spawn.program_fd = program_fd;
-        plan_fd = fd_new_sealed("plan", builder->plans[template->plan], sizeof(PlanImage));
+        plan_fd = fd_new_sealed("plan", set->plans[template->plan], sizeof(PlanImage));
         if (plan_fd < 0)
                 return plan_fd;
         r = fd_socketpair(link, SOCK_SEQPACKET);
@@ -175,7 +198,8 @@ static int template_spawn(Template *template) {
         return spawn_program(&spawn, &template->pidfd);
 }
 
-int template_new(Builder *builder, uint32_t plan, Template **ret_template) {
+int template_new(PlanSet *set, uint32_t plan, Template **ret_template) {
+        Builder *builder = set->builder;
         Template *template;
         int r;
 
@@ -184,6 +208,7 @@ int template_new(Builder *builder, uint32_t plan, Template **ret_template) {
                 return -ENOMEM;
         *template = (Template){
                 .builder = builder,
+                .set = set,
                 .plan = plan,
                 .link_fd = -EBADF,
                 .pidfd = -EBADF,

@@ -8,7 +8,9 @@
 
 struct Template {
         Builder *builder;
+        PlanSet *set;
         uint32_t plan;
+        bool is_retired; /* killed because nobody needs it */
         bool is_ready;
         int link_fd, pidfd;
         uint64_t vm_bytes; /* TemplateHello */
@@ -18,7 +20,13 @@ struct Template {
 };
 
 /* Starts it. */
-int template_new(Builder *builder, uint32_t plan, Template **ret_template);
+int template_new(PlanSet *set, uint32_t plan, Template **ret_template);
+
+/* No box needs it to come into being. */
+bool template_is_unused(const Template *template);
+
+/* Ends one that is unused; its set hears of it when it is gone. */
+void template_retire(Template *template);
 
 /* Boxes that it still has are finished with -ECHILD. */
 Template *template_free(Template *template);

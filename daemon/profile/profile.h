@@ -122,12 +122,15 @@ const char *profile_analysis_to_string(ProfileAnalysis level); /* off, imports, 
 typedef struct ProfileStore {
         Profile *profiles[PROFILES_MAX];
         size_t n_profiles;
+        unsigned n_refs;     /* jobs hold the one that they were accepted with */
+        uint32_t generation; /* how many reloads were before it */
 } ProfileStore;
 
 /* Reads the flat lines of several profiles one after the other; a line "== NAME" starts each. */
 int profile_store_parse(const char *lines, size_t size, ProfileStore **ret_store, char **ret_error);
-ProfileStore *profile_store_free(ProfileStore *store);
-DEFINE_CLEANUP(ProfileStore *, profile_store_free);
+ProfileStore *profile_store_ref(ProfileStore *store);
+ProfileStore *profile_store_unref(ProfileStore *store);
+DEFINE_CLEANUP(ProfileStore *, profile_store_unref);
 
 /* Index, or -ENOENT. */
 int profile_store_find(const ProfileStore *store, const char *name);

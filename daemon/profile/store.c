@@ -49,12 +49,13 @@ int profile_store_parse(const char *lines,
                         size_t size,
                         ProfileStore **ret_store,
                         char **ret_error) {
-        _cleanup_(profile_store_freep) ProfileStore *store = calloc(1, sizeof(*store));
+        _cleanup_(profile_store_unrefp) ProfileStore *store = calloc(1, sizeof(*store));
         const char *s = lines, *end = lines + size;
 
         *ret_error = NULL;
         if (!store)
                 return -ENOMEM;
+        store->n_refs = 1;
         while (s < end) {
                 const char *name = s + strlen(MARK), *body, *next;
                 int r;
@@ -75,8 +76,13 @@ int profile_store_parse(const char *lines,
         return 0;
 }
 
-ProfileStore *profile_store_free(ProfileStore *store) {
-        if (!store)
+ProfileStore *profile_store_ref(ProfileStore *store) {
+        store->n_refs++;
+        return store;
+}
+
+ProfileStore *profile_store_unref(ProfileStore *store) {
+        if (!store || --store->n_refs > 0)
                 return NULL;
         FOREACH_ARRAY(profile, store->profiles, store->n_profiles)
                 profile_free(*profile);

@@ -108,23 +108,33 @@ static const Key keys[] = {
 
 static const struct {
         const char *key;
-        size_t offset;
+        size_t offset; /* in the policy */
         uint64_t lowest, highest;
 } ranges[] = {
-        { "tenant.weight", offsetof(TenantEntry, policy.weight), WEIGHT_MIN, WEIGHT_MAX },
-        { "tenant.max_running", offsetof(TenantEntry, policy.maximum[QUOTA_RUNNING]), 1, 4096 },
-        { "tenant.max_queued", offsetof(TenantEntry, policy.maximum[QUOTA_QUEUED]), 0, 65536 },
-        { "tenant.max_connections", offsetof(TenantEntry, policy.maximum[QUOTA_CONNECTIONS]), 1,
-          4096 },
-        { "tenant.submits_per_second", offsetof(TenantEntry, policy.submits_per_second), 0,
-          1000000 },
-        { "tenant.submit_burst", offsetof(TenantEntry, policy.submit_burst), 1, 65536 },
+        { "tenant.weight", offsetof(TenantPolicy, weight), WEIGHT_MIN, WEIGHT_MAX },
+        { "tenant.max_running", offsetof(TenantPolicy, maximum[QUOTA_RUNNING]), 1, 4096 },
+        { "tenant.max_queued", offsetof(TenantPolicy, maximum[QUOTA_QUEUED]), 0, 65536 },
+        { "tenant.max_connections", offsetof(TenantPolicy, maximum[QUOTA_CONNECTIONS]), 1, 4096 },
+        { "tenant.submits_per_second", offsetof(TenantPolicy, submits_per_second), 0, 1000000 },
+        { "tenant.submit_burst", offsetof(TenantPolicy, submit_burst), 1, 65536 },
 };
+
+void tenant_policy_range(size_t offset, uint64_t *ret_lowest, uint64_t *ret_highest) {
+        *ret_lowest = 0;
+        *ret_highest = INT64_MAX;
+        FOREACH_ARRAY(range, ranges, ELEMENTSOF(ranges)) {
+                if (range->offset != offset)
+                        continue;
+                *ret_lowest = range->lowest;
+                *ret_highest = range->highest;
+        }
+}
 
 static int entry_check(const TenantEntry *entry, const KeySources *sources, char **ret_error) {
         FOREACH_ARRAY(range, ranges, ELEMENTSOF(ranges)) {
                 const char *where = key_sources_find(sources, range->key);
-                uint64_t value = *(const uint64_t *) ((const char *) entry + range->offset);
+                uint64_t value =
+                        *(const uint64_t *) ((const char *) &entry->policy + range->offset);
 
                 if (where && (value < range->lowest || value > range->highest))
                         return flat_error(ret_error,

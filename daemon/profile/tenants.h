@@ -73,5 +73,8 @@ TenantEntry *tenant_table_default(const TenantTable *table);
 /* Whether the policy names the profile; is_granted is what the profile says of itself. */
 bool tenant_policy_allows(const TenantPolicy *policy, const char *profile, bool is_granted);
 
+/* What the number at this offset of a TenantPolicy may be. */
+void tenant_policy_range(size_t offset, uint64_t *ret_lowest, uint64_t *ret_highest);
+
 /* The documentation of every key. */
 void tenant_print_keys(FILE *f);

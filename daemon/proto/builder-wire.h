@@ -6,7 +6,9 @@
  *
  * The broker inherits descriptors at fixed numbers and learns the rest from its arguments:
  *
- *      pysbd-broker [--embedded] [--idle-exit USEC] --listen N
+ *      pysbd-broker [--embedded] [--idle-exit USEC] [--admin-group GID] --listen N [--manager M]
+ *
+ * The last M of the N sockets are for administrators.
  */
 
 #include <stdint.h>
@@ -25,17 +27,20 @@ typedef enum BuilderVerb {
         BUILDER_KILL, /* answered by the box's ENDED; unknown boxes are ignored: it raced the end */
         BUILDER_TOOL_WAIT, /* the wall clock stands still: see waited_usec; unknown boxes are ignored */
         BUILDER_INTERRUPT, /* SIGINT for the job; boxes that are unknown or do not run are ignored */
+        BUILDER_RELOAD, /* read the operator's files again: answered by RELOADED, one at a time */
+        BUILDER_FORGET, /* generations of profiles before this one start nothing any more */
         _BUILDER_VERB_MAX,
 } BuilderVerb;
 
 #define BUILDER_START_FDS 4
+#define BUILDER_RELOADED_FDS 2
 
 typedef struct BuilderRequest {
-        uint32_t verb;       /* BuilderVerb */
-        uint32_t plan;       /* START: index of the profile in BROKER_FD_PROFILES */
-        uint64_t box;        /* chosen by the broker, never 0, never used twice */
-        uint64_t digest;     /* START: of that plan, so that a reload cannot mix them up */
-        uint32_t reason;     /* KILL: END_OUTPUT, END_CANCEL or END_TOOL_CALLS */
+        uint32_t verb;   /* BuilderVerb */
+        uint32_t plan;   /* START: index of the profile in its generation; FORGET: a generation */
+        uint64_t box;    /* chosen by the broker, never 0, never used twice */
+        uint64_t digest; /* START: of that plan, so that a reload cannot mix them up */
+        uint32_t reason; /* KILL: END_OUTPUT, END_CANCEL or END_TOOL_CALLS */
         uint32_t is_waiting; /* TOOL_WAIT: still, from now on until the next TOOL_WAIT */
         /* TOOL_WAIT: all time so far in which the job waited for tools. The builder adds it to the
          * deadline, up to LIMIT_TOOL_WAIT: a broker that lies gains a job no more than that. */
@@ -48,6 +53,9 @@ typedef enum BuilderReportKind {
         BUILDER_STARTED,  /* the program starts now */
         BUILDER_STOPPING, /* the daemon stops: refuse new work; its boxes end with END_SHUTDOWN */
         BUILDER_ENDED,    /* every process of the job is gone; also when it never started */
+        /* fds: the new profiles and the new configuration, as BROKER_FD_PROFILES and BROKER_FD_CONFIG;
+         * or a single one: the text of what is wrong, and nothing has changed */
+        BUILDER_RELOADED,
         _BUILDER_REPORT_MAX,
 } BuilderReportKind;
 

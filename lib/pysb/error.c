@@ -6,6 +6,8 @@
 #include "basic/macro.h"
 #include "pysb/client.h"
 
+#define MANAGER_METHOD(name) PYSB_MANAGER_INTERFACE "." name
+
 /* What each error of the interface says to a human; {name} is a parameter of the error. */
 typedef struct ErrorSentence {
         const char *name;
@@ -24,7 +26,11 @@ static const ErrorSentence sentences[] = {
         { SANDBOX_METHOD("TooLarge"),
           "{field} has {sizeBytes} bytes, at most {maximumBytes} are allowed." },
         { SANDBOX_METHOD("NotSupported"), "Not possible on this machine: {feature}: {detail}." },
-        { SANDBOX_METHOD("ShuttingDown"), "The daemon is stopping; try again later." },
+        { SANDBOX_METHOD("ShuttingDown"), "The daemon takes no new work now; try again later." },
+        { MANAGER_METHOD("TenantNotFound"),
+          "The tenant {tenant} has neither a job nor a connection." },
+        { MANAGER_METHOD("ReloadFailed"), "Nothing was reloaded: {message}" },
+        { MANAGER_METHOD("InvalidRequest"), "{field}: {reason}" },
         { "org.varlink.service.InterfaceNotFound", "The daemon has no interface {interface}." },
         { "org.varlink.service.MethodNotFound", "The daemon has no method {method}." },
         { "org.varlink.service.MethodNotImplemented", "The daemon has no method {method}." },

@@ -38,6 +38,8 @@ extern "C" {
 
 /* Where the service listens. */
 #define PYSB_DEFAULT_ADDRESS "unix:/run/pysb/io.pysb.sandbox"
+/* Where administrators call io.pysb.manager, by pysb_call() with full names of methods. */
+#define PYSB_MANAGER_ADDRESS "unix:/run/pysb/io.pysb.manager"
 
 typedef struct PysbClient PysbClient;
 typedef struct PysbRequest PysbRequest;

@@ -5,6 +5,8 @@
 
 #define VARLINK_SERVICE_INTERFACE "org.varlink.service"
 #define PYSB_SANDBOX_INTERFACE "io.pysb.sandbox"
+#define PYSB_MANAGER_INTERFACE "io.pysb.manager"
 
 extern const char varlink_text_org_varlink_service[];
+extern const char varlink_text_io_pysb_manager[];
 extern const char varlink_text_io_pysb_sandbox[];

@@ -4,12 +4,14 @@
 pid 1 and cgroup v2. Everything is some ten times slower here: no timing is judged."""
 
 import glob
+import grp
 import json
 import os
 import re
 import select
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(1, HERE)
 import tap
 import wheels
+from manager import MANAGER_SOCKET, manage
 
 SOCKET = "/run/pysb/io.pysb.sandbox"
 CGROUP = "/sys/fs/cgroup/system.slice/pysbd.service"
@@ -151,7 +154,7 @@ class Service(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        shell("systemctl", "start", "pysbd.socket")
+        shell("systemctl", "start", "pysbd.socket", "pysbd-manager.socket")
 
     def setUp(self):
         self.running = []
@@ -436,6 +439,71 @@ class Service(unittest.TestCase):
                    "the end of the boxes")
         result = poll_until(lambda: submit("print('again')")[0], "the service to be back")
         self.assertEqual(result["stdout"]["text"], "again\n")
+
+    def test_administrators(self):
+        """two sockets with their groups; who is in pysb-admin may, who is not may not"""
+        for path, group in ((SOCKET, "pysb"), (MANAGER_SOCKET, "pysb-admin")):
+            found = os.stat(path)
+            self.assertEqual((stat.S_IMODE(found.st_mode), found.st_uid, grp.getgrgid(found.st_gid).gr_name),
+                             (0o660, 0, group))
+        shell("useradd", "-G", "pysb-admin", "boss")
+        resume = ["pysbctl", "resume"]
+        boss = ["setpriv", "--reuid=boss", "--regid=boss", "--init-groups"]
+        shell(*boss, *resume)
+        refused = subprocess.run(client("resume"), stderr=subprocess.PIPE, check=False)
+        self.assertNotEqual(refused.returncode, 0)
+        # The daemon looks, too, and not only the socket's mode
+        os.chmod(MANAGER_SOCKET, 0o666)
+        try:
+            shell(*boss, *resume)
+            refused = subprocess.run(client("resume"), stderr=subprocess.PIPE, check=False)
+            self.assertIn(b"does not allow this", refused.stderr)
+        finally:
+            os.chmod(MANAGER_SOCKET, 0o660)
+
+    def test_reload(self):
+        """systemctl reload: profiles, pysbd.toml and tenants.toml are new, and a job goes on"""
+        files = {
+            "/etc/pysb/profiles/reloaded.toml": 'extends = "default"\ndescription = "x"\ngranted = true\n',
+            "/etc/pysb/pysbd.toml": "max_queued_jobs = 7\n",
+            "/etc/pysb/tenants.toml": f'[team]\nuids = ["{CLIENT}"]\nmax_running = 3\nweight = 50\n'
+                                      'profiles = ["reloaded", "vmraw", "default"]\n',
+        }
+        job = self.run_job()
+        pid = main_pid()
+        try:
+            for path, text in files.items():
+                with open(path, "w", encoding="ascii") as file:
+                    file.write(text)
+            shell("systemctl", "reload", "pysbd.service")
+            self.assertEqual(manage("GetStatus")["maxQueuedJobs"], 7)
+            tenants = {t["tenant"]: t for t in manage("ListTenants")["tenants"]}
+            self.assertEqual(tenants["team"]["quota"]["weight"], 50)
+            self.assertEqual(tenants["team"]["quota"]["maxRunningJobs"], 3)
+            # Who was there before is who he was, until his connection ends
+            self.assertEqual(sum(t["runningJobs"] for t in tenants.values()), 1, tenants)
+            self.check(submit("print(1)", profile="reloaded"), "success", 0)
+            with open("/etc/pysb/tenants.toml", "a", encoding="ascii") as file:
+                file.write('[second]\nuids = ["no-such-user"]\n')
+            failed = subprocess.run(["systemctl", "reload", "pysbd.service"], stderr=subprocess.PIPE, check=False)
+            self.assertNotEqual(failed.returncode, 0)
+            self.assertEqual(manage("GetStatus")["reloads"], 1)
+        finally:
+            for path in files:
+                os.unlink(path)
+        shell("systemctl", "reload", "pysbd.service")
+        self.assertNotIn("team", {t["tenant"] for t in manage("ListTenants")["tenants"]
+                                  if t["runningJobs"] == 0 and t["connections"] == 0})
+        self.assertEqual((main_pid(), os.path.exists(f"/proc/{job.pid}")), (pid, True))
+
+    def test_stop_cancels(self):
+        """systemctl stop while a job runs: its client gets `cancelled`; the next call starts the service"""
+        job = Running()
+        shell("systemctl", "stop", "pysbd.service")
+        _, said = job.process.communicate(timeout=PATIENCE)
+        self.assertIn(b"cancelled", said)
+        self.assertEqual(properties("Result")["Result"], "success")
+        self.check(submit("print(1)"), "success", 0)
 
     def test_packages(self):
         """wheels that were vetted into /etc/pysb/wheels and /var/lib/pysb/wheels work under the unit"""

@@ -348,4 +348,5 @@ class GetNodeReply(Wire):
     max_running_jobs: int
     running_jobs: int
     queued_jobs: int
+    draining: bool
     counters: Optional[str] = None

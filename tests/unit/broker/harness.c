@@ -84,6 +84,7 @@ ProfileStore *harness_store(void) {
         ProfileStore *store = calloc(1, sizeof(*store));
 
         assert_non_null(store);
+        store->n_refs = 1;
         store->profiles[0] = make_profile("default", true);
         store->profiles[1] = make_profile("raw", false);
         store->n_profiles = 2;
@@ -144,6 +145,7 @@ Harness *harness_new(const HarnessOptions *o) {
         BrokerOptions options = {
                 .listen_fds = &listen_fd,
                 .n_listen_fds = 1,
+                .admin_gid = (gid_t) -1,
                 .embedded = o->embedded,
                 .idle_exit_usec = o->idle_exit_usec,
                 .clock = harness_clock,

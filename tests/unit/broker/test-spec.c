@@ -30,7 +30,8 @@ static Profile profiles[3] = {
           .granted = true,
           .package_debs = (char *[]){ (char *) "python3-numpy", (char *) "python3-tz", NULL } },
 };
-static ProfileStore store = { .profiles = { &profiles[0], &profiles[1], &profiles[2] },
+static ProfileStore store = { .n_refs = 1,
+                              .profiles = { &profiles[0], &profiles[1], &profiles[2] },
                               .n_profiles = 3 };
 
 static SpecContext context = {

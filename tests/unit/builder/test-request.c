@@ -49,6 +49,13 @@ static void test_good(void **state) {
         assert_int_equal(fixture_check(&f, 0), 0);
         f.request.reason = END_TOOL_CALLS;
         assert_int_equal(fixture_check(&f, 0), 0);
+        f.request = (BuilderRequest){ .verb = BUILDER_RELOAD };
+        assert_int_equal(fixture_check(&f, 0), 0);
+        assert_int_equal(fixture_check(&f, 1), -EPROTO);
+        /* One that is not there yet: everything before is forgotten. */
+        f.request = (BuilderRequest){ .verb = BUILDER_FORGET, .plan = UINT32_MAX };
+        assert_int_equal(fixture_check(&f, 0), 0);
+        assert_int_equal(fixture_check(&f, 1), -EPROTO);
         /* Any number will do: it is clamped. */
         f.request = (BuilderRequest){
                 .verb = BUILDER_TOOL_WAIT,

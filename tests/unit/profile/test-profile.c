@@ -395,7 +395,7 @@ static void test_problem(void **state) {
 
 static void test_free_null(void **state) {
         assert_null(profile_free(NULL));
-        assert_null(profile_store_free(NULL));
+        assert_null(profile_store_unref(NULL));
 }
 
 static void test_print_keys(void **state) {

@@ -33,7 +33,7 @@ static int parse(const char *const *marks, const char *const *names, size_t n, P
 
 static void test_good(void **state) {
         static const char *const names[] = { "beta", "alpha", "gamma" };
-        _cleanup_(profile_store_freep) ProfileStore *store = NULL;
+        _cleanup_(profile_store_unrefp) ProfileStore *store = NULL;
 
         assert_int_equal(parse(names, names, 3, &store), 0);
         /* The order of the text is the numbering of the wire. */
@@ -46,7 +46,7 @@ static void test_good(void **state) {
 }
 
 static void test_empty(void **state) {
-        _cleanup_(profile_store_freep) ProfileStore *store = NULL;
+        _cleanup_(profile_store_unrefp) ProfileStore *store = NULL;
 
         assert_int_equal(parse(NULL, NULL, 0, &store), 0);
         assert_int_equal(store->n_profiles, 0);

@@ -1,0 +1,160 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A daemon that ends, in order or by kill -9 of any of its processes at any moment, leaves no process."""
+
+import ctypes
+import os
+import random
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import harness
+import tap
+import varlink
+
+KILLS = 50
+STOPS = 10
+JOBS = 3
+SEED = int(os.environ.get("PYSB_KILL_SEED", "20251128"))
+PR_SET_CHILD_SUBREAPER = 36
+FORKS = "import os, signal\nos.fork()\nprint('ready', flush=True)\nsignal.pause()"
+VICTIMS = ("builder", "broker", "template", "init")
+
+
+def command_of(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def find(daemon, victim):
+    """A process of that kind; the builder where there is none yet."""
+    if victim != "builder":
+        for process in harness.descendants(daemon.process.pid):
+            command = command_of(process.pid)
+            if (victim == "broker" and b"pysbd-broker" in command or
+                    victim == "init" and process.nested_pid == 1 or
+                    victim == "template" and process.nested_pid is None and b"--template" in command):
+                return victim, process.pid
+    return "builder", daemon.process.pid
+
+
+def kill(pid):
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    select.select([pidfd], [], [], harness.PATIENCE)
+    os.close(pidfd)
+
+
+def overdue(*_):
+    raise AssertionError(f"processes are left: {[(p.pid, p.fields) for p in harness.descendants(os.getpid())]}")
+
+
+class Base(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        # Orphans become ours: when wait() says that we have no child, there is none
+        assert ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+        signal.signal(signal.SIGALRM, overdue)
+
+    def assert_nobody_left(self):
+        signal.alarm(harness.PATIENCE)
+        try:
+            while True:
+                os.waitpid(-1, 0)
+        except ChildProcessError:
+            pass
+        finally:
+            signal.alarm(0)
+
+    def work(self, daemon, n_replies):
+        """Jobs of which so many replies have come: all else is under way somewhere."""
+        connections = [varlink.Connection(daemon.address) for _ in range(JOBS)]
+        for connection in connections:
+            self.addCleanup(connection.close)
+            connection.run(code=FORKS, profile="raw")
+        for n in range(n_replies):
+            connections[n % JOBS].receive()
+        return connections
+
+    def end_of(self, connection):
+        """The outcome, or None if the broker was killed before it could say one."""
+        try:
+            return connection.result()["outcome"]
+        except (EOFError, ConnectionResetError):
+            return None
+
+
+class Killing(Base):
+    def survive(self, daemon, connections, victim):
+        """What was killed was no part of the daemon itself."""
+        for connection in connections:
+            connection.close()
+        result = daemon.submit("print(1)")
+        self.assertEqual(result.status, 0, f"{victim}: {result}")
+        self.assertEqual(daemon.stop(), 0)
+
+    def test_any_process_at_any_moment(self):
+        """50 times: clients are told, every process is gone, the next daemon serves"""
+        print(f"# PYSB_KILL_SEED={SEED}", flush=True)
+        rng = random.Random(SEED)
+        killed = dict.fromkeys(VICTIMS, 0)
+        for _ in range(KILLS):
+            daemon = harness.Daemon(harness.build_tree())
+            # accepted, started and output of each job
+            connections = self.work(daemon, rng.randrange(3 * JOBS + 1))
+            victim, pid = find(daemon, rng.choice(VICTIMS))
+            kill(pid)
+            killed[victim] += 1
+            if victim in ("builder", "broker"):
+                for connection in connections:
+                    outcome = self.end_of(connection)
+                    self.assertIn(outcome, ("lost", None) if victim == "builder" else (None,))
+                daemon.stop()
+            else:
+                self.survive(daemon, connections, victim)
+            for connection in connections:
+                connection.close()
+            self.assert_nobody_left()
+        print(f"# killed: {killed}", flush=True)
+        self.assertGreater(min(killed.values()), 0, killed)
+
+
+class Stopping(Base):
+    def test_as_soon_as_it_listens(self):
+        """SIGTERM as soon as the socket is there is an end in order"""
+        tree = harness.build_tree()
+        with tempfile.TemporaryDirectory(prefix="pysb-stop.", dir="/tmp") as directory:
+            for n in range(STOPS):
+                address = os.path.join(directory, str(n))
+                daemon = subprocess.Popen([tree.pysbd, "--embedded", "--listen", address],
+                                          env=tree.environment, stdin=subprocess.DEVNULL)
+                while not os.path.exists(address):
+                    self.assertIsNone(daemon.poll())
+                daemon.terminate()
+                self.assertEqual(daemon.wait(harness.PATIENCE), 0)
+        self.assert_nobody_left()
+
+    def test_in_order(self):
+        """SIGTERM while jobs run: every client gets `cancelled`"""
+        daemon = harness.Daemon(harness.build_tree())
+        connections = self.work(daemon, 3 * JOBS)
+        self.assertEqual(daemon.stop(), 0)
+        for connection in connections:
+            self.assertEqual(self.end_of(connection), "cancelled")
+        self.assert_nobody_left()
+
+
+if __name__ == "__main__":
+    tap.run(Killing, Stopping)
