@@ -43,6 +43,8 @@ class JobOptions(TypedDict, total=False):
     tools: Tools
     analysis: str
     display_last_expression: bool
+    # 0 to 9; orders the jobs of one tenant
+    priority: int
     queue_timeout_usec: int
     labels: Mapping[str, str]
     detach: bool

@@ -98,6 +98,17 @@ class LimitExceeded(ProtocolError):
     maximum: int
 
 
+class TenantDenied(ProtocolError):
+    tenant: str
+
+
+class QuotaExceeded(ProtocolError):
+    quota: str
+    used: int
+    maximum: int
+    retry_after_usec: Optional[int]
+
+
 class QueueFull(ProtocolError):
     scope: str
     queued: int
