@@ -225,7 +225,7 @@ int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
 
         if (!b)
                 return -ENOMEM;
-        list_init(&b->jobs);
+        job_store_init(b);
         b->event = sd_event_ref(event);
         b->embedded = o->embedded;
         b->idle_exit_usec = o->idle_exit_usec;

@@ -37,6 +37,7 @@ typedef struct JobWatcher {
 
 struct Job {
         List jobs;     /* of the store, oldest first */
+        List by_id, by_request, by_box; /* of the store's JobIndex */
         List watchers; /* JobWatcher.link */
 
         char id[JOB_ID_SIZE];

@@ -92,6 +92,11 @@ class ProfileDenied(ProtocolError):
     profile: str
 
 
+class RequestConflict(ProtocolError):
+    request_id: str
+    job: str
+
+
 class LimitExceeded(ProtocolError):
     limit: str
     requested: int

@@ -265,6 +265,7 @@ class JobInfo(Wire):
     priority: int
     accepted_at_usec: int
     labels: Optional[Dict[str, str]] = None
+    request_id: Optional[str] = None
     started_at_usec: Optional[int] = None
     finished_at_usec: Optional[int] = None
     position: Optional[int] = None
