@@ -129,10 +129,8 @@ static int take_stdin(Connection *c, const JobSpec *spec, int *ret_fd) {
 
 /* Whether the request was here before: then *ret_job is its job, or NULL and the call is answered with
  * RequestConflict. */
-static bool find_repeated(Connection *c,
-                          const JobRequest *request,
-                          uint64_t fingerprint,
-                          Job **ret_job) {
+static bool
+find_repeated(Connection *c, const JobRequest *request, uint64_t fingerprint, Job **ret_job) {
         Job *job = job_store_find_request(c->broker, c->tenant, request->request_id);
         JsonBuild b;
 
@@ -150,7 +148,8 @@ static bool find_repeated(Connection *c,
 }
 
 /* A new job of this request, or NULL once the call is answered. */
-static Job *submit_job(Connection *c, const JobRequest *request, AcceptKind kind, uint64_t fingerprint) {
+static Job *
+submit_job(Connection *c, const JobRequest *request, AcceptKind kind, uint64_t fingerprint) {
         const Broker *b = c->broker;
         const SpecContext context = {
                 .store = b->store,
