@@ -51,6 +51,8 @@ enum {
         OPTION_STDIN = _OPTION_OWN,
         OPTION_ENV,
         OPTION_DETACH,
+        OPTION_PRIORITY,
+        OPTION_REQUEST_ID,
         OPTION_TOOL,
         OPTION_RESULT,
         OPTION_LIMITS, /* + index in limit_options */
@@ -64,6 +66,8 @@ static const struct option options[] = {
         { "result", no_argument, NULL, OPTION_RESULT },
         { "display-dir", required_argument, NULL, OPTION_DISPLAY_DIR },
         { "detach", no_argument, NULL, OPTION_DETACH },
+        { "priority", required_argument, NULL, OPTION_PRIORITY },
+        { "request-id", required_argument, NULL, OPTION_REQUEST_ID },
         OPTIONS_PROGRAM,
         { "profile", required_argument, NULL, 'p' },
         { "stdin", required_argument, NULL, OPTION_STDIN },
@@ -114,6 +118,25 @@ static int take_env(PysbRequest *request, const char *pair) {
         return r;
 }
 
+static int take_priority(PysbRequest *request, const char *value) {
+        uint64_t number;
+        int r = parse_u64(value, &number);
+
+        if (r < 0 || number > 9) {
+                text_error("--priority: %s is not from 0 to 9.", value);
+                return -EINVAL;
+        }
+        return pysb_request_set_priority(request, (unsigned) number);
+}
+
+static int take_request_id(PysbRequest *request, const char *value) {
+        int r = pysb_request_set_request_id(request, value);
+
+        if (r < 0)
+                text_error("--request-id: %s.", r == -EILSEQ ? "not UTF-8" : strerror(-r));
+        return r;
+}
+
 static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
         if (program_has_option(option))
                 return program_take(&o->program, request, option);
@@ -130,6 +153,10 @@ static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
                 return take_env(request, optarg);
         case OPTION_TOOL:
                 return tools_add(&o->tools, request, optarg);
+        case OPTION_PRIORITY:
+                return take_priority(request, optarg);
+        case OPTION_REQUEST_ID:
+                return take_request_id(request, optarg);
         case OPTION_DETACH:
                 o->detach = true;
                 return 0;

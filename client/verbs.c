@@ -57,6 +57,8 @@ static const char options_text[] =
         "      --result            print only the value, as JSON; its output goes to stderr\n"
         "      --display-dir DIR   write plots and tables to files\n"
         "      --detach            print the job's identifier and leave it running\n"
+        "      --priority NUMBER   from 0 to 9, of the caller's own jobs that wait\n"
+        "      --request-id ID     the same request with it makes no second job\n"
         "      --events            print events as JSON lines, then the result\n"
         "      --json              print the result with the output as one JSON document\n"
         "      --summary           print a line about the result on standard error\n"

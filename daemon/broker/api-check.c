@@ -63,7 +63,8 @@ json_t *reply_check(const Job *job) {
 }
 
 void api_check(Connection *c) {
-        Job *job = api_accept_job(c, ACCEPT_CHECK);
+        bool created;
+        Job *job = api_accept_job(c, ACCEPT_CHECK, &created);
 
         if (!job)
                 return;

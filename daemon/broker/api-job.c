@@ -171,6 +171,7 @@ void api_forget_job(Connection *c) {
 typedef struct ListParameters {
         OptionalUint states; /* bits of JobState */
         json_t *labels;
+        const char *request_id;
         OptionalUint max_entries;
         const char *cursor;
 } ListParameters;
@@ -178,6 +179,7 @@ typedef struct ListParameters {
 static const JsonField list_fields[] = {
         { "states", json_dispatch_enum_set, offsetof(ListParameters, states), 0, job_state_names },
         { "labels", json_dispatch_string_map, offsetof(ListParameters, labels) },
+        { "requestId", json_dispatch_string, offsetof(ListParameters, request_id) },
         { "maxEntries", request_dispatch_uint, offsetof(ListParameters, max_entries) },
         { "cursor", json_dispatch_string, offsetof(ListParameters, cursor) },
         {},
@@ -196,7 +198,9 @@ static bool job_has_labels(const Job *job, json_t *labels) {
 static bool job_is_listed(const Connection *c, const Job *job, const ListParameters *p) {
         return job_tenant(job) == c->tenant && !job->spec->is_check &&
                (!p->states.is_set || (p->states.value & UINT64_C(1) << job_visible_state(job))) &&
-               job_has_labels(job, p->labels);
+               job_has_labels(job, p->labels) &&
+               (!p->request_id ||
+                (job->spec->request_id && strcmp(job->spec->request_id, p->request_id) == 0));
 }
 
 void api_list_jobs(Connection *c) {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "broker/api.h"
+#include "broker/job-store.h"
 #include "broker/scheduler.h"
 #include "wire/build.h"
 
@@ -126,7 +127,29 @@ static int take_stdin(Connection *c, const JobSpec *spec, int *ret_fd) {
         return 0;
 }
 
-Job *api_accept_job(Connection *c, AcceptKind kind) {
+/* Whether the request was here before: then *ret_job is its job, or NULL and the call is answered with
+ * RequestConflict. */
+static bool
+find_repeated(Connection *c, const JobRequest *request, uint64_t fingerprint, Job **ret_job) {
+        Job *job = job_store_find_request(c->broker, c->tenant, request->request_id);
+        JsonBuild b;
+
+        if (!job)
+                return false;
+        *ret_job = job;
+        if (job->spec->fingerprint == fingerprint)
+                return true;
+        *ret_job = NULL;
+        b = (JsonBuild) JSON_BUILD_INIT;
+        json_build_string(&b, "requestId", request->request_id);
+        json_build_string(&b, "job", job->id);
+        connection_error(c, "RequestConflict", json_build_take(&b));
+        return true;
+}
+
+/* A new job of this request, or NULL once the call is answered. */
+static Job *
+submit_job(Connection *c, const JobRequest *request, AcceptKind kind, uint64_t fingerprint) {
         const Broker *b = c->broker;
         const SpecContext context = {
                 .store = b->store,
@@ -138,24 +161,19 @@ Job *api_accept_job(Connection *c, AcceptKind kind) {
                 .n_fds = c->call.fds.n,
         };
         _cleanup_(job_spec_freep) JobSpec *spec = NULL;
-        char path[JSON_PATH_MAX];
         int stdin_fd = -EBADF, r;
-        JobRequest request;
         Refusal refusal;
         SpecError error;
         Job *job;
 
-        if (job_request_parse(c->call.parameters, &request, path) < 0) {
-                connection_reply(c, varlink_error_invalid_parameter(path));
-                return NULL;
-        }
-        r = job_spec_make(&context, &request, &spec, &error);
+        r = job_spec_make(&context, request, &spec, &error);
         if (r > 0)
                 answer_spec_error(c, (SpecErrorKind) r, &error);
         if (r < 0)
                 c->is_dead = true;
         if (r != 0 || take_stdin(c, spec, &stdin_fd) < 0)
                 return NULL;
+        spec->fingerprint = fingerprint;
         r = scheduler_submit(c->broker, c->tenant, spec, stdin_fd, &job, &refusal);
         if (r == SUBMIT_STOPPING)
                 answer_stopping(c);
@@ -169,24 +187,51 @@ Job *api_accept_job(Connection *c, AcceptKind kind) {
         return job;
 }
 
+Job *api_accept_job(Connection *c, AcceptKind kind, bool *ret_created) {
+        char path[JSON_PATH_MAX];
+        uint64_t fingerprint = 0;
+        JobRequest request;
+        Job *job;
+
+        *ret_created = false;
+        if (job_request_parse(c->call.parameters, &request, path) < 0) {
+                connection_reply(c, varlink_error_invalid_parameter(path));
+                return NULL;
+        }
+        if (request.request_id && kind != ACCEPT_CHECK) {
+                if (job_request_fingerprint(c->call.parameters, &fingerprint) < 0) {
+                        c->is_dead = true;
+                        return NULL;
+                }
+                if (find_repeated(c, &request, fingerprint, &job))
+                        return job;
+        }
+        *ret_created = true;
+        return submit_job(c, &request, kind, fingerprint);
+}
+
 void api_run(Connection *c) {
-        Job *job = api_accept_job(c, ACCEPT_RUN);
+        bool created;
+        Job *job = api_accept_job(c, ACCEPT_RUN, &created);
 
         if (!job)
                 return;
         connection_follow(c, job, c->call.more ? FOLLOW_EVENTS : FOLLOW_RESULT);
-        c->cancels_on_close = !job->spec->detach;
+        /* Who asks again follows a job that is somebody else's to cancel. */
+        c->cancels_on_close = created && !job->spec->detach;
 }
 
 void api_submit(Connection *c) {
         JsonBuild b = JSON_BUILD_INIT;
-        Job *job = api_accept_job(c, ACCEPT_SUBMIT);
+        bool created;
+        Job *job = api_accept_job(c, ACCEPT_SUBMIT, &created);
 
         if (!job) {
                 json_build_done(&b);
                 return;
         }
         json_build_string(&b, "job", job->id);
+        json_build_bool(&b, "created", created);
         if (job->state == JOB_QUEUED)
                 json_build_uint(&b, "position", job->position);
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));

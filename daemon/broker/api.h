@@ -31,8 +31,9 @@ typedef enum AcceptKind {
         ACCEPT_CHECK,
 } AcceptKind;
 
-/* Request -> job. Returns NULL if the call is answered with an error. */
-Job *api_accept_job(Connection *c, AcceptKind kind); /* api-run.c */
+/* Request -> job, which is not created if its requestId was here before. Returns NULL if the call is
+ * answered with an error. */
+Job *api_accept_job(Connection *c, AcceptKind kind, bool *ret_created); /* api-run.c */
 
 void api_run(Connection *c);
 void api_submit(Connection *c);

@@ -258,7 +258,7 @@ int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
 
         if (!b)
                 return -ENOMEM;
-        list_init(&b->jobs);
+        job_store_init(b);
         b->event = sd_event_ref(event);
         b->embedded = o->embedded;
         b->admin_gid = o->admin_gid;

@@ -28,6 +28,15 @@
 #define QUEUED_BYTES_MAX (256U << 20)
 #define QUEUED_BYTES_PER_TENANT_MAX (64U << 20)
 
+/* Jobs by what clients and the builder call them; a bucket has few. */
+#define JOB_BUCKETS 1024
+
+typedef struct JobIndex {
+        List ids[JOB_BUCKETS];      /* Job.by_id */
+        List requests[JOB_BUCKETS]; /* Job.by_request */
+        List boxes[JOB_BUCKETS];    /* Job.by_box */
+} JobIndex;
+
 /* After SIGTERM: how long the last results may take to reach their clients. */
 #define STOP_USEC_MAX (UINT64_C(10) * 1000000)
 
@@ -67,6 +76,7 @@ typedef struct Broker {
         Tenants tenants;
         TenantPolicy default_policy; /* of a uid that is a tenant of its own */
         List jobs;                   /* all, oldest first */
+        JobIndex index;
         uint64_t last_number, last_box;
 
         /* From the builder's NODE report; without it nothing starts. */

@@ -5,9 +5,40 @@
 
 #include "basic/macro.h"
 
+/* FNV-1a. Who makes names that meet in one bucket has as many jobs there as he may have at all, and
+ * makes his own look-ups slow first. */
+static List *bucket(List buckets[static JOB_BUCKETS], const char *name) {
+        uint32_t hash = 2166136261;
+
+        for (; *name; name++)
+                hash = (hash ^ (unsigned char) *name) * 16777619;
+        return &buckets[hash % JOB_BUCKETS];
+}
+
+void job_store_init(Broker *b) {
+        list_init(&b->jobs);
+        for (size_t i = 0; i < JOB_BUCKETS; i++) {
+                list_init(&b->index.ids[i]);
+                list_init(&b->index.requests[i]);
+                list_init(&b->index.boxes[i]);
+        }
+}
+
+void job_store_add(Broker *b, Job *job) {
+        list_insert_before(&b->jobs, &job->jobs);
+        list_insert_before(bucket(b->index.ids, job->id), &job->by_id);
+        if (job->spec->request_id)
+                list_insert_before(bucket(b->index.requests, job->spec->request_id),
+                                   &job->by_request);
+}
+
+void job_store_add_box(Broker *b, Job *job) {
+        list_insert_before(&b->index.boxes[job->box % JOB_BUCKETS], &job->by_box);
+}
+
 Job *job_store_find(Broker *b, const Tenant *tenant, const char *id) {
-        LIST_FOREACH(l, &b->jobs) {
-                Job *job = container_of(l, Job, jobs);
+        LIST_FOREACH(l, bucket(b->index.ids, id)) {
+                Job *job = container_of(l, Job, by_id);
 
                 if (job_tenant(job) == tenant && strcmp(job->id, id) == 0)
                         return job;
@@ -15,9 +46,19 @@ Job *job_store_find(Broker *b, const Tenant *tenant, const char *id) {
         return NULL;
 }
 
+Job *job_store_find_request(Broker *b, const Tenant *tenant, const char *request_id) {
+        LIST_FOREACH(l, bucket(b->index.requests, request_id)) {
+                Job *job = container_of(l, Job, by_request);
+
+                if (job_tenant(job) == tenant && strcmp(job->spec->request_id, request_id) == 0)
+                        return job;
+        }
+        return NULL;
+}
+
 Job *job_store_find_box(Broker *b, uint64_t box) {
-        LIST_FOREACH(l, &b->jobs) {
-                Job *job = container_of(l, Job, jobs);
+        LIST_FOREACH(l, &b->index.boxes[box % JOB_BUCKETS]) {
+                Job *job = container_of(l, Job, by_box);
 
                 if (job_has_box(job) && job->box == box)
                         return job;

@@ -5,6 +5,17 @@
 
 #include "broker/broker.h"
 
+void job_store_init(Broker *b);
+
+/* A job that is new; it leaves when it is freed. */
+void job_store_add(Broker *b, Job *job);
+
+/* The job has got its box. */
+void job_store_add_box(Broker *b, Job *job);
+
+/* The job that a request with this requestId made, or NULL. */
+Job *job_store_find_request(Broker *b, const Tenant *tenant, const char *request_id);
+
 /* The job of this tenant, or NULL: nobody learns whether an identifier of somebody else exists. */
 Job *job_store_find(Broker *b, const Tenant *tenant, const char *id);
 

@@ -33,6 +33,9 @@ int job_new(JobSpec *spec,
         if (!job)
                 return -ENOMEM;
         list_init(&job->jobs);
+        list_init(&job->by_id);
+        list_init(&job->by_request);
+        list_init(&job->by_box);
         queue_item_init(&job->queue, tenant_ref(tenant), spec->priority,
                         spec->limits.value[LIMIT_MEMORY]);
         list_init(&job->watchers);
@@ -83,6 +86,9 @@ Job *job_free(Job *job) {
         assert(!job->link);
         assert(list_is_empty(&job->watchers));
         list_remove(&job->jobs);
+        list_remove(&job->by_id);
+        list_remove(&job->by_request);
+        list_remove(&job->by_box);
         job_leave_queue(job);
         job_leave_place(job);
         if (job_is_finished(job)) {

@@ -36,8 +36,9 @@ typedef struct JobWatcher {
 } JobWatcher;
 
 struct Job {
-        List jobs;     /* of the store, oldest first */
-        List watchers; /* JobWatcher.link */
+        List jobs;                      /* of the store, oldest first */
+        List by_id, by_request, by_box; /* of the store's JobIndex */
+        List watchers;                  /* JobWatcher.link */
 
         char id[JOB_ID_SIZE];
         uint64_t number;         /* 1, 2, 3, … in the order of acceptance */

@@ -245,6 +245,7 @@ json_t *reply_job_info(const Job *job) {
         json_build_string(&b, "tenant", job_tenant(job)->name);
         json_build_string(&b, "profile", job->spec->profile->name);
         json_build_optional(&b, "labels", json_incref(job->spec->labels));
+        json_build_string(&b, "requestId", job->spec->request_id);
         json_build_uint(&b, "priority", job->queue.priority);
         json_build_uint(&b, "acceptedAtUSec", job->accepted.realtime_usec);
         if (job->started.realtime_usec > 0)

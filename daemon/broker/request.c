@@ -133,6 +133,7 @@ static const JsonField request_fields[] = {
         { "stdinOpen", json_dispatch_bool, offsetof(JobRequest, stdin_open) },
         { "profile", json_dispatch_string, offsetof(JobRequest, profile) },
         { "limits", json_dispatch_object, offsetof(JobRequest, limits), 0, limits_fields },
+        { "requestId", json_dispatch_string, offsetof(JobRequest, request_id) },
         { "priority", request_dispatch_uint, offsetof(JobRequest, priority) },
         { "queueTimeoutUSec", request_dispatch_uint, offsetof(JobRequest, queue_timeout_usec) },
         { "labels", json_dispatch_string_map, offsetof(JobRequest, labels) },
@@ -153,6 +154,25 @@ static const JsonField run_fields[] = {
           request_fields },
         {},
 };
+
+static int fingerprint_add(const char *text, size_t size, void *data) {
+        uint64_t *hash = data;
+
+        for (size_t i = 0; i < size; i++)
+                *hash = (*hash ^ (unsigned char) text[i]) * UINT64_C(1099511628211);
+        return 0;
+}
+
+/* FNV-1a of the canonical text, which is never in one piece: programs may be large. */
+int job_request_fingerprint(json_t *parameters, uint64_t *ret_fingerprint) {
+        uint64_t hash = UINT64_C(14695981039346656037);
+
+        if (json_dump_callback(json_object_get(parameters, "request"), fingerprint_add, &hash,
+                               JSON_COMPACT | JSON_SORT_KEYS) < 0)
+                return -ENOMEM;
+        *ret_fingerprint = hash;
+        return 0;
+}
 
 int job_request_parse(json_t *parameters,
                       JobRequest *ret_request,

@@ -57,6 +57,7 @@ typedef struct JobRequest {
         bool stdin_open;
         const char *profile;
         LimitsRequest limits;
+        const char *request_id;
         OptionalUint priority;
         OptionalUint queue_timeout_usec;
         json_t *labels;
@@ -68,6 +69,10 @@ typedef struct JobRequest {
 /* As json_dispatch_uint() and json_dispatch_int(), but -EINVAL for what is not below 2^53. */
 int request_dispatch_uint(const JsonField *field, json_t *value, void *target, char *path);
 int request_dispatch_int(const JsonField *field, json_t *value, void *target, char *path);
+
+/* Tells two requests apart that have the same requestId; -ENOMEM. A client that wants to deceive itself
+ * can: it needs no key. */
+int job_request_fingerprint(json_t *parameters, uint64_t *ret_fingerprint);
 
 /* Reads the parameters of Run, Submit and Check. -EINVAL: ret_path names the one that is wrong. */
 int job_request_parse(json_t *parameters,

@@ -72,6 +72,7 @@ static int scheduler_start(Broker *b, Job *job) {
         if (r < 0)
                 return r;
         job->box = ++b->last_box;
+        job_store_add_box(b, job);
         return builder_link_send(b->builder, &request, fds, BUILDER_START_FDS);
 }
 
@@ -158,7 +159,7 @@ int scheduler_submit(Broker *b,
                 return r;
         b->last_number++;
         job->stdin_fd = TAKE_FD(fd);
-        list_insert_before(&b->jobs, &job->jobs);
+        job_store_add(b, job);
         *ret_job = job;
         if (spec->source_too_large) {
                 char text[64], why[192];

@@ -24,6 +24,7 @@ JobSpec *job_spec_free(JobSpec *spec) {
         buf_done(&spec->frame);
         tool_list_done(&spec->tools);
         free(spec->stdin_bytes);
+        free(spec->request_id);
         json_decref(spec->labels);
         json_decref(spec->modules);
         free(spec);
@@ -269,12 +270,29 @@ static int spec_priority(const JobRequest *q, JobSpec *s, SpecError *e) {
         return 0;
 }
 
+static int spec_request_id(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
+        const char *id = q->request_id;
+
+        if (!id)
+                return 0;
+        error_field(e, "requestId");
+        if (*id == '\0' || strlen(id) > SPEC_REQUEST_ID_MAX)
+                return error_invalid(e, "not from 1 to %d characters", SPEC_REQUEST_ID_MAX);
+        for (const char *p = id; *p; p++)
+                if (*p < 0x20 || *p > 0x7e)
+                        return error_invalid(e, "a character that is not printable ASCII");
+        if (c->is_check)
+                return 0;
+        s->request_id = strdup(id);
+        return s->request_id ? 0 : -ENOMEM;
+}
+
 static int spec_times(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
         s->is_check = c->is_check;
         if (c->is_check)
                 return 0;
         s->detach = q->detach || c->is_submit;
-        s->retain_usec = s->detach ? s->profile->retain_usec : 0;
+        s->retain_usec = s->detach || s->request_id ? s->profile->retain_usec : 0;
         if (q->retain_usec.is_set) {
                 if (q->retain_usec.value > SPEC_RETAIN_USEC_MAX) {
                         error_field(e, "retainUSec");
@@ -345,6 +363,8 @@ int job_spec_make(const SpecContext *c,
                 r = spec_labels(q, s, ret_error);
         if (r == 0)
                 r = spec_priority(q, s, ret_error);
+        if (r == 0)
+                r = spec_request_id(c, q, s, ret_error);
         if (r == 0)
                 r = spec_times(c, q, s, ret_error);
         if (r == 0)

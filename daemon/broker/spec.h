@@ -21,6 +21,7 @@
 #define SPEC_ENVIRONMENT_MAX 64
 #define SPEC_ENVIRONMENT_BYTES_MAX (32U << 10)
 #define SPEC_LABELS_MAX 16
+#define SPEC_REQUEST_ID_MAX 128
 #define SPEC_LABEL_KEY_BYTES_MAX 64
 #define SPEC_LABEL_VALUE_BYTES_MAX 256
 #define SPEC_TOOL_DESCRIPTION_MAX (16U << 10)
@@ -44,6 +45,8 @@ typedef struct JobSpec {
         bool stdin_open; /* bytes come with WriteInput */
         bool has_stdin_fd;
         size_t stdin_fd_index; /* among the descriptors of the call */
+        char *request_id;      /* NULL is none */
+        uint64_t fingerprint;  /* of the request, if it has an id */
         unsigned priority;     /* below PRIORITIES */
         bool detach;
         bool has_queue_timeout;

@@ -23,7 +23,6 @@
 
 #define LISTEN_MAX 4
 #define MANAGER_SOCKET_NAME "manager"
-#define LISTEN_BACKLOG 128
 
 /* What start-up collects before anybody is served. */
 typedef struct Start {
@@ -73,7 +72,7 @@ static int start_listen(Start *start, const char *path) {
                 return -errno;
         start->listen_fds[start->n_listen++] = fd;
         if (bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
-            listen(fd, LISTEN_BACKLOG) < 0) {
+            listen(fd, SOMAXCONN) < 0) {
                 log_error("Listening on %s failed: %m", path);
                 return -errno;
         }

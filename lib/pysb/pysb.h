@@ -306,6 +306,13 @@ int pysb_request_set_stdin_open(PysbRequest *request, bool open);
 /* Gives up if the job has not started this long after it was accepted. */
 int pysb_request_set_queue_timeout(PysbRequest *request, uint64_t timeout_usec);
 
+/* 0 to 9, 5 is the default: orders the jobs of one tenant. */
+int pysb_request_set_priority(PysbRequest *request, unsigned priority);
+
+/* 1 to 128 printable ASCII characters. As long as its job is kept, the same request makes no second one,
+ * and a different request is the error RequestConflict. */
+int pysb_request_set_request_id(PysbRequest *request, const char *id);
+
 /* Lets a job of pysb_run() or pysb_start() go on when the connection closes. */
 int pysb_request_set_detach(PysbRequest *request, bool detach);
 

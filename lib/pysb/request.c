@@ -126,6 +126,14 @@ _public_ int pysb_request_set_queue_timeout(PysbRequest *request, uint64_t timeo
         return object_set_u64(request->json, "queueTimeoutUSec", timeout_usec);
 }
 
+_public_ int pysb_request_set_priority(PysbRequest *request, unsigned priority) {
+        return object_set_u64(request->json, "priority", priority);
+}
+
+_public_ int pysb_request_set_request_id(PysbRequest *request, const char *id) {
+        return object_set_string(request->json, "requestId", id, strlen(id));
+}
+
 _public_ int pysb_request_set_detach(PysbRequest *request, bool detach) {
         return object_set(request->json, "detach", json_boolean(detach));
 }

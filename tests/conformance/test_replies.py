@@ -26,7 +26,7 @@ EVERYTHING = {
     "modules": ["json"], "analysis": "strict", "displayLastExpression": True,
     "tools": [{"name": "t", "description": "d", "parametersSchemaJson": "{}",
                "timeoutUSec": 1000000}],
-    "priority": 9, "queueTimeoutUSec": 60000000, "labels": {"l": "v"}, "detach": True, "retainUSec": 60000000,
+    "priority": 9, "requestId": "everything", "queueTimeoutUSec": 60000000, "labels": {"l": "v"}, "detach": True, "retainUSec": 60000000,
     "seed": 7, "usageIntervalUSec": 100000, "heartbeatUSec": 1000000,
 }
 OTHERS = [{"code": "1", "stdinData": "AA=="}, {"module": "this"}, {"expression": "1"},

@@ -197,6 +197,8 @@ static int set_everything(void) {
         CHECK(pysb_request_set_limit(request, "wallTimeUSec", 1000000) == 0);
         CHECK(pysb_request_set_stdin(request, "in", 2) == 0);
         CHECK(pysb_request_set_queue_timeout(request, 60000000) == 0);
+        CHECK(pysb_request_set_priority(request, 9) == 0);
+        CHECK(pysb_request_set_request_id(request, "order 7") == 0);
         CHECK(pysb_request_set_detach(request, true) == 0);
         CHECK(pysb_request_set_retain(request, 60000000) == 0);
         CHECK(pysb_request_set_seed(request, 7) == 0);

@@ -104,10 +104,13 @@ class Daemon:
         self.address = os.path.join(self.directory, "socket")
         self.log = open(os.path.join(self.directory, "log"), "w+b")
         self.process = subprocess.Popen(
-            tree.as_user([tree.pysbd, "--embedded", "--listen", self.address]),
+            self.command_line(),
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
             env=tree.environment, start_new_session=True)
         poll_until(self.accepts, "the daemon's socket")
+
+    def command_line(self):
+        return self.tree.as_user([self.tree.pysbd, "--embedded", "--listen", self.address])
 
     def accepts(self):
         if self.process.poll() is not None:

@@ -89,10 +89,10 @@ def get_job(job: str) -> Call[types.JobInfo]:
 
 
 def list_jobs(states: Optional[Sequence[str]], labels: Optional[Mapping[str, str]],
-              cursor: Optional[str]) -> Call[Tuple[List[types.JobInfo], Optional[str]]]:
+              request_id: Optional[str], cursor: Optional[str]) -> Call[Tuple[List[types.JobInfo], Optional[str]]]:
     return _call("ListJobs", lambda reply: ([types.JobInfo.from_wire(job) for job in reply["jobs"]],
                                             reply.get("nextCursor")),
-                 states=states, labels=labels, cursor=cursor)
+                 states=states, labels=labels, requestId=request_id, cursor=cursor)
 
 
 def list_profiles() -> Call[List[types.ProfileInfo]]:

@@ -43,6 +43,10 @@ class JobOptions(TypedDict, total=False):
     tools: Tools
     analysis: str
     display_last_expression: bool
+    # The same request with it makes no second job
+    request_id: str
+    # 0 to 9; orders the jobs of one tenant
+    priority: int
     queue_timeout_usec: int
     labels: Mapping[str, str]
     detach: bool

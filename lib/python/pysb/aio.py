@@ -200,10 +200,11 @@ class Client:
         return Job(self, job, make_tools(tools))
 
     async def jobs(self, states: Optional[Sequence[str]] = None,
-                   labels: Optional[Mapping[str, str]] = None) -> AsyncIterator[types.JobInfo]:
+                   labels: Optional[Mapping[str, str]] = None,
+                   request_id: Optional[str] = None) -> AsyncIterator[types.JobInfo]:
         cursor: Optional[str] = None
         while True:
-            page, cursor = await self._do(_calls.list_jobs(states, labels, cursor))
+            page, cursor = await self._do(_calls.list_jobs(states, labels, request_id, cursor))
             for info in page:
                 yield info
             if cursor is None:

@@ -147,11 +147,12 @@ class Client:
         return Job(self, job, make_tools(tools))
 
     def jobs(self, states: Optional[Sequence[str]] = None,
-             labels: Optional[Mapping[str, str]] = None) -> Iterator[types.JobInfo]:
+             labels: Optional[Mapping[str, str]] = None,
+             request_id: Optional[str] = None) -> Iterator[types.JobInfo]:
         """The caller's jobs, newest first."""
         cursor: Optional[str] = None
         while True:
-            page, cursor = self._do(_calls.list_jobs(states, labels, cursor))
+            page, cursor = self._do(_calls.list_jobs(states, labels, request_id, cursor))
             yield from page
             if cursor is None:
                 return

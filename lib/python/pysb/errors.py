@@ -92,10 +92,26 @@ class ProfileDenied(ProtocolError):
     profile: str
 
 
+class RequestConflict(ProtocolError):
+    request_id: str
+    job: str
+
+
 class LimitExceeded(ProtocolError):
     limit: str
     requested: int
     maximum: int
+
+
+class TenantDenied(ProtocolError):
+    tenant: str
+
+
+class QuotaExceeded(ProtocolError):
+    quota: str
+    used: int
+    maximum: int
+    retry_after_usec: Optional[int]
 
 
 class QueueFull(ProtocolError):

@@ -262,8 +262,10 @@ class JobInfo(Wire):
     state: str
     tenant: str
     profile: str
+    priority: int
     accepted_at_usec: int
     labels: Optional[Dict[str, str]] = None
+    request_id: Optional[str] = None
     started_at_usec: Optional[int] = None
     finished_at_usec: Optional[int] = None
     position: Optional[int] = None
@@ -333,7 +335,11 @@ class WhoAmIReply(Wire):
     running_jobs: int
     queued_jobs: int
     connections: int
-    max_connections: int
+    memory_bytes: int
+    max_running_jobs: Optional[int] = None
+    max_queued_jobs: Optional[int] = None
+    max_connections: Optional[int] = None
+    max_memory_bytes: Optional[int] = None
 
 
 @dataclass(frozen=True)

@@ -265,12 +265,70 @@ static void test_foreign_id(void **state) {
         harness_free(harness);
 }
 
+/* The same request makes one job, however often and by whichever method it comes. */
+static void test_request_id(void **state) {
+        static const char request[] = RUN_WITH("\"requestId\":\"7\"");
+        Client *a, *again, *b;
+        json_t *first, *r;
+        Box box;
+
+        start(NULL);
+        a = client_new(harness, ALICE);
+        again = client_new(harness, ALICE);
+        b = client_new(harness, BOB);
+        first = client_ask(a, "Submit", request);
+        assert_true(json_is_true(json_object_get(first, "created")));
+        box = builder_start(harness);
+        r = client_ask(a, "Submit", "{\"request\":{\"requestId\":\"7\",\"code\":\"1\"}}");
+        assert_true(json_is_false(json_object_get(r, "created")));
+        assert_string_equal(reply_string(r, "job"), reply_string(first, "job"));
+        json_decref(r);
+        client_call(a, "Submit", RUN_WITH("\"requestId\":\"7\",\"seed\":1"), false);
+        r = client_error(a, "RequestConflict");
+        assert_string_equal(reply_string(r, "requestId"), "7");
+        assert_string_equal(reply_string(r, "job"), reply_string(first, "job"));
+        json_decref(r);
+        /* Who repeats it and goes away cancels nothing. */
+        client_call(again, "Run", request, false);
+        (void) harness_spin(harness);
+        client_free(again);
+        builder_expect_nothing(harness);
+        r = client_ask(a, "ListJobs", "{\"requestId\":\"7\"}");
+        assert_string_equal(reply_string(r, "jobs.0.job"), reply_string(first, "job"));
+        assert_string_equal(reply_string(r, "jobs.0.requestId"), "7");
+        json_decref(r);
+        r = client_ask(a, "ListJobs", "{\"requestId\":\"8\"}");
+        assert_null(reply_get(r, "jobs.0"));
+        json_decref(r);
+        /* Somebody else's is somebody else's. */
+        r = client_ask(b, "Submit", request);
+        assert_true(json_is_true(json_object_get(r, "created")));
+        json_decref(r);
+        builder_exited(&box, 0);
+        box = builder_start(harness);
+        builder_exited(&box, 0);
+        /* Forgotten, it is as if it had never been. */
+        harness_advance(harness, 61 * USEC_PER_SEC);
+        broker_sweep(harness->broker);
+        r = client_ask(a, "Submit", request);
+        assert_true(json_is_true(json_object_get(r, "created")));
+        assert_string_not_equal(reply_string(r, "job"), reply_string(first, "job"));
+        json_decref(r);
+        box = builder_start(harness);
+        builder_exited(&box, 0);
+        json_decref(first);
+        client_free(a);
+        client_free(b);
+        harness_free(harness);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_weights),         cmocka_unit_test(test_priority),
                 cmocka_unit_test(test_maximum_running), cmocka_unit_test(test_memory),
                 cmocka_unit_test(test_submits),         cmocka_unit_test(test_profiles),
                 cmocka_unit_test(test_unknown_uid),     cmocka_unit_test(test_foreign_id),
+                cmocka_unit_test(test_request_id),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

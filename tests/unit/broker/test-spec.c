@@ -131,6 +131,10 @@ static const Case cases[] = {
         { ",\"labels\":{\"\":\"b\"}", SPEC_INVALID, "labels." },
         { ",\"retainUSec\":86400000000", 0 },
         { ",\"retainUSec\":86400000001", SPEC_INVALID, "retainUSec" },
+        { ",\"requestId\":\"~ a\"", 0 },
+        { ",\"requestId\":\"\"", SPEC_INVALID, "requestId" },
+        { ",\"requestId\":\"a\\n\"", SPEC_INVALID, "requestId" },
+        { ",\"requestId\":\"\u00e4\"", SPEC_INVALID, "requestId" },
         { ",\"queueTimeoutUSec\":0", 0 },
         { ",\"queueTimeoutUSec\":86400000001", SPEC_INVALID, "queueTimeoutUSec" },
 };

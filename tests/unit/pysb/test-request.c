@@ -46,6 +46,8 @@ static void test_everything(void **state) {
         assert_int_equal(pysb_request_set_limit(request, "processes", 2), 0);
         assert_int_equal(pysb_request_set_stdin(request, "in", 2), 0);
         assert_int_equal(pysb_request_set_queue_timeout(request, 5), 0);
+        assert_int_equal(pysb_request_set_priority(request, 9), 0);
+        assert_int_equal(pysb_request_set_request_id(request, "r"), 0);
         assert_int_equal(pysb_request_set_detach(request, true), 0);
         assert_int_equal(pysb_request_set_retain(request, 6), 0);
         assert_int_equal(pysb_request_set_seed(request, -7), 0);
@@ -53,7 +55,8 @@ static void test_everything(void **state) {
                     "{\"code\":\"print('ä')\",\"profile\":\"eval\",\"arguments\":[\"a\",\"\"],"
                     "\"environment\":{\"K\":\"v=1\"},\"labels\":{\"run\":\"7\"},"
                     "\"limits\":{\"memoryBytes\":1,\"processes\":2},\"stdinText\":\"in\","
-                    "\"queueTimeoutUSec\":5,\"detach\":true,\"retainUSec\":6,\"seed\":-7}");
+                    "\"queueTimeoutUSec\":5,\"priority\":9,\"requestId\":\"r\",\"detach\":true,"
+                    "\"retainUSec\":6,\"seed\":-7}");
 }
 
 static void test_program(void **state) {
