@@ -74,15 +74,15 @@ class Varlinkctl(Served):
         return documents(finished.stdout)
 
     def test_info(self):
-        """varlinkctl info lists both interfaces and the product"""
+        """varlinkctl info lists the interfaces and the product"""
         (info,) = documents(self.ctl("--json=short", "info", self.address).stdout)
-        self.assertCountEqual(info["interfaces"], [INTERFACE, "org.varlink.service"])
+        self.assertCountEqual(info["interfaces"], [INTERFACE, "io.pysb.manager", "org.varlink.service"])
         self.assertEqual(info["product"], "pysbd")
         self.assertIn(INTERFACE, self.ctl("list-interfaces", self.address).stdout)
 
     def test_introspect(self):
         """varlinkctl introspect parses the descriptions, and they are the files"""
-        for name in (INTERFACE, "org.varlink.service"):
+        for name in (INTERFACE, "io.pysb.manager", "org.varlink.service"):
             shown = self.ctl("introspect", self.address, name).stdout
             self.assertIn(f"interface {name}", shown)
             # It prints what it has parsed; the text itself is what we compile in
