@@ -160,6 +160,19 @@ class Serving(harness.OnOneDaemon):
         self.assertEqual(run.status, 0, run)
         return run.stdout.decode().strip()
 
+    def test_request_id(self):
+        """--request-id: the same request makes one job, a different one is refused"""
+        first = self.detach("print(1)", "--request-id", "order 7", "--priority", "9")
+        self.assertEqual(self.detach("print(1)", "--request-id", "order 7", "--priority", "9"), first)
+        info = self.json("show", first)["info"]
+        self.assertEqual((info["requestId"], info["priority"]), ("order 7", 9))
+        run = self.daemon.call("submit", "--detach", "-c", "print(2)", "--request-id", "order 7")
+        self.assertEqual(run.status, 125, run)
+        self.assertIn(first, run.stderr)
+        run = self.daemon.call("submit", "-c", "1", "--priority", "10")
+        self.assertEqual(run.status, 125, run)
+        self.assertIn("--priority", run.stderr)
+
     def test_streams_live(self):
         """output arrives while the program runs"""
         process = self.daemon.start("import time; print('first', flush=True); time.sleep(1000)",

@@ -268,13 +268,12 @@ static void test_foreign_id(void **state) {
 /* The same request makes one job, however often and by whichever method it comes. */
 static void test_request_id(void **state) {
         static const char request[] = RUN_WITH("\"requestId\":\"7\"");
-        Client *a, *again, *b;
+        Client *a, *b;
         json_t *first, *r;
         Box box;
 
         start(NULL);
         a = client_new(harness, ALICE);
-        again = client_new(harness, ALICE);
         b = client_new(harness, BOB);
         first = client_ask(a, "Submit", request);
         assert_true(json_is_true(json_object_get(first, "created")));
@@ -288,11 +287,6 @@ static void test_request_id(void **state) {
         assert_string_equal(reply_string(r, "requestId"), "7");
         assert_string_equal(reply_string(r, "job"), reply_string(first, "job"));
         json_decref(r);
-        /* Who repeats it and goes away cancels nothing. */
-        client_call(again, "Run", request, false);
-        (void) harness_spin(harness);
-        client_free(again);
-        builder_expect_nothing(harness);
         r = client_ask(a, "ListJobs", "{\"requestId\":\"7\"}");
         assert_string_equal(reply_string(r, "jobs.0.job"), reply_string(first, "job"));
         assert_string_equal(reply_string(r, "jobs.0.requestId"), "7");
@@ -322,13 +316,33 @@ static void test_request_id(void **state) {
         harness_free(harness);
 }
 
+/* Who repeats a request and goes away cancels nothing. */
+static void test_request_id_gone(void **state) {
+        static const char request[] = RUN_WITH("\"requestId\":\"7\"");
+        Client *first, *second;
+        Box box;
+
+        start(NULL);
+        first = client_new(harness, ALICE);
+        second = client_new(harness, ALICE);
+        client_call(first, "Run", request, false);
+        box = builder_start(harness);
+        client_call(second, "Run", request, false);
+        (void) harness_spin(harness);
+        client_free(second);
+        builder_expect_nothing(harness);
+        builder_exited(&box, 0);
+        client_free(first);
+        harness_free(harness);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_weights),         cmocka_unit_test(test_priority),
                 cmocka_unit_test(test_maximum_running), cmocka_unit_test(test_memory),
                 cmocka_unit_test(test_submits),         cmocka_unit_test(test_profiles),
                 cmocka_unit_test(test_unknown_uid),     cmocka_unit_test(test_foreign_id),
-                cmocka_unit_test(test_request_id),
+                cmocka_unit_test(test_request_id),      cmocka_unit_test(test_request_id_gone),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
