@@ -32,6 +32,11 @@ typedef struct Box {
         EndReason end_reason;
         uint64_t requested_usec, ready_usec;
         WallClock clock;        /* once it is ready */
+        bool is_session, in_cell;
+        bool wants_idle;        /* CELL_ENDED is due when no interrupt is on its way any more */
+        unsigned n_interrupts;  /* sent, and not answered by init */
+        EndReason overdue;      /* why the cell was interrupted: it is killed if it does not end */
+        uint64_t cell_cpu_usec; /* what the box had used when the cell began */
         uint64_t late_cpu_usec; /* without a cgroup: as of the moment when it had to be killed */
         int setup_error;        /* positive errno */
         uint32_t setup_step;    /* UINT32_MAX: none of the plan's own */
@@ -48,6 +53,13 @@ void box_kill(Box *box, EndReason reason);
 
 /* The job waits for tools, or does no more; it has waited for so long in all. */
 void box_tool_wait(Box *box, uint64_t waited_usec, bool is_waiting);
+
+/* SIGINT for the job. In a session, of the cell that runs, with a reason: and kills it if that is no use. */
+void box_interrupt(Box *box, EndReason reason);
+
+/* A cell of a session begins, under these limits, and has ended. */
+void box_begin_cell(Box *box, const Limits *limits);
+void box_end_cell(Box *box);
 
 /* By the template: sends the request to clone it. */
 int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes);

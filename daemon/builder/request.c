@@ -29,7 +29,7 @@ static int request_check_start(const ProfileStore *store, const BuilderRequest *
 int request_check(const ProfileStore *store, const BuilderRequest *request, size_t n_fds) {
         switch (request->verb) {
         case BUILDER_START:
-                if (n_fds != BUILDER_START_FDS)
+                if (n_fds != BUILDER_START_FDS || request->is_session > 1)
                         return -EPROTO;
                 return request_check_start(store, request);
         case BUILDER_KILL:
@@ -39,15 +39,39 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
                 return 0;
         case BUILDER_TOOL_WAIT:
                 return n_fds == 0 && request->is_waiting <= 1 ? 0 : -EPROTO;
+        case BUILDER_INTERRUPT:
+                return n_fds == 0 && (request->reason == END_BY_ITSELF ||
+                                      request->reason == END_CANCEL)
+                               ? 0
+                               : -EPROTO;
+        case BUILDER_CELL:
+                return n_fds == 0 ? request_check_start(store, request) : -EPROTO;
+        case BUILDER_IDLE:
+                return n_fds == 0 ? 0 : -EPROTO;
         default:
                 return -EPROTO;
         }
 }
 
+static int request_cell(Box *box, const BuilderRequest *request) {
+        if (!box)
+                return 0; /* it raced the end */
+        if (!box->is_session || (request->verb == BUILDER_CELL && request->plan != box->plan))
+                return -EPROTO;
+        if (request->verb == BUILDER_CELL)
+                box_begin_cell(box, &request->limits);
+        else
+                box_end_cell(box);
+        return 0;
+}
+
 /* START: safe because the plan is one of ours, the numbers are within what the operator allows for
  * it, and the descriptors only ever become the job's own 0, 1, 2 and 3.
  * KILL: safe because it can only end a box that the broker started.
- * TOOL_WAIT: safe because it moves a deadline by no more than LIMIT_TOOL_WAIT. */
+ * TOOL_WAIT: safe because it moves a deadline by no more than LIMIT_TOOL_WAIT.
+ * INTERRUPT: safe because a job can send itself any signal.
+ * CELL: safe because a session's time is bounded by its lifetime, and that by ours.
+ * IDLE: safe because it stops no clock but that one. */
 static int request_run(Builder *builder, const BuilderRequest *request, int *fds) {
         Box *box = box_find(builder, request->box);
 
@@ -61,6 +85,13 @@ static int request_run(Builder *builder, const BuilderRequest *request, int *fds
                         box_tool_wait(box, request->waited_usec, request->is_waiting);
                 return 0;
         }
+        if (request->verb == BUILDER_INTERRUPT) {
+                if (box)
+                        box_interrupt(box, request->reason);
+                return 0;
+        }
+        if (request->verb == BUILDER_CELL || request->verb == BUILDER_IDLE)
+                return request_cell(box, request);
         if (box) {
                 for (size_t i = 0; i < BUILDER_START_FDS; i++)
                         fd_close(fds[i]);

@@ -222,6 +222,22 @@ static bool init_reap(const Init *init, int *job_status, int flags) {
         }
 }
 
+/* One word of the builder: whether the job has to end. The box has no other way out, so what nobody
+ * understands is that, too. */
+static bool init_must_stop(const Init *init) {
+        BoxReport report = { .kind = BOX_INTERRUPTED };
+        char word = BOX_STOP;
+
+        if (recv(INIT_FD_CONTROL, &word, 1, MSG_DONTWAIT) < 0 && (errno == EINTR || errno == EAGAIN))
+                return false;
+        if (word != BOX_INTERRUPT)
+                return true;
+        /* Not reaped yet, so the number is still its own. */
+        (void) kill(init->job_pid, SIGINT);
+        (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
+        return false;
+}
+
 /* Serves the job until it ends, or until the builder wants it to. Returns its wait status, which in
  * the second case is not known yet. */
 static int init_serve(Init *init) {
@@ -237,8 +253,8 @@ static int init_serve(Init *init) {
                         _exit(1);
                 if (fds[1].revents & (POLLHUP | POLLERR))
                         _exit(1); /* the builder died: with PID 1 the whole box goes */
-                if (fds[1].revents & POLLIN)
-                        return status; /* BOX_STOP: nothing else is ever sent to a running box */
+                if ((fds[1].revents & POLLIN) && init_must_stop(init))
+                        return status;
                 if (fds[2].revents & POLLIN)
                         cage_answer_denied(init->listener_fd, &init->denied);
                 if (fds[2].revents & POLLHUP)

@@ -24,6 +24,9 @@ typedef enum BuilderVerb {
         BUILDER_START, /* fds: stdin, stdout, stderr, channel. Answered by STARTED, later ENDED */
         BUILDER_KILL, /* answered by the box's ENDED; unknown boxes are ignored: it raced the end */
         BUILDER_TOOL_WAIT, /* the wall clock stands still: see waited_usec; unknown boxes are ignored */
+        BUILDER_INTERRUPT, /* SIGINT for the job; boxes that are unknown or do not run are ignored */
+        BUILDER_CELL, /* a cell of a session begins: its wall clock and CPU time, by plan, digest, limits */
+        BUILDER_IDLE, /* the cell has ended: both clocks stop. Answered by CELL_ENDED */
         _BUILDER_VERB_MAX,
 } BuilderVerb;
 
@@ -34,35 +37,49 @@ typedef struct BuilderRequest {
         uint32_t plan;       /* START: index of the profile in BROKER_FD_PROFILES */
         uint64_t box;        /* chosen by the broker, never 0, never used twice */
         uint64_t digest;     /* START: of that plan, so that a reload cannot mix them up */
-        uint32_t reason;     /* KILL: END_OUTPUT, END_CANCEL or END_TOOL_CALLS */
+        /* KILL: END_OUTPUT, END_CANCEL or END_TOOL_CALLS. INTERRUPT of a cell: END_CANCEL kills the box
+         * unless the cell ends within SESSION_GRACE_USEC, 0 (END_BY_ITSELF) does not. */
+        uint32_t reason;
         uint32_t is_waiting; /* TOOL_WAIT: still, from now on until the next TOOL_WAIT */
         /* TOOL_WAIT: all time so far in which the job waited for tools. The builder adds it to the
          * deadline, up to LIMIT_TOOL_WAIT: a broker that lies gains a job no more than that. */
         uint64_t waited_usec;
-        Limits limits; /* START */
+        /* START: a session. Only between CELL and IDLE there is a limit on its time; before, between and
+         * after them it may use the CPU time of one cell more, and lives no longer than
+         * SESSION_LIFETIME_USEC_MAX whatever the broker says. */
+        uint32_t is_session;
+        uint32_t _reserved;
+        Limits limits; /* START, CELL */
 } BuilderRequest;
+
+#define SESSION_LIFETIME_USEC_MAX (UINT64_C(24) * 3600 * 1000000)
+
+/* From SIGINT to the kill: how long a cell may take to end whose time is over. */
+#define SESSION_GRACE_USEC (UINT64_C(2) * 1000000)
 
 typedef enum BuilderReportKind {
         BUILDER_NODE,     /* once, before anything else */
         BUILDER_STARTED,  /* the program starts now */
         BUILDER_STOPPING, /* the daemon stops: refuse new work; its boxes end with END_SHUTDOWN */
         BUILDER_ENDED,    /* every process of the job is gone; also when it never started */
+        /* The facts of a cell. Every SIGINT that was meant for it has been sent: the next one gets none. */
+        BUILDER_CELL_ENDED,
         _BUILDER_REPORT_MAX,
 } BuilderReportKind;
 
 typedef struct BuilderReport {
         uint32_t kind;           /* BuilderReportKind */
         uint32_t slots;          /* NODE: boxes that can run at once */
-        uint64_t box;            /* STARTED, ENDED */
+        uint64_t box;            /* STARTED, ENDED, CELL_ENDED */
         uint64_t layers;         /* NODE: LAYER_BIT()s that boxes of this daemon have */
         uint64_t python_version; /* NODE: PY_VERSION_HEX of pysb-runner, 0 until known */
         uint64_t setup_usec;     /* STARTED */
         uint32_t counter_error;  /* NODE: 0, or the positive errno of counter_probe(COUNTER_JOB) */
         uint32_t _reserved;
-        BoxFacts facts; /* ENDED */
+        BoxFacts facts; /* ENDED, CELL_ENDED */
 } BuilderReport;
 
 _Static_assert(sizeof(Limits) == 8 * _LIMIT_MAX, "wire layout");
-_Static_assert(sizeof(BuilderRequest) == 40 + sizeof(Limits), "wire layout");
+_Static_assert(sizeof(BuilderRequest) == 48 + sizeof(Limits), "wire layout");
 _Static_assert(sizeof(BoxFacts) == 136 + 8 * DENIED_CALLS_MAX, "wire layout");
 _Static_assert(sizeof(BuilderReport) == 48 + sizeof(BoxFacts), "wire layout");

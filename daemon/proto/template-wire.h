@@ -57,10 +57,16 @@ typedef struct TemplateMade {
  * does not get around to it (its cgroup is throttled, or out of processes) is killed with the box. */
 #define BOX_STOP 's'
 
+/* Builder -> init of a running box: SIGINT for the job's main process. Not for what it started: Python
+ * raises KeyboardInterrupt there, and who catches it decides about its own children, as it cannot when
+ * they have the same signal already. */
+#define BOX_INTERRUPT 'i'
+
 typedef enum BoxReportKind {
         BOX_STEP_FAILED, /* and the box is gone; no job code ran */
         BOX_READY,       /* everything is in place, the job process reads its channel */
         BOX_END,         /* the job's main process ended; everything else in the box was killed */
+        BOX_INTERRUPTED, /* answers BOX_INTERRUPT: the signal is sent */
         _BOX_REPORT_MAX,
 } BoxReportKind;
 
