@@ -145,6 +145,7 @@ void api_get_job(Connection *c) {
 typedef struct ListParameters {
         OptionalUint states; /* bits of JobState */
         json_t *labels;
+        const char *session;
         OptionalUint max_entries;
         const char *cursor;
 } ListParameters;
@@ -152,6 +153,7 @@ typedef struct ListParameters {
 static const JsonField list_fields[] = {
         { "states", json_dispatch_enum_set, offsetof(ListParameters, states), 0, job_state_names },
         { "labels", json_dispatch_string_map, offsetof(ListParameters, labels) },
+        { "session", json_dispatch_string, offsetof(ListParameters, session) },
         { "maxEntries", request_dispatch_uint, offsetof(ListParameters, max_entries) },
         { "cursor", json_dispatch_string, offsetof(ListParameters, cursor) },
         {},
@@ -168,7 +170,8 @@ static bool job_has_labels(const Job *job, json_t *labels) {
 }
 
 static bool job_is_listed(const Connection *c, const Job *job, const ListParameters *p) {
-        return job->uid == c->uid && !job->spec->is_check &&
+        return job->uid == c->uid && !job->spec->is_check && !job->spec->is_session &&
+               (!p->session || strcmp(p->session, job->session_id) == 0) &&
                (!p->states.is_set || (p->states.value & UINT64_C(1) << job->state)) &&
                job_has_labels(job, p->labels);
 }

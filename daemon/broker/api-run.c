@@ -106,40 +106,51 @@ static int take_stdin(Connection *c, const JobSpec *spec, int *ret_fd) {
         return 0;
 }
 
+JobSpec *api_make_spec(Connection *c, const SpecContext *kind, const JobRequest *request) {
+        SpecContext context = *kind;
+        JobSpec *spec = NULL;
+        SpecError error;
+        int r;
+
+        context.store = c->broker->store;
+        context.default_profile = c->broker->config->default_profile;
+        context.all_granted = c->broker->embedded;
+        r = job_spec_make(&context, request, &spec, &error);
+        if (r > 0)
+                answer_spec_error(c, (SpecErrorKind) r, &error);
+        if (r < 0)
+                c->is_dead = true;
+        return r == 0 ? spec : NULL;
+}
+
+bool api_answer_submit(Connection *c, int r) {
+        if (r > 0)
+                answer_refusal(c, (SubmitRefusal) r);
+        if (r < 0)
+                c->is_dead = true;
+        return r == 0;
+}
+
 Job *api_accept_job(Connection *c, AcceptKind kind) {
-        const Broker *b = c->broker;
         const SpecContext context = {
-                .store = b->store,
-                .default_profile = b->config->default_profile,
-                .all_granted = b->embedded,
                 .is_submit = kind == ACCEPT_SUBMIT,
                 .is_check = kind == ACCEPT_CHECK,
                 .n_fds = c->call.fds.n,
         };
         _cleanup_(job_spec_freep) JobSpec *spec = NULL;
         char path[JSON_PATH_MAX];
-        int stdin_fd = -EBADF, r;
+        int stdin_fd = -EBADF;
         JobRequest request;
-        SpecError error;
         Job *job;
 
         if (job_request_parse(c->call.parameters, &request, path) < 0) {
                 connection_reply(c, varlink_error_invalid_parameter(path));
                 return NULL;
         }
-        r = job_spec_make(&context, &request, &spec, &error);
-        if (r > 0)
-                answer_spec_error(c, (SpecErrorKind) r, &error);
-        if (r < 0)
-                c->is_dead = true;
-        if (r != 0 || take_stdin(c, spec, &stdin_fd) < 0)
+        spec = api_make_spec(c, &context, &request);
+        if (!spec || take_stdin(c, spec, &stdin_fd) < 0)
                 return NULL;
-        r = scheduler_submit(c->broker, c->uid, spec, stdin_fd, &job);
-        if (r > 0)
-                answer_refusal(c, (SubmitRefusal) r);
-        if (r < 0)
-                c->is_dead = true;
-        if (r != 0)
+        if (!api_answer_submit(c, scheduler_submit(c->broker, c->uid, spec, stdin_fd, &job)))
                 return NULL;
         TAKE_PTR(spec);
         return job;

@@ -12,6 +12,7 @@
 #include "broker/job-store.h"
 #include "broker/scheduler.h"
 #include "broker/server.h"
+#include "broker/session-run.h"
 #include "broker/tool-link.h"
 #include "config.h"
 #include "proto/layers.h"
@@ -62,7 +63,7 @@ void broker_wake_at(Broker *b, uint64_t usec) {
 }
 
 static bool broker_is_idle(const Broker *b) {
-        return list_is_empty(&b->jobs) && server_is_idle(b->server);
+        return list_is_empty(&b->jobs) && list_is_empty(&b->sessions) && server_is_idle(b->server);
 }
 
 /* Gone are all jobs, and all that clients still have to read of them. */
@@ -103,6 +104,7 @@ void broker_sweep(Broker *b) {
         server_sweep(b->server, now);
         scheduler_sweep(b, now);
         tool_link_sweep(b, now);
+        session_sweep(b, now);
         job_store_sweep(b, now);
         if (b->is_stopping) {
                 broker_check_stopped(b);
@@ -148,6 +150,7 @@ static int broker_setup(Broker *b, const BrokerOptions *o) {
                 .output_exceeded = scheduler_output_exceeded,
                 .tool_call = tool_link_call,
                 .channel_closed = tool_link_closed,
+                .cell_over = session_cell_over,
                 .userdata = b,
         };
         r = sd_event_add_time(b->event, &b->sweeper, CLOCK_MONOTONIC, 0, 10 * USEC_PER_MSEC,
@@ -175,6 +178,7 @@ int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
                 return -ENOMEM;
         list_init(&b->jobs);
         list_init(&b->queue);
+        list_init(&b->sessions);
         b->event = sd_event_ref(event);
         b->embedded = o->embedded;
         b->idle_exit_usec = o->idle_exit_usec;
@@ -192,6 +196,14 @@ int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
         return 0;
 }
 
+static void broker_forget_session(Job *job) {
+        Session *s = job->session;
+
+        if (s->cell == job)
+                s->cell = NULL;
+        list_remove(&job->queue);
+}
+
 Broker *broker_free(Broker *b) {
         if (!b)
                 return NULL;
@@ -199,9 +211,14 @@ Broker *broker_free(Broker *b) {
         LIST_FOREACH(l, &b->jobs) {
                 Job *job = container_of(l, Job, jobs);
 
-                job->link = runner_link_free(job->link);
+                /* A cell has that of its host. */
+                job->link = job->session_id[0] ? NULL : runner_link_free(job->link);
+                if (job->session)
+                        broker_forget_session(job);
                 job_free(job);
         }
+        LIST_FOREACH(l, &b->sessions)
+                session_free(container_of(l, Session, sessions));
         builder_link_free(b->builder);
         sd_event_source_unref(b->sweeper);
         profile_store_free(b->store);

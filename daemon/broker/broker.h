@@ -58,6 +58,7 @@ typedef struct Broker {
         List jobs;  /* all, oldest first */
         List queue; /* Job.queue: waiting for a place, next first */
         size_t n_queued, n_running;
+        List sessions; /* all, oldest first */
         uint64_t last_number, last_box;
 
         /* From the builder's NODE report; without it nothing starts. */

@@ -9,7 +9,7 @@ Job *job_store_find(Broker *b, uid_t uid, const char *id) {
         LIST_FOREACH(l, &b->jobs) {
                 Job *job = container_of(l, Job, jobs);
 
-                if (job->uid == uid && strcmp(job->id, id) == 0)
+                if (job->uid == uid && !job->spec->is_session && strcmp(job->id, id) == 0)
                         return job;
         }
         return NULL;
@@ -19,7 +19,7 @@ Job *job_store_find_box(Broker *b, uint64_t box) {
         LIST_FOREACH(l, &b->jobs) {
                 Job *job = container_of(l, Job, jobs);
 
-                if (job_has_box(job) && job->box == box)
+                if (job_has_box(job) && job->box == box && job->session_id[0] == '\0')
                         return job;
         }
         return NULL;
@@ -92,7 +92,7 @@ JobCounts job_store_count(const Broker *b, uid_t uid) {
         LIST_FOREACH(l, &b->jobs) {
                 const Job *job = container_of(l, Job, jobs);
 
-                if (job->uid != uid)
+                if (job->uid != uid || job->spec->is_session)
                         continue;
                 counts.running += job_has_box(job);
                 counts.queued += job->state == JOB_QUEUED;

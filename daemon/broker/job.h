@@ -25,6 +25,7 @@ typedef struct Instant {
 } Instant;
 
 typedef struct Job Job;
+typedef struct Session Session;
 struct RunnerLink;
 
 /* Somebody who follows a job. The callback must not change the job; it makes a note. */
@@ -49,6 +50,12 @@ struct Job {
         uint64_t position;       /* while queued: jobs ahead of it */
         bool is_killed;          /* the builder was told to */
         char cancel_reason[JOB_REASON_MAX + 1];
+
+        /* Of a cell, and of the host of a session, as long as they are not finished; else NULL. */
+        Session *session;
+        char session_id[JOB_ID_SIZE]; /* of a cell; empty is none */
+        uint64_t execution;           /* of a cell: 1, 2, 3, … within the session */
+        bool session_is_alive;        /* of a finished cell: another one could run */
 
         EventLog log;
         OutputCapture output;

@@ -199,6 +199,11 @@ json_t *reply_result_object(const Job *job, bool with_output) {
         JsonBuild b = JSON_BUILD_INIT;
 
         json_build_string(&b, "job", job->id);
+        if (job->session_id[0] != '\0') {
+                json_build_string(&b, "session", job->session_id);
+                json_build_uint(&b, "executionCount", job->execution);
+                json_build_bool(&b, "sessionAlive", job->session_is_alive);
+        }
         build_verdict(&b, &job->verdict);
         reply_build_said(&b, job, with_output);
         if (with_output && job->box != 0) {
@@ -228,6 +233,8 @@ json_t *reply_job_info(const Job *job) {
         json_build_string(&b, "state", job_state_names[job->state]);
         json_build_string(&b, "tenant", api_tenant(job->uid, tenant));
         json_build_string(&b, "profile", job->spec->profile->name);
+        if (job->session_id[0] != '\0')
+                json_build_string(&b, "session", job->session_id);
         json_build_optional(&b, "labels", json_incref(job->spec->labels));
         json_build_uint(&b, "acceptedAtUSec", job->accepted.realtime_usec);
         if (job->started.realtime_usec > 0)
@@ -242,5 +249,23 @@ json_t *reply_job_info(const Job *job) {
                 json_build_uint(&b, "retainedUntilUSec",
                                 job->finished.realtime_usec + job->spec->retain_usec);
         }
+        return json_build_take(&b);
+}
+
+json_t *reply_session_info(const Session *s) {
+        JsonBuild b = JSON_BUILD_INIT;
+        char tenant[TENANT_MAX];
+
+        json_build_string(&b, "session", s->id);
+        json_build_string(&b, "tenant", api_tenant(s->uid, tenant));
+        json_build_string(&b, "profile", s->profile->name);
+        json_build_string(&b, "state", session_state_names[s->state]);
+        json_build_optional(&b, "labels", json_incref(s->labels));
+        json_build_uint(&b, "openedAtUSec", s->opened.realtime_usec);
+        json_build_uint(&b, "expiresAtUSec", session_expires_usec(s));
+        json_build_uint(&b, "idleTimeoutUSec", s->idle_usec);
+        json_build_uint(&b, "executionCount", s->n_executions);
+        if (s->cell)
+                json_build_string(&b, "job", s->cell->id);
         return json_build_take(&b);
 }

@@ -10,6 +10,7 @@
 #include "basic/macro.h"
 #include "broker/api.h"
 #include "broker/job-store.h"
+#include "broker/session-run.h"
 #include "broker/tool-link.h"
 
 /* Of "a job has ended", for journalctl --catalog and filters; made by systemd-id128 new. */
@@ -47,12 +48,14 @@ static void scheduler_finish(Broker *b, Job *job, const Verdict *verdict, const 
         job->layers = b->layers;
         job_finish(job, verdict, facts, b->clock());
         log_job_finished(job);
+        if (job->spec->is_session && job->session)
+                session_host_finished(b, job->session);
         /* The last one who watches it releases it otherwise. */
         if (job->spec->retain_usec > 0 || list_is_empty(&job->watchers))
                 broker_wake_at(b, job->retained_until_usec);
 }
 
-static void scheduler_finish_without_box(Broker *b, Job *job, Outcome outcome, const char *why) {
+void scheduler_finish_without_box(Broker *b, Job *job, Outcome outcome, const char *why) {
         Verdict verdict;
 
         outcome_without_box(outcome, why, &verdict);
@@ -65,6 +68,7 @@ static int scheduler_start(Broker *b, Job *job) {
                 .plan = job->spec->plan,
                 .box = b->last_box + 1,
                 .digest = profile_digest_short(job->spec->profile),
+                .is_session = job->spec->is_session,
                 .limits = job->spec->limits,
         };
         int fds[BUILDER_START_FDS], r;
@@ -133,39 +137,53 @@ static int scheduler_admit(const Broker *b, uid_t uid, const JobSpec *spec) {
         return all > QUEUED_BYTES_MAX ? SUBMIT_QUEUE_FULL : 0;
 }
 
-int scheduler_submit(Broker *b, uid_t uid, JobSpec *spec, int stdin_fd, Job **ret_job) {
-        _cleanup_close_ int fd = stdin_fd;
+int scheduler_new_job(Broker *b, uid_t uid, JobSpec *spec, Job **ret_job) {
         uint8_t random[16];
         Job *job;
         int r;
 
         job_store_trim(b);
-        r = spec->source_too_large ? 0 : scheduler_admit(b, uid, spec);
-        if (r != 0)
-                return r;
         if (getrandom(random, sizeof(random), 0) != sizeof(random))
                 return -errno;
         r = job_new(spec, uid, b->last_number + 1, random, b->clock(), &job);
         if (r < 0)
                 return r;
         b->last_number++;
-        job->stdin_fd = TAKE_FD(fd);
         list_insert_before(&b->jobs, &job->jobs);
         *ret_job = job;
-        if (spec->source_too_large) {
-                char text[64], why[192];
+        return 0;
+}
 
-                (void) snprintf(why, sizeof(why),
-                                "the program %s %zu bytes, the source limit is %s, raise limits.%s",
-                                spec->n_files > 0 ? "and its files have" : "has",
-                                spec->source_bytes,
-                                limit_format(LIMIT_SOURCE, spec->limits.value[LIMIT_SOURCE], text,
-                                             sizeof(text)),
-                                limit_infos[LIMIT_SOURCE].key);
-                r = said_refuse(&job->said, "source-too-large", why);
-                scheduler_finish_without_box(b, job, OUTCOME_REJECTED, why);
-                return MIN(r, 0);
-        }
+int scheduler_reject_source(Broker *b, Job *job) {
+        const JobSpec *spec = job->spec;
+        char text[64], why[192];
+        int r;
+
+        (void) snprintf(why, sizeof(why),
+                        "the program %s %zu bytes, the source limit is %s, raise limits.%s",
+                        spec->n_files > 0 ? "and its files have" : "has", spec->source_bytes,
+                        limit_format(LIMIT_SOURCE, spec->limits.value[LIMIT_SOURCE], text,
+                                     sizeof(text)),
+                        limit_infos[LIMIT_SOURCE].key);
+        r = said_refuse(&job->said, "source-too-large", why);
+        scheduler_finish_without_box(b, job, OUTCOME_REJECTED, why);
+        return MIN(r, 0);
+}
+
+int scheduler_submit(Broker *b, uid_t uid, JobSpec *spec, int stdin_fd, Job **ret_job) {
+        _cleanup_close_ int fd = stdin_fd;
+        Job *job;
+        int r;
+
+        r = spec->source_too_large ? 0 : scheduler_admit(b, uid, spec);
+        if (r == 0)
+                r = scheduler_new_job(b, uid, spec, &job);
+        if (r != 0)
+                return r;
+        job->stdin_fd = TAKE_FD(fd);
+        *ret_job = job;
+        if (spec->source_too_large)
+                return scheduler_reject_source(b, job);
         list_insert_before(&b->queue, &job->queue);
         b->n_queued++;
         scheduler_run(b, job);
@@ -188,6 +206,10 @@ static void scheduler_kill(Broker *b, Job *job, EndReason reason) {
 void scheduler_cancel(Broker *b, Job *job, const char *reason) {
         char why[JOB_REASON_MAX + 64];
 
+        if (job->session && !job->spec->is_session) {
+                session_cancel_cell(b, job, reason);
+                return;
+        }
         switch (job->state) {
         case JOB_QUEUED:
                 (void) snprintf(why, sizeof(why), "cancelled before it started: %s", reason);
@@ -228,22 +250,37 @@ static void scheduler_node(Broker *b, const BuilderReport *report) {
         scheduler_run(b, NULL);
 }
 
-static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
+static void scheduler_decide(const Job *job, const BoxFacts *facts, Verdict *ret_verdict) {
         OutcomeInput input = { .facts = facts, .limits = &job->spec->limits };
-        Verdict verdict;
 
-        runner_link_drain(job->link);
-        tool_link_closed(b, job);
         input.output_exceeded = job->output.exceeded;
         input.tool_calls_exceeded = job->tools.is_exceeded;
         input.output_bytes = job->output.streams[STREAM_STDOUT].total_bytes +
                              job->output.streams[STREAM_STDERR].total_bytes;
         input.said = &job->said;
         input.analysis = job->spec->analysis;
-        outcome_decide(&input, &verdict);
-        if (verdict.outcome == OUTCOME_CANCELLED && job->cancel_reason[0] != '\0')
-                (void) snprintf(verdict.message, sizeof(verdict.message), "cancelled: %s",
+        outcome_decide(&input, ret_verdict);
+        if (ret_verdict->outcome == OUTCOME_CANCELLED && job->cancel_reason[0] != '\0')
+                (void) snprintf(ret_verdict->message, sizeof(ret_verdict->message), "cancelled: %s",
                                 job->cancel_reason);
+}
+
+void scheduler_finish_cell(Broker *b, Job *cell, const BoxFacts *facts) {
+        Verdict verdict;
+
+        scheduler_decide(cell, facts, &verdict);
+        cell->link = NULL; /* it is the session's */
+        scheduler_finish(b, cell, &verdict, facts);
+}
+
+static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
+        Verdict verdict;
+
+        if (job->session)
+                session_box_ended(b, job->session, facts);
+        runner_link_drain(job->link);
+        tool_link_closed(b, job);
+        scheduler_decide(job, facts, &verdict);
         scheduler_finish(b, job, &verdict, facts);
         scheduler_run(b, NULL);
         broker_check_idle(b);
@@ -268,8 +305,13 @@ void scheduler_report(void *broker, const BuilderReport *report) {
         }
         if (report->kind == BUILDER_STARTED && job->state != JOB_RUNNING) {
                 (void) job_set_started(job, report->setup_usec, b->clock());
-                runner_link_started(job->link);
-        } else if (report->kind == BUILDER_ENDED)
+                if (job->session)
+                        session_started(b, job->session);
+                else
+                        runner_link_started(job->link);
+        } else if (report->kind == BUILDER_CELL_ENDED && job->session)
+                session_cell_facts(b, job->session, &report->facts);
+        else if (report->kind == BUILDER_ENDED)
                 scheduler_ended(b, job, &report->facts);
 }
 
@@ -277,7 +319,7 @@ void scheduler_lose_all(Broker *b) {
         LIST_FOREACH(l, &b->jobs) {
                 Job *job = container_of(l, Job, jobs);
 
-                if (!job_is_finished(job))
+                if (!job_is_finished(job) && job->session_id[0] == '\0')
                         scheduler_finish_without_box(b, job, OUTCOME_LOST,
                                                      "the part that makes sandboxes went away");
         }

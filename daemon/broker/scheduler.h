@@ -16,6 +16,14 @@ typedef enum SubmitRefusal {
  * or a negative errno. Takes the spec on success, and stdin_fd whatever happens. */
 int scheduler_submit(Broker *b, uid_t uid, JobSpec *spec, int stdin_fd, Job **ret_job);
 
+/* The parts of that: a job that is not in line yet, and one whose program is too large. */
+int scheduler_new_job(Broker *b, uid_t uid, JobSpec *spec, Job **ret_job);
+int scheduler_reject_source(Broker *b, Job *job);
+
+/* The end of a job that has no box, or none of its own. */
+void scheduler_finish_without_box(Broker *b, Job *job, Outcome outcome, const char *why);
+void scheduler_finish_cell(Broker *b, Job *cell, const BoxFacts *facts);
+
 /* Ends the job, wherever it is; nothing to do if it has ended. */
 void scheduler_cancel(Broker *b, Job *job, const char *reason);
 

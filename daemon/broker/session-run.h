@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What makes a session go: its box, its cells, the builder's clock and the interpreter at the other end. */
+
+#include "broker/broker.h"
+#include "broker/session.h"
+
+/* The session of this tenant, or NULL: nobody learns whether an identifier of somebody else exists. */
+Session *session_find(Broker *b, uid_t uid, const char *id);
+
+/* How many he has. */
+uint64_t session_count(const Broker *b, uid_t uid);
+
+/* Asks for its box. Returns 0, a SubmitRefusal, or a negative errno. Takes the spec on success. */
+int session_open(Broker *b, uid_t uid, JobSpec *spec, Session **ret_session);
+
+/* Puts a cell in line, and starts it if nothing is before it. Takes the spec on success. */
+int session_execute(Broker *b, Session *session, JobSpec *spec, Job **ret_cell);
+
+/* KeyboardInterrupt for the cell that executes; if none does, nothing happens. */
+void session_interrupt(Broker *b, Session *session);
+
+/* From the scheduler: a cell is to end. A running one is interrupted, and killed with the session if that
+ * is no use. */
+void session_cancel_cell(Broker *b, Job *cell, const char *reason);
+
+/* Ends it with all that runs in it; from now on nobody finds it. */
+void session_close(Broker *b, Session *session, const char *reason);
+
+/* A connection is gone: what is bound to it goes with it. */
+void session_connection_closed(Broker *b, const void *connection);
+
+/* From the runner link: the payload of a CELL_END frame. A negative errno ends the reading. */
+int session_cell_over(void *broker, Job *job, const char *payload, size_t size);
+
+/* From the scheduler: the builder's word about a session's box. */
+void session_started(Broker *b, Session *session);
+void session_cell_facts(Broker *b, Session *session, const BoxFacts *facts);
+void session_box_ended(Broker *b, Session *session, const BoxFacts *facts);
+
+/* From the scheduler: the host has finished, with or without a box. May free the session. */
+void session_host_finished(Broker *b, Session *session);
+
+/* Closes those whose time is over. Calls broker_wake_at() for the others. */
+void session_sweep(Broker *b, uint64_t now_usec);
