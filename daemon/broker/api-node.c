@@ -12,6 +12,7 @@
 #include "broker/job-store.h"
 #include "broker/prompt.h"
 #include "broker/reply.h"
+#include "broker/session-run.h"
 #include "config.h"
 #include "proto/layers.h"
 #include "wire/build.h"
@@ -257,6 +258,7 @@ void api_who_am_i(Connection *c) {
         json_build_string(&b, "tenant", api_tenant(c->uid, tenant));
         json_build_uint(&b, "runningJobs", counts.running);
         json_build_uint(&b, "queuedJobs", counts.queued);
+        json_build_uint(&b, "sessions", session_count(c->broker, c->uid));
         json_build_uint(&b, "connections", c->peer->n_connections);
         json_build_uint(&b, "maxConnections", c->broker->config->max_connections_per_user);
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));

@@ -202,9 +202,9 @@ void api_extend_session(Connection *c) {
         s->idle_since_usec = now.monotonic_usec;
         /* From now on; but what the builder gives a box in all counts from its beginning. */
         if (p.lifetime_usec.is_set)
-                s->lifetime_usec = MIN(now.monotonic_usec - s->opened.monotonic_usec +
-                                               p.lifetime_usec.value,
-                                       SESSION_LIFETIME_USEC_MAX);
+                s->lifetime_usec =
+                        MIN(now.monotonic_usec - s->opened.monotonic_usec + p.lifetime_usec.value,
+                            SESSION_LIFETIME_USEC_MAX);
         broker_wake_at(c->broker, session_deadline(s));
         answer_info(c, s);
 }

@@ -159,12 +159,12 @@ int scheduler_reject_source(Broker *b, Job *job) {
         char text[64], why[192];
         int r;
 
-        (void) snprintf(why, sizeof(why),
-                        "the program %s %zu bytes, the source limit is %s, raise limits.%s",
-                        spec->n_files > 0 ? "and its files have" : "has", spec->source_bytes,
-                        limit_format(LIMIT_SOURCE, spec->limits.value[LIMIT_SOURCE], text,
-                                     sizeof(text)),
-                        limit_infos[LIMIT_SOURCE].key);
+        (void) snprintf(
+                why, sizeof(why),
+                "the program %s %zu bytes, the source limit is %s, raise limits.%s",
+                spec->n_files > 0 ? "and its files have" : "has", spec->source_bytes,
+                limit_format(LIMIT_SOURCE, spec->limits.value[LIMIT_SOURCE], text, sizeof(text)),
+                limit_infos[LIMIT_SOURCE].key);
         r = said_refuse(&job->said, "source-too-large", why);
         scheduler_finish_without_box(b, job, OUTCOME_REJECTED, why);
         return MIN(r, 0);

@@ -252,8 +252,8 @@ void session_sweep(Broker *b, uint64_t now_usec) {
                 if (now_usec < deadline)
                         broker_wake_at(b, deadline);
                 else
-                        session_close(b, s, s->state == SESSION_IDLE
-                                                    ? "nothing was executed for too long"
-                                                    : "the time of the session is over");
+                        session_close(b, s,
+                                      s->state == SESSION_IDLE ? "nothing was executed for too long"
+                                                               : "the time of the session is over");
         }
 }

@@ -8,9 +8,8 @@
 #include "basic/macro.h"
 
 const char *const session_state_names[_SESSION_STATE_MAX + 1] = {
-        [SESSION_OPENING] = "opening",     [SESSION_IDLE] = "idle",
-        [SESSION_EXECUTING] = "executing", [SESSION_CLOSING] = "closing",
-        [SESSION_LOST] = "lost",
+        [SESSION_OPENING] = "opening", [SESSION_IDLE] = "idle", [SESSION_EXECUTING] = "executing",
+        [SESSION_CLOSING] = "closing", [SESSION_LOST] = "lost",
 };
 
 Session *session_new(Job *host, const uint8_t random[static 16], json_t *labels, Instant now) {

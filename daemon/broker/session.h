@@ -33,9 +33,9 @@ struct Session {
         const Profile *profile;
         json_t *labels;
         SessionState state;
-        Job *host;          /* NULL once its box is gone */
-        Job *cell;          /* the one that executes */
-        List waiting;       /* Job.queue */
+        Job *host;    /* NULL once its box is gone */
+        Job *cell;    /* the one that executes */
+        List waiting; /* Job.queue */
         uint64_t n_waiting;
         uint64_t n_executions; /* accepted ones */
         bool cell_is_over;     /* the interpreter said so */

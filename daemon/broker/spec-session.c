@@ -10,9 +10,9 @@
 #include "profile/limits.h"
 
 /* The limits that begin anew with each cell. */
-#define CELL_LIMITS                                                                           \
-        (LIMIT_BIT(LIMIT_WALL_TIME) | LIMIT_BIT(LIMIT_CPU_TIME) | LIMIT_BIT(LIMIT_OUTPUT) |   \
-         LIMIT_BIT(LIMIT_RESULT) | LIMIT_BIT(LIMIT_SOURCE) | LIMIT_BIT(LIMIT_TOOL_CALLS) |    \
+#define CELL_LIMITS                                                                         \
+        (LIMIT_BIT(LIMIT_WALL_TIME) | LIMIT_BIT(LIMIT_CPU_TIME) | LIMIT_BIT(LIMIT_OUTPUT) | \
+         LIMIT_BIT(LIMIT_RESULT) | LIMIT_BIT(LIMIT_SOURCE) | LIMIT_BIT(LIMIT_TOOL_CALLS) |  \
          LIMIT_BIT(LIMIT_TOOL_WAIT) | LIMIT_BIT(LIMIT_TICKS))
 
 static int spec_cell_limit(LimitId id, uint64_t wanted, JobSpec *s, SpecError *e) {

@@ -83,7 +83,7 @@ typedef struct SpecContext {
         bool is_session;        /* OpenSession */
         const JobSpec *session; /* Execute: what OpenSession made */
         uint64_t execution;     /* the number of the cell */
-        size_t n_fds; /* descriptors that came with the call */
+        size_t n_fds;           /* descriptors that came with the call */
 } SpecContext;
 
 /* Returns 0 with *ret_spec, a SpecErrorKind with *ret_error, or -ENOMEM. */

@@ -266,7 +266,8 @@ static void box_ready(Box *box, const BoxReport *report) {
         box->ready_usec = MIN(report->at_usec, clock_monotonic_usec());
         box->clock = wall_clock_start(&box->limits, box->ready_usec);
         r = box_set_timer(box, &box->wall_source,
-                          box->is_session ? box_lifetime_end(box) : wall_clock_deadline(&box->clock),
+                          box->is_session ? box_lifetime_end(box)
+                                          : wall_clock_deadline(&box->clock),
                           box_on_wall);
         if (r >= 0)
                 r = box_set_timer(box, &box->cpu_source, box_next_cpu_check(box, 0), box_on_cpu);

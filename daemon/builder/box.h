@@ -31,7 +31,7 @@ typedef struct Box {
 
         EndReason end_reason;
         uint64_t requested_usec, ready_usec;
-        WallClock clock;        /* once it is ready */
+        WallClock clock; /* once it is ready */
         bool is_session, in_cell;
         bool wants_idle;        /* CELL_ENDED is due when no interrupt is on its way any more */
         unsigned n_interrupts;  /* sent, and not answered by init */

@@ -228,7 +228,8 @@ static bool init_must_stop(const Init *init) {
         BoxReport report = { .kind = BOX_INTERRUPTED };
         char word = BOX_STOP;
 
-        if (recv(INIT_FD_CONTROL, &word, 1, MSG_DONTWAIT) < 0 && (errno == EINTR || errno == EAGAIN))
+        if (recv(INIT_FD_CONTROL, &word, 1, MSG_DONTWAIT) < 0 &&
+            (errno == EINTR || errno == EAGAIN))
                 return false;
         if (word != BOX_INTERRUPT)
                 return true;

@@ -33,10 +33,10 @@ typedef enum BuilderVerb {
 #define BUILDER_START_FDS 4
 
 typedef struct BuilderRequest {
-        uint32_t verb;       /* BuilderVerb */
-        uint32_t plan;       /* START: index of the profile in BROKER_FD_PROFILES */
-        uint64_t box;        /* chosen by the broker, never 0, never used twice */
-        uint64_t digest;     /* START: of that plan, so that a reload cannot mix them up */
+        uint32_t verb;   /* BuilderVerb */
+        uint32_t plan;   /* START: index of the profile in BROKER_FD_PROFILES */
+        uint64_t box;    /* chosen by the broker, never 0, never used twice */
+        uint64_t digest; /* START: of that plan, so that a reload cannot mix them up */
         /* KILL: END_OUTPUT, END_CANCEL or END_TOOL_CALLS. INTERRUPT of a cell: END_CANCEL kills the box
          * unless the cell ends within SESSION_GRACE_USEC, 0 (END_BY_ITSELF) does not. */
         uint32_t reason;

@@ -72,7 +72,7 @@ typedef enum FieldType {
         FIELD_ANALYSIS = 15,   /* uint32: AnalysisLevel in force */
         FIELD_CHECK_ONLY = 32, /* empty: analyse, then exit with 0 or RUNNER_EXIT_REJECTED */
         FIELD_DISPLAY_LAST =
-                33,       /* uint32: 0 never, 1 always; absent: if it has a rich representation */
+                33, /* uint32: 0 never, 1 always; absent: if it has a rich representation */
         /* Empty, instead of a program: a session. Each JOB frame after this one is a cell, which finds the
          * variables of those before it. */
         FIELD_SESSION = 35,

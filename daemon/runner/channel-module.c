@@ -21,7 +21,7 @@
 static struct {
         pid_t owner; /* 0 is nobody yet */
         uint64_t last_call;
-        unsigned n_calls; /* that have no reply yet */
+        unsigned n_calls;          /* that have no reply yet */
         PyThread_type_lock reader; /* held by the one thread that reads */
         bool is_idle;              /* between the cells of a session: nobody would answer */
         Buf in;
