@@ -151,6 +151,7 @@ static int broker_setup(Broker *b, const BrokerOptions *o) {
                 .tool_call = tool_link_call,
                 .channel_closed = tool_link_closed,
                 .cell_over = session_cell_over,
+                .cell_runs = session_cell_runs,
                 .userdata = b,
         };
         r = sd_event_add_time(b->event, &b->sweeper, CLOCK_MONOTONIC, 0, 10 * USEC_PER_MSEC,

@@ -55,6 +55,7 @@ struct Job {
         Session *session;
         char session_id[JOB_ID_SIZE]; /* of a cell; empty is none */
         uint64_t execution;           /* of a cell: 1, 2, 3, … within the session */
+        bool wants_interrupt;         /* of a cell: as soon as its program runs */
         bool session_is_alive;        /* of a finished cell: another one could run */
 
         EventLog log;

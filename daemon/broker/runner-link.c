@@ -144,6 +144,8 @@ static int channel_take(RunnerLink *link) {
                         return r;
                 frame_skip(in);
         }
+        if (link->job->wants_interrupt && link->job->said.is_running)
+                link->owner->cell_runs(link->owner->userdata, link->job);
         (void) job_show_displays(link->job, link->owner->clock());
         return r;
 }

@@ -23,6 +23,8 @@ typedef struct RunnerLinkOwner {
         void (*channel_closed)(void *userdata, Job *job);
         /* The payload of a CELL_END frame, as tool_call(). */
         int (*cell_over)(void *userdata, Job *job, const char *payload, size_t size);
+        /* The program of a cell with wants_interrupt runs. */
+        void (*cell_runs)(void *userdata, Job *job);
         void *userdata;
 } RunnerLinkOwner;
 

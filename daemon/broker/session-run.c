@@ -119,9 +119,26 @@ static void session_send_interrupt(Broker *b, const Session *s, EndReason reason
                 log_error("cannot ask the builder to interrupt session %s", s->id);
 }
 
+/* Before its program runs the interpreter still ignores what was meant for the cell before. */
+static void session_interrupt_cell(Broker *b, Session *s) {
+        Job *cell = s->cell;
+
+        if (s->cell_is_over)
+                return; /* it is over, and the next one gets none */
+        cell->wants_interrupt = !cell->said.is_running;
+        if (!cell->wants_interrupt)
+                session_send_interrupt(b, s,
+                                       cell->state == JOB_CANCELLING ? END_CANCEL : END_BY_ITSELF);
+}
+
 void session_interrupt(Broker *b, Session *s) {
-        if (s->host && s->cell && !s->cell_is_over)
-                session_send_interrupt(b, s, END_BY_ITSELF);
+        if (s->host && s->cell)
+                session_interrupt_cell(b, s);
+}
+
+void session_cell_runs(void *broker, Job *cell) {
+        if (cell->session && cell->session->cell == cell)
+                session_interrupt_cell(broker, cell->session);
 }
 
 void session_cancel_cell(Broker *b, Job *cell, const char *reason) {
@@ -133,7 +150,7 @@ void session_cancel_cell(Broker *b, Job *cell, const char *reason) {
                 session_go_on(b, s);
         } else if (cell->state == JOB_RUNNING) {
                 job_set_cancelling(cell, reason);
-                session_send_interrupt(b, s, END_CANCEL);
+                session_interrupt_cell(b, s);
         }
 }
 

@@ -34,6 +34,9 @@ void session_connection_closed(Broker *b, const void *connection);
 /* From the runner link: the payload of a CELL_END frame. A negative errno ends the reading. */
 int session_cell_over(void *broker, Job *job, const char *payload, size_t size);
 
+/* From the runner link: the program of a cell that is to be interrupted runs. */
+void session_cell_runs(void *broker, Job *cell);
+
 /* From the scheduler: the builder's word about a session's box. */
 void session_started(Broker *b, Session *session);
 void session_cell_facts(Broker *b, Session *session, const BoxFacts *facts);

@@ -377,7 +377,7 @@ static int channel_park(PyObject *sandbox) {
 
         if (channel_has_job() || channel_take(&reply) == 0)
                 return 0;
-        parked = reply ? PyObject_CallMethod(sandbox, "_park", "O", reply) : NULL;
+        parked = reply ? PyObject_CallMethod(sandbox, "_park", "(O)", reply) : NULL;
         return parked ? 1 : -1;
 }
 

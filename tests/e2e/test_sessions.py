@@ -235,8 +235,9 @@ class Interrupts(SessionCase):
         self.assertEqual(session.value("x"), "1")
 
     def test_cancel_kills_what_does_not_listen(self):
-        session = self.open()
-        session.start("print('on', flush=True)\n" + DEAF)
+        session = self.open(profile="raw")
+        session.start("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+                      "print('on', flush=True)\nwhile True: pass")
         job = session.wait_event("accepted")["job"]
         session.wait_output("on")
         self.other.call("Cancel", job=job)
