@@ -172,6 +172,7 @@ typedef struct ListParameters {
         OptionalUint states; /* bits of JobState */
         json_t *labels;
         const char *request_id;
+        const char *session;
         OptionalUint max_entries;
         const char *cursor;
 } ListParameters;
@@ -180,6 +181,7 @@ static const JsonField list_fields[] = {
         { "states", json_dispatch_enum_set, offsetof(ListParameters, states), 0, job_state_names },
         { "labels", json_dispatch_string_map, offsetof(ListParameters, labels) },
         { "requestId", json_dispatch_string, offsetof(ListParameters, request_id) },
+        { "session", json_dispatch_string, offsetof(ListParameters, session) },
         { "maxEntries", request_dispatch_uint, offsetof(ListParameters, max_entries) },
         { "cursor", json_dispatch_string, offsetof(ListParameters, cursor) },
         {},
@@ -196,9 +198,10 @@ static bool job_has_labels(const Job *job, json_t *labels) {
 }
 
 static bool job_is_listed(const Connection *c, const Job *job, const ListParameters *p) {
-        return job_tenant(job) == c->tenant && !job->spec->is_check &&
+        return job_tenant(job) == c->tenant && !job->spec->is_check && !job->spec->is_session &&
                (!p->states.is_set || (p->states.value & UINT64_C(1) << job_visible_state(job))) &&
                job_has_labels(job, p->labels) &&
+               (!p->session || strcmp(p->session, job->session_id) == 0) &&
                (!p->request_id ||
                 (job->spec->request_id && strcmp(job->spec->request_id, p->request_id) == 0));
 }

@@ -267,6 +267,7 @@ void api_who_am_i(Connection *c) {
         json_build_string(&b, "tenant", t->name);
         build_use(&b, "runningJobs", "maxRunningJobs", t, QUOTA_RUNNING);
         build_use(&b, "queuedJobs", "maxQueuedJobs", t, QUOTA_QUEUED);
+        build_use(&b, "sessions", "maxSessions", t, QUOTA_SESSIONS);
         build_use(&b, "connections", "maxConnections", t, QUOTA_CONNECTIONS);
         build_use(&b, "memoryBytes", "maxMemoryBytes", t, QUOTA_MEMORY);
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));

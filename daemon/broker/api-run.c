@@ -70,13 +70,13 @@ static void answer_refusal(Connection *c, const Refusal *refusal) {
                 json_build_string(&b, "scope", is_own ? "tenant" : "node");
                 json_build_uint(&b, "queued",
                                 is_own ? t->used[QUOTA_QUEUED] : broker_queued(c->broker));
-        } else if (refusal->quota == QUOTA_MEMORY) {
-                json_build_string(&b, "quota", "memory");
-                json_build_uint(&b, "used",
-                                is_own ? t->used[QUOTA_MEMORY] : t->tenants->used[QUOTA_MEMORY]);
+        } else if (refusal->quota < _QUOTA_MAX) {
+                Quota q = refusal->quota;
+
+                json_build_string(&b, "quota", q == QUOTA_SESSIONS ? "sessions" : "memory");
+                json_build_uint(&b, "used", is_own ? t->used[q] : t->tenants->used[q]);
                 json_build_uint(&b, "maximum",
-                                is_own ? t->policy->maximum[QUOTA_MEMORY]
-                                       : t->tenants->maximum[QUOTA_MEMORY]);
+                                is_own ? t->policy->maximum[q] : t->tenants->maximum[q]);
         } else {
                 json_build_string(&b, "quota", "submits");
                 json_build_uint(&b, "used", t->policy->submit_burst);
@@ -127,6 +127,35 @@ static int take_stdin(Connection *c, const JobSpec *spec, int *ret_fd) {
         return 0;
 }
 
+JobSpec *api_make_spec(Connection *c, const SpecContext *kind, const JobRequest *request) {
+        const Broker *b = c->broker;
+        SpecContext context = *kind;
+        JobSpec *spec = NULL;
+        SpecError error;
+        int r;
+
+        context.store = b->store;
+        context.tenant = c->tenant->policy;
+        context.default_profile = api_default_profile(c);
+        context.all_granted = b->embedded;
+        r = job_spec_make(&context, request, &spec, &error);
+        if (r > 0)
+                answer_spec_error(c, (SpecErrorKind) r, &error);
+        if (r < 0)
+                c->is_dead = true;
+        return r == 0 ? spec : NULL;
+}
+
+bool api_answer_submit(Connection *c, int r, const Refusal *refusal) {
+        if (r == SUBMIT_STOPPING)
+                answer_stopping(c);
+        if (r == SUBMIT_REFUSED)
+                answer_refusal(c, refusal);
+        if (r < 0)
+                c->is_dead = true;
+        return r == 0;
+}
+
 /* Whether the request was here before: then *ret_job is its job, or NULL and the call is answered with
  * RequestConflict. */
 static bool
@@ -150,12 +179,7 @@ find_repeated(Connection *c, const JobRequest *request, uint64_t fingerprint, Jo
 /* A new job of this request, or NULL once the call is answered. */
 static Job *
 submit_job(Connection *c, const JobRequest *request, AcceptKind kind, uint64_t fingerprint) {
-        const Broker *b = c->broker;
         const SpecContext context = {
-                .store = b->store,
-                .tenant = c->tenant->policy,
-                .default_profile = api_default_profile(c),
-                .all_granted = b->embedded,
                 .is_submit = kind == ACCEPT_SUBMIT,
                 .is_check = kind == ACCEPT_CHECK,
                 .n_fds = c->call.fds.n,
@@ -163,25 +187,14 @@ submit_job(Connection *c, const JobRequest *request, AcceptKind kind, uint64_t f
         _cleanup_(job_spec_freep) JobSpec *spec = NULL;
         int stdin_fd = -EBADF, r;
         Refusal refusal;
-        SpecError error;
         Job *job;
 
-        r = job_spec_make(&context, request, &spec, &error);
-        if (r > 0)
-                answer_spec_error(c, (SpecErrorKind) r, &error);
-        if (r < 0)
-                c->is_dead = true;
-        if (r != 0 || take_stdin(c, spec, &stdin_fd) < 0)
+        spec = api_make_spec(c, &context, request);
+        if (!spec || take_stdin(c, spec, &stdin_fd) < 0)
                 return NULL;
         spec->fingerprint = fingerprint;
         r = scheduler_submit(c->broker, c->tenant, spec, stdin_fd, &job, &refusal);
-        if (r == SUBMIT_STOPPING)
-                answer_stopping(c);
-        if (r == SUBMIT_REFUSED)
-                answer_refusal(c, &refusal);
-        if (r < 0)
-                c->is_dead = true;
-        if (r != 0)
+        if (!api_answer_submit(c, r, &refusal))
                 return NULL;
         TAKE_PTR(spec);
         return job;

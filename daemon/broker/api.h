@@ -35,6 +35,12 @@ typedef enum AcceptKind {
  * answered with an error. */
 Job *api_accept_job(Connection *c, AcceptKind kind, bool *ret_created); /* api-run.c */
 
+/* A spec for this request, in a context that says what kind it is; NULL if the call is answered. */
+JobSpec *api_make_spec(Connection *c, const SpecContext *context, const JobRequest *request);
+
+/* Whether r, of scheduler_submit(), is 0; else the call is answered. */
+bool api_answer_submit(Connection *c, int r, const Refusal *refusal);
+
 void api_run(Connection *c);
 void api_submit(Connection *c);
 void api_check(Connection *c);  /* api-check.c */
@@ -46,6 +52,13 @@ void api_write_input(Connection *c);        /* api-input.c */
 void api_complete_tool_call(Connection *c); /* api-tool.c */
 void api_get_job(Connection *c);
 void api_list_jobs(Connection *c);
+void api_open_session(Connection *c); /* api-session.c */
+void api_execute(Connection *c);
+void api_interrupt_session(Connection *c);
+void api_extend_session(Connection *c);
+void api_close_session(Connection *c);
+void api_get_session(Connection *c);
+void api_list_sessions(Connection *c);
 void api_list_profiles(Connection *c); /* api-node.c */
 void api_get_profile(Connection *c);
 void api_get_node(Connection *c);

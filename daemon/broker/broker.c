@@ -13,6 +13,7 @@
 #include "broker/job-store.h"
 #include "broker/scheduler.h"
 #include "broker/server.h"
+#include "broker/session-run.h"
 #include "broker/tool-link.h"
 #include "config.h"
 #include "proto/layers.h"
@@ -71,7 +72,8 @@ void broker_wake_at(Broker *b, uint64_t usec) {
 
 static bool broker_is_idle(const Broker *b) {
         /* The next daemon would not know that it was drained. */
-        return list_is_empty(&b->jobs) && server_is_idle(b->server) && !b->is_draining;
+        return list_is_empty(&b->jobs) && list_is_empty(&b->sessions) &&
+               server_is_idle(b->server) && !b->is_draining;
 }
 
 /* Gone are all jobs, and all that clients still have to read of them. */
@@ -112,6 +114,7 @@ void broker_sweep(Broker *b) {
         server_sweep(b->server, now);
         scheduler_sweep(b, now);
         tool_link_sweep(b, now);
+        session_sweep(b, now);
         job_store_sweep(b, now);
         if (b->is_stopping) {
                 broker_check_stopped(b);
@@ -158,6 +161,8 @@ static int broker_setup(Broker *b, const BrokerOptions *o) {
                 .output_exceeded = scheduler_output_exceeded,
                 .tool_call = tool_link_call,
                 .channel_closed = tool_link_closed,
+                .cell_over = session_cell_over,
+                .cell_runs = session_cell_runs,
                 .userdata = b,
         };
         r = sd_event_add_time(b->event, &b->sweeper, CLOCK_MONOTONIC, 0, 10 * USEC_PER_MSEC,
@@ -177,6 +182,14 @@ static int broker_setup(Broker *b, const BrokerOptions *o) {
         return 0;
 }
 
+/* Half of the places stay for jobs that end. */
+void broker_set_places(Broker *b) {
+        uint64_t *node = b->tenants.maximum;
+
+        node[QUOTA_RUNNING] = scheduler_slots(b);
+        node[QUOTA_SESSIONS] = MAX(scheduler_slots(b) / 2, UINT64_C(1));
+}
+
 /* One tenant does not fill the queue alone; the one user of an embedded daemon takes nothing from
  * others. Nothing runs before the builder has said how many can. */
 static void broker_set_maxima(Broker *b) {
@@ -186,7 +199,7 @@ static void broker_set_maxima(Broker *b) {
         for (Quota q = 0; q < _QUOTA_MAX; q++)
                 own[q] = UINT64_MAX;
         node[QUOTA_MEMORY] = c->max_memory;
-        node[QUOTA_RUNNING] = scheduler_slots(b);
+        broker_set_places(b);
         node[QUOTA_QUEUED] = c->max_queued_jobs;
         own[QUOTA_QUEUED] = b->embedded ? UINT64_MAX : MAX(c->max_queued_jobs / 2, UINT64_C(1));
         node[QUOTA_CONNECTIONS] = c->max_connections;
@@ -199,6 +212,7 @@ static void broker_set_maxima(Broker *b) {
         own[QUOTA_RETAINED_BYTES] = RETAINED_BYTES_PER_TENANT_MAX;
         node[QUOTA_BUFFERED_BYTES] = BUFFERED_BYTES_MAX;
         own[QUOTA_BUFFERED_BYTES] = BUFFERED_BYTES_PER_TENANT_MAX;
+        own[QUOTA_SESSIONS] = SESSIONS_PER_TENANT_MAX;
 }
 
 /* What the operator's table does not say is as for everybody. */
@@ -259,6 +273,7 @@ int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
         if (!b)
                 return -ENOMEM;
         job_store_init(b);
+        list_init(&b->sessions);
         b->event = sd_event_ref(event);
         b->embedded = o->embedded;
         b->admin_gid = o->admin_gid;
@@ -280,6 +295,14 @@ int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
         return 0;
 }
 
+static void broker_forget_session(Job *job) {
+        Session *s = job->session;
+
+        if (s->cell == job)
+                s->cell = NULL;
+        list_remove(&job->in_session);
+}
+
 Broker *broker_free(Broker *b) {
         if (!b)
                 return NULL;
@@ -287,9 +310,14 @@ Broker *broker_free(Broker *b) {
         LIST_FOREACH(l, &b->jobs) {
                 Job *job = container_of(l, Job, jobs);
 
-                job->link = runner_link_free(job->link);
+                /* A cell has that of its host. */
+                job->link = job_is_cell(job) ? NULL : runner_link_free(job->link);
+                if (job->session)
+                        broker_forget_session(job);
                 job_free(job);
         }
+        LIST_FOREACH(l, &b->sessions)
+                session_free(container_of(l, Session, sessions));
         tenants_done(&b->tenants);
         builder_link_free(b->builder);
         sd_event_source_unref(b->sweeper);

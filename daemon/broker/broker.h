@@ -77,6 +77,7 @@ typedef struct Broker {
         TenantPolicy default_policy; /* of a uid that is a tenant of its own */
         List jobs;                   /* all, oldest first */
         JobIndex index;
+        List sessions; /* all, oldest first */
         uint64_t last_number, last_box;
 
         /* From the builder's NODE report; without it nothing starts. */
@@ -105,6 +106,9 @@ void broker_stop(Broker *broker);
 
 /* Puts another configuration in force, and takes it. */
 void broker_set_config(Broker *broker, DaemonConfig *config);
+
+/* How many places there are has changed. */
+void broker_set_places(Broker *broker);
 
 /* Of the table of tenants.toml with this name. NULL: there is none. */
 const TenantPolicy *broker_find_policy(const Broker *broker, const char *name);

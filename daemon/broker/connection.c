@@ -12,6 +12,7 @@
 #include "broker/job-store.h"
 #include "broker/reply.h"
 #include "broker/scheduler.h"
+#include "broker/session-run.h"
 #include "wire/build.h"
 
 static void connection_on_job(JobWatcher *watcher) {
@@ -90,6 +91,7 @@ void connection_free(Connection *c) {
                         scheduler_cancel(c->broker, c->job, "the client went away");
                 connection_unfollow(c);
         }
+        session_connection_closed(c->broker, c);
         list_remove(&c->link);
         list_remove(&c->woken);
         server_account(c, 0);

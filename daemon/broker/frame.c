@@ -14,6 +14,13 @@ size_t frame_size_max(uint64_t result_max) {
         return sizeof(FrameHeader) + max;
 }
 
+FrameType frame_type(const Buf *in) {
+        FrameHeader h;
+
+        memcpy(&h, buf_data(in), sizeof(h));
+        return h.type;
+}
+
 const char *frame_payload(const Buf *in, size_t *ret_size) {
         FrameHeader h;
 
@@ -30,6 +37,8 @@ void frame_skip(Buf *in) {
 }
 
 static size_t frame_payload_max(uint32_t type, uint64_t result_max) {
+        if (type == FRAME_CELL_END)
+                return sizeof(uint32_t);
         return type == FRAME_TOOL_CALL ? TOOL_CALL_PAYLOAD_MAX : said_payload_max(type, result_max);
 }
 
@@ -43,7 +52,7 @@ int frame_read_all(Buf *in, uint64_t result_max, RunnerSaid *said) {
                         return -EBADMSG;
                 if (buf_size(in) - sizeof(h) < h.size)
                         return 0;
-                if (h.type == FRAME_TOOL_CALL)
+                if (h.type == FRAME_TOOL_CALL || h.type == FRAME_CELL_END)
                         return 1;
                 r = said_take(said, h.type, buf_data(in) + sizeof(h), h.size, result_max);
                 if (r < 0)

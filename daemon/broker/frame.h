@@ -17,11 +17,12 @@
 #define CHANNEL_BYTES_MAX (4U * FRAME_PAYLOAD_MAX)
 
 /* Takes all complete frames out of the queue. result_max is the limit in force. Returns 0, 1 if the
- * next frame is a complete TOOL_CALL, which is left to the caller: frame_skip() takes it out; -EBADMSG
+ * next frame is a complete TOOL_CALL or CELL_END, which is left to the caller: frame_skip() takes it out; -EBADMSG
  * for a frame that breaks a rule (what was said before it stays), or -ENOMEM. */
 int frame_read_all(Buf *in, uint64_t result_max, RunnerSaid *said);
 
 /* The payload of the complete frame at the head of the queue, and taking it out. */
+FrameType frame_type(const Buf *in);
 const char *frame_payload(const Buf *in, size_t *ret_size);
 void frame_skip(Buf *in);
 

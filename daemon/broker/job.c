@@ -36,6 +36,7 @@ int job_new(JobSpec *spec,
         list_init(&job->by_id);
         list_init(&job->by_request);
         list_init(&job->by_box);
+        list_init(&job->in_session);
         queue_item_init(&job->queue, tenant_ref(tenant), spec->priority,
                         spec->limits.value[LIMIT_MEMORY]);
         list_init(&job->watchers);
@@ -62,14 +63,24 @@ int job_new(JobSpec *spec,
         return 0;
 }
 
-void job_join_queue(Job *job) {
-        queue_add(&job->queue);
+static void job_charge_queued(Job *job) {
         job->queued_bytes = job_spec_bytes(job->spec);
         tenant_charge_anyway(job_tenant(job), QUOTA_QUEUED_BYTES, job->queued_bytes);
 }
 
+void job_join_queue(Job *job) {
+        queue_add(&job->queue);
+        job_charge_queued(job);
+}
+
+void job_join_line(Job *job, List *line) {
+        list_insert_before(line, &job->in_session);
+        job_charge_queued(job);
+}
+
 static void job_leave_queue(Job *job) {
         queue_remove(&job->queue);
+        list_remove(&job->in_session);
         tenant_release(job_tenant(job), QUOTA_QUEUED_BYTES, job->queued_bytes);
         job->queued_bytes = 0;
 }
@@ -130,7 +141,7 @@ int job_set_position(Job *job, uint64_t position, Instant now) {
 void job_set_starting(Job *job, Instant now) {
         assert(job->state == JOB_QUEUED);
         job->state = JOB_STARTING;
-        job->has_place = true;
+        job->has_place = !job_is_cell(job); /* a cell is in that of its session */
         job_leave_queue(job);
         job->queue_usec = now.monotonic_usec - job->accepted.monotonic_usec;
 }

@@ -27,6 +27,7 @@ typedef struct Instant {
 } Instant;
 
 typedef struct Job Job;
+typedef struct Session Session;
 struct RunnerLink;
 
 /* Somebody who follows a job. The callback must not change the job; it makes a note. */
@@ -55,6 +56,14 @@ struct Job {
         bool is_killed;          /* the builder was told to */
         uint64_t kill_at_usec;   /* monotonic: the end of the grace; UINT64_MAX is never */
         char cancel_reason[JOB_REASON_MAX + 1];
+
+        /* Of a cell, and of the host of a session, as long as they are not finished; else NULL. */
+        Session *session;
+        char session_id[JOB_ID_SIZE]; /* of a cell; empty is none */
+        List in_session;              /* of a cell: Session.waiting */
+        uint64_t execution;           /* of a cell: 1, 2, 3, … within the session */
+        bool wants_interrupt;         /* of a cell: as soon as its program runs */
+        bool session_is_alive;        /* of a finished cell: another one could run */
 
         EventLog log;
         OutputCapture output;
@@ -88,11 +97,13 @@ DEFINE_CLEANUP(Job *, job_free);
 void job_watch(Job *job, JobWatcher *watcher);
 void job_unwatch(JobWatcher *watcher);
 
+/* Waits for a place; or, of a cell, for those before it. */
 void job_join_queue(Job *job);
+void job_join_line(Job *job, List *line);
 
 /* The steps of its life; a position that has not changed is no step. Failures to remember an event are forwarded: -ENOMEM. */
 int job_set_position(Job *job, uint64_t position, Instant now);
-void job_set_starting(Job *job, Instant now); /* queue_take() gave it */
+void job_set_starting(Job *job, Instant now); /* queue_take() or session_take() gave it */
 int job_set_started(Job *job, uint64_t setup_usec, Instant now);
 void job_set_cancelling(Job *job, const char *reason);
 /* The displays and violations that are new in what the job said. */
@@ -110,6 +121,10 @@ static inline bool job_is_finished(const Job *job) {
 /* The state as clients see it: running while it waits for a tool has a name of its own. */
 static inline JobState job_visible_state(const Job *job) {
         return job->state == JOB_RUNNING && job->tools.n_open > 0 ? JOB_WAITING_TOOL : job->state;
+}
+
+static inline bool job_is_cell(const Job *job) {
+        return job->session_id[0] != '\0';
 }
 
 static inline Tenant *job_tenant(const Job *job) {

@@ -216,6 +216,11 @@ json_t *reply_result_object(const Job *job, bool with_output) {
         JsonBuild b = JSON_BUILD_INIT;
 
         json_build_string(&b, "job", job->id);
+        if (job->session_id[0] != '\0') {
+                json_build_string(&b, "session", job->session_id);
+                json_build_uint(&b, "executionCount", job->execution);
+                json_build_bool(&b, "sessionAlive", job->session_is_alive);
+        }
         build_verdict(&b, &job->verdict);
         reply_build_said(&b, job, with_output);
         if (with_output && job->box != 0) {
@@ -244,6 +249,8 @@ json_t *reply_job_info(const Job *job) {
         json_build_string(&b, "state", job_state_names[job_visible_state(job)]);
         json_build_string(&b, "tenant", job_tenant(job)->name);
         json_build_string(&b, "profile", job->spec->profile->name);
+        if (job->session_id[0] != '\0')
+                json_build_string(&b, "session", job->session_id);
         json_build_optional(&b, "labels", json_incref(job->spec->labels));
         json_build_string(&b, "requestId", job->spec->request_id);
         json_build_uint(&b, "priority", job->queue.priority);
@@ -260,5 +267,22 @@ json_t *reply_job_info(const Job *job) {
                 json_build_uint(&b, "retainedUntilUSec",
                                 job->finished.realtime_usec + job->spec->retain_usec);
         }
+        return json_build_take(&b);
+}
+
+json_t *reply_session_info(const Session *s) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_string(&b, "session", s->id);
+        json_build_string(&b, "tenant", s->tenant->name);
+        json_build_string(&b, "profile", s->profile->name);
+        json_build_string(&b, "state", session_state_names[s->state]);
+        json_build_optional(&b, "labels", json_incref(s->labels));
+        json_build_uint(&b, "openedAtUSec", s->opened.realtime_usec);
+        json_build_uint(&b, "expiresAtUSec", session_expires_usec(s));
+        json_build_uint(&b, "idleTimeoutUSec", s->idle_usec);
+        json_build_uint(&b, "executionCount", s->n_executions);
+        if (s->cell)
+                json_build_string(&b, "job", s->cell->id);
         return json_build_take(&b);
 }

@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "broker/job.h"
+#include "broker/session.h"
 
 /* Of each stream in a Result; more output is there by streaming. */
 #define REPLY_INLINE_BYTES_MAX (1U << 20)
@@ -20,3 +21,4 @@ json_t *reply_result(const Job *job, bool with_output);
 json_t *reply_result_object(const Job *job, bool with_output);
 json_t *reply_check(const Job *job); /* of a job that is_check; api-check.c */
 json_t *reply_job_info(const Job *job);
+json_t *reply_session_info(const Session *session);

@@ -186,3 +186,49 @@ int job_request_parse(json_t *parameters,
         *ret_request = p.request;
         return 0;
 }
+
+static const JsonField session_fields[] = {
+        { "profile", json_dispatch_string, offsetof(SessionRequest, job.profile) },
+        { "limits", json_dispatch_object, offsetof(SessionRequest, job.limits), 0, limits_fields },
+        { "files", dispatch_files, offsetof(SessionRequest, job.files) },
+        { "environment", json_dispatch_string_map, offsetof(SessionRequest, job.environment) },
+        { "modules", json_dispatch_strings, offsetof(SessionRequest, job.modules) },
+        { "tools", dispatch_tools, offsetof(SessionRequest, job.tools) },
+        { "labels", json_dispatch_string_map, offsetof(SessionRequest, job.labels) },
+        { "seed", request_dispatch_int, offsetof(SessionRequest, job.seed) },
+        { "idleTimeoutUSec", request_dispatch_uint, offsetof(SessionRequest, idle_usec) },
+        { "lifetimeUSec", request_dispatch_uint, offsetof(SessionRequest, lifetime_usec) },
+        { "bindToConnection", json_dispatch_bool, offsetof(SessionRequest, bind_to_connection) },
+        {},
+};
+
+int session_request_parse(json_t *parameters,
+                          SessionRequest *ret_request,
+                          char ret_path[static JSON_PATH_MAX]) {
+        *ret_request = (SessionRequest){};
+        return json_dispatch(parameters, session_fields, ret_request, ret_path);
+}
+
+static const JsonField execute_fields[] = {
+        { "session", json_dispatch_string, offsetof(ExecuteRequest, session), JSON_REQUIRED },
+        { "code", json_dispatch_string, offsetof(ExecuteRequest, job.code), JSON_REQUIRED },
+        { "inputsJson", json_dispatch_string, offsetof(ExecuteRequest, job.inputs_json) },
+        { "limits", json_dispatch_object, offsetof(ExecuteRequest, job.limits), 0, limits_fields },
+        { "displayLastExpression", dispatch_optional_bool,
+          offsetof(ExecuteRequest, job.display_last_expression) },
+        { "analysis", dispatch_analysis, offsetof(ExecuteRequest, job.analysis), 0,
+          analysis_names },
+        { "queue", json_dispatch_bool, offsetof(ExecuteRequest, queue) },
+        { "detach", json_dispatch_bool, offsetof(ExecuteRequest, job.detach) },
+        { "retainUSec", request_dispatch_uint, offsetof(ExecuteRequest, job.retain_usec) },
+        {},
+};
+
+int execute_request_parse(json_t *parameters,
+                          ExecuteRequest *ret_request,
+                          char ret_path[static JSON_PATH_MAX]) {
+        *ret_request = (ExecuteRequest){
+                .job.display_last_expression = { .is_set = true, .value = true },
+        };
+        return json_dispatch(parameters, execute_fields, ret_request, ret_path);
+}

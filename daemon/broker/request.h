@@ -78,3 +78,25 @@ int job_request_fingerprint(json_t *parameters, uint64_t *ret_fingerprint);
 int job_request_parse(json_t *parameters,
                       JobRequest *ret_request,
                       char ret_path[static JSON_PATH_MAX]);
+
+/* OpenSession: of the job, what is for a session. */
+typedef struct SessionRequest {
+        JobRequest job;
+        OptionalUint idle_usec, lifetime_usec;
+        bool bind_to_connection;
+} SessionRequest;
+
+int session_request_parse(json_t *parameters,
+                          SessionRequest *ret_request,
+                          char ret_path[static JSON_PATH_MAX]);
+
+/* Execute: of the job, what is for a cell. */
+typedef struct ExecuteRequest {
+        JobRequest job;
+        const char *session;
+        bool queue;
+} ExecuteRequest;
+
+int execute_request_parse(json_t *parameters,
+                          ExecuteRequest *ret_request,
+                          char ret_path[static JSON_PATH_MAX]);

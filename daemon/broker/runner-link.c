@@ -117,6 +117,17 @@ static uint64_t channel_bytes_max(const RunnerLink *link) {
                                            (sizeof(FrameHeader) + TOOL_CALL_PAYLOAD_MAX);
 }
 
+/* What follows in the buffer is the next cell's. */
+static int channel_end_cell(RunnerLink *link, const char *payload, size_t size) {
+        int r;
+
+        (void) job_show_said(link->job, link->owner->clock());
+        r = link->owner->cell_over(link->owner->userdata, link->job, payload, size);
+        if (r >= 0 && link->channel >= 0)
+                frame_skip(&link->channel_bytes);
+        return r;
+}
+
 static int channel_take(RunnerLink *link) {
         uint64_t result_max = link->job->spec->limits.value[LIMIT_RESULT];
         Buf *in = &link->channel_bytes;
@@ -126,11 +137,15 @@ static int channel_take(RunnerLink *link) {
                 size_t size;
                 const char *payload = frame_payload(in, &size);
 
+                if (frame_type(in) == FRAME_CELL_END)
+                        return channel_end_cell(link, payload, size);
                 r = link->owner->tool_call(link->owner->userdata, link->job, payload, size);
                 if (r < 0 || link->channel < 0)
                         return r;
                 frame_skip(in);
         }
+        if (link->job->wants_interrupt && link->job->said.is_running)
+                link->owner->cell_runs(link->owner->userdata, link->job);
         (void) job_show_said(link->job, link->owner->clock());
         return r;
 }
@@ -289,12 +304,39 @@ int runner_link_new(const RunnerLinkOwner *owner,
         return 0;
 }
 
-void runner_link_started(RunnerLink *link) {
+static void link_set_reading(RunnerLink *link, int enabled) {
         FOREACH_ARRAY(p, link->pipes, _STREAM_MAX)
                 if (p->source)
-                        (void) sd_event_source_set_enabled(p->source, SD_EVENT_ON);
+                        (void) sd_event_source_set_enabled(p->source, enabled);
         if (link->channel_source)
-                (void) sd_event_source_set_enabled(link->channel_source, SD_EVENT_ON);
+                (void) sd_event_source_set_enabled(link->channel_source, enabled);
+}
+
+void runner_link_started(RunnerLink *link) {
+        link_set_reading(link, SD_EVENT_ON);
+}
+
+/* A pipe of the kernel holds no more, however it was resized. */
+#define PIPE_BYTES_MAX (1U << 20)
+
+int runner_link_begin_cell(RunnerLink *link, Job *cell) {
+        Buf *frame = &cell->spec->frame;
+
+        if (link->channel < 0)
+                return -EPIPE;
+        link->job = cell;
+        link->channel_total = 0;
+        link_set_reading(link, SD_EVENT_ON);
+        return runner_link_send(link, buf_data(frame), buf_size(frame));
+}
+
+void runner_link_end_cell(RunnerLink *link, Job *host) {
+        FOREACH_ARRAY(p, link->pipes, _STREAM_MAX)
+                for (size_t i = 0; i < PIPE_BYTES_MAX / READ_SIZE && p->fd >= 0; i++)
+                        if (pipe_read(p) == 0)
+                                break;
+        link_set_reading(link, SD_EVENT_OFF);
+        link->job = host;
 }
 
 /* All writers are dead, so this is what the pipes and the socket buffer hold, and no more. */

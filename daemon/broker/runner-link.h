@@ -21,6 +21,10 @@ typedef struct RunnerLinkOwner {
         int (*tool_call)(void *userdata, Job *job, const char *payload, size_t size);
         /* The job calls no more tools and reads no more answers. */
         void (*channel_closed)(void *userdata, Job *job);
+        /* The payload of a CELL_END frame, as tool_call(). */
+        int (*cell_over)(void *userdata, Job *job, const char *payload, size_t size);
+        /* The program of a cell with wants_interrupt runs. */
+        void (*cell_runs)(void *userdata, Job *job);
         void *userdata;
 } RunnerLinkOwner;
 
@@ -41,6 +45,14 @@ int runner_link_send(RunnerLink *link, const void *frame, size_t size);
 
 /* Believes nothing more of what comes on the channel, and closes it. */
 void runner_link_hang_up(RunnerLink *link);
+
+/* In a session: the cell begins, and what the interpreter writes and says is its own. The cell's JOB frame
+ * is sent. Errors as of runner_link_send(). */
+int runner_link_begin_cell(RunnerLink *link, Job *cell);
+
+/* It has ended: takes what it wrote. From then on nothing is read, so that what a thread writes between
+ * two cells is the next one's. */
+void runner_link_end_cell(RunnerLink *link, Job *host);
 
 /* The box is gone: reads what is left in the pipes and the channel. */
 void runner_link_drain(RunnerLink *link);

@@ -11,6 +11,7 @@
 #include "broker/api.h"
 #include "broker/connection.h"
 #include "broker/job-store.h"
+#include "broker/session-run.h"
 #include "broker/tool-link.h"
 
 /* Of "a job has ended", for journalctl --catalog and filters; made by systemd-id128 new. */
@@ -45,12 +46,14 @@ static void scheduler_finish(Broker *b, Job *job, const Verdict *verdict, const 
         log_job_finished(job);
         if (b->is_draining)
                 server_wake_followers(b->server, FOLLOW_DRAIN);
+        if (job->spec->is_session && job->session)
+                session_host_finished(b, job->session);
         /* The last one who watches it releases it otherwise. */
         if (job->spec->retain_usec > 0 || list_is_empty(&job->watchers))
                 broker_wake_at(b, job->retained_until_usec);
 }
 
-static void scheduler_finish_without_box(Broker *b, Job *job, Outcome outcome, const char *why) {
+void scheduler_finish_without_box(Broker *b, Job *job, Outcome outcome, const char *why) {
         Verdict verdict;
 
         outcome_without_box(outcome, why, &verdict);
@@ -63,6 +66,7 @@ static int scheduler_start(Broker *b, Job *job) {
                 .plan = job->spec->plan,
                 .box = b->last_box + 1,
                 .digest = profile_digest_short(job->spec->profile),
+                .is_session = job->spec->is_session,
                 .limits = job->spec->limits,
         };
         int fds[BUILDER_START_FDS], r;
@@ -135,6 +139,39 @@ static bool scheduler_admit(Broker *b, Tenant *tenant, const JobSpec *spec, Refu
         return queue_admit(&item, job_spec_bytes(spec), b->clock().monotonic_usec, ret_refusal);
 }
 
+int scheduler_new_job(Broker *b, Tenant *tenant, JobSpec *spec, Job **ret_job) {
+        uint8_t random[16];
+        Job *job;
+        int r;
+
+        job_store_trim(b);
+        if (getrandom(random, sizeof(random), 0) != sizeof(random))
+                return -errno;
+        r = job_new(spec, tenant, b->last_number + 1, random, b->clock(), &job);
+        if (r < 0)
+                return r;
+        b->last_number++;
+        job_store_add(b, job);
+        *ret_job = job;
+        return 0;
+}
+
+int scheduler_reject_source(Broker *b, Job *job) {
+        const JobSpec *spec = job->spec;
+        char text[64], why[192];
+        int r;
+
+        (void) snprintf(
+                why, sizeof(why),
+                "the program %s %zu bytes, the source limit is %s, raise limits.%s",
+                spec->n_files > 0 ? "and its files have" : "has", spec->source_bytes,
+                limit_format(LIMIT_SOURCE, spec->limits.value[LIMIT_SOURCE], text, sizeof(text)),
+                limit_infos[LIMIT_SOURCE].key);
+        r = said_refuse(&job->said, "source-too-large", why);
+        scheduler_finish_without_box(b, job, OUTCOME_REJECTED, why);
+        return MIN(r, 0);
+}
+
 int scheduler_submit(Broker *b,
                      Tenant *tenant,
                      JobSpec *spec,
@@ -142,39 +179,21 @@ int scheduler_submit(Broker *b,
                      Job **ret_job,
                      Refusal *ret_refusal) {
         _cleanup_close_ int fd = stdin_fd;
-        uint8_t random[16];
         uint64_t ahead;
         Job *job;
         int r;
 
-        job_store_trim(b);
         if (b->is_stopping || b->is_draining)
                 return SUBMIT_STOPPING;
         if (!scheduler_admit(b, tenant, spec, ret_refusal))
                 return SUBMIT_REFUSED;
-        if (getrandom(random, sizeof(random), 0) != sizeof(random))
-                return -errno;
-        r = job_new(spec, tenant, b->last_number + 1, random, b->clock(), &job);
+        r = scheduler_new_job(b, tenant, spec, &job);
         if (r < 0)
                 return r;
-        b->last_number++;
         job->stdin_fd = TAKE_FD(fd);
-        job_store_add(b, job);
         *ret_job = job;
-        if (spec->source_too_large) {
-                char text[64], why[192];
-
-                (void) snprintf(why, sizeof(why),
-                                "the program %s %zu bytes, the source limit is %s, raise limits.%s",
-                                spec->n_files > 0 ? "and its files have" : "has",
-                                spec->source_bytes,
-                                limit_format(LIMIT_SOURCE, spec->limits.value[LIMIT_SOURCE], text,
-                                             sizeof(text)),
-                                limit_infos[LIMIT_SOURCE].key);
-                r = said_refuse(&job->said, "source-too-large", why);
-                scheduler_finish_without_box(b, job, OUTCOME_REJECTED, why);
-                return MIN(r, 0);
-        }
+        if (spec->source_too_large)
+                return scheduler_reject_source(b, job);
         ahead = queue_ahead(tenant, job->queue.priority);
         job_join_queue(job);
         scheduler_run(b, job);
@@ -186,8 +205,7 @@ int scheduler_submit(Broker *b,
         return 0;
 }
 
-/* The builder answers with ENDED; it ignores the request if the box has just ended. */
-static void scheduler_kill(Broker *b, Job *job, EndReason reason) {
+void scheduler_kill(Broker *b, Job *job, EndReason reason) {
         BuilderRequest request = { .verb = BUILDER_KILL, .box = job->box, .reason = reason };
 
         if (job->is_killed)
@@ -200,6 +218,10 @@ static void scheduler_kill(Broker *b, Job *job, EndReason reason) {
 void scheduler_cancel(Broker *b, Job *job, const char *reason) {
         char why[JOB_REASON_MAX + 64];
 
+        if (job->session && job_is_cell(job)) {
+                session_cancel_cell(b, job, reason, UINT64_MAX);
+                return;
+        }
         switch (job->state) {
         case JOB_QUEUED:
                 (void) snprintf(why, sizeof(why), "cancelled before it started: %s", reason);
@@ -231,6 +253,10 @@ void scheduler_interrupt(Broker *b, const Job *job) {
 void scheduler_cancel_gently(Broker *b, Job *job, const char *reason, uint64_t grace_usec) {
         uint64_t now = b->clock().monotonic_usec;
 
+        if (job->session && job_is_cell(job)) {
+                session_cancel_cell(b, job, reason, grace_usec);
+                return;
+        }
         /* Before it runs there is nobody who could do anything with the time. */
         if (grace_usec == 0 || job->state == JOB_QUEUED || job->state == JOB_STARTING) {
                 scheduler_cancel(b, job, reason);
@@ -258,7 +284,7 @@ static void scheduler_node(Broker *b, const BuilderReport *report) {
         uint64_t v = report->python_version;
 
         b->slots = report->slots;
-        b->tenants.maximum[QUOTA_RUNNING] = scheduler_slots(b);
+        broker_set_places(b);
         b->layers = report->layers;
         b->counter_error = report->counter_error;
         /* PY_VERSION_HEX: 0x030b02f0 is 3.11.2. */
@@ -269,12 +295,9 @@ static void scheduler_node(Broker *b, const BuilderReport *report) {
         scheduler_run(b, NULL);
 }
 
-static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
+static void scheduler_decide(const Job *job, const BoxFacts *facts, Verdict *ret_verdict) {
         OutcomeInput input = { .facts = facts, .limits = &job->spec->limits };
-        Verdict verdict;
 
-        runner_link_drain(job->link);
-        tool_link_closed(b, job);
         input.output_exceeded = job->output.exceeded;
         input.is_interrupted = job->kill_at_usec != UINT64_MAX;
         input.tool_calls_exceeded = job->tools.is_exceeded;
@@ -282,10 +305,28 @@ static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
                              job->output.streams[STREAM_STDERR].total_bytes;
         input.said = &job->said;
         input.analysis = job->spec->analysis;
-        outcome_decide(&input, &verdict);
-        if (verdict.outcome == OUTCOME_CANCELLED && job->cancel_reason[0] != '\0')
-                (void) snprintf(verdict.message, sizeof(verdict.message), "cancelled: %s",
+        outcome_decide(&input, ret_verdict);
+        if (ret_verdict->outcome == OUTCOME_CANCELLED && job->cancel_reason[0] != '\0')
+                (void) snprintf(ret_verdict->message, sizeof(ret_verdict->message), "cancelled: %s",
                                 job->cancel_reason);
+}
+
+void scheduler_finish_cell(Broker *b, Job *cell, const BoxFacts *facts) {
+        Verdict verdict;
+
+        scheduler_decide(cell, facts, &verdict);
+        cell->link = NULL; /* it is the session's */
+        scheduler_finish(b, cell, &verdict, facts);
+}
+
+static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
+        Verdict verdict;
+
+        if (job->session)
+                session_box_ended(b, job->session, facts);
+        runner_link_drain(job->link);
+        tool_link_closed(b, job);
+        scheduler_decide(job, facts, &verdict);
         scheduler_finish(b, job, &verdict, facts);
         scheduler_run(b, NULL);
         broker_check_idle(b);
@@ -310,8 +351,13 @@ void scheduler_report(void *broker, const BuilderReport *report) {
         }
         if (report->kind == BUILDER_STARTED && job->state != JOB_RUNNING) {
                 (void) job_set_started(job, report->setup_usec, b->clock());
-                runner_link_started(job->link);
-        } else if (report->kind == BUILDER_ENDED)
+                if (job->session)
+                        session_started(b, job->session);
+                else
+                        runner_link_started(job->link);
+        } else if (report->kind == BUILDER_CELL_ENDED && job->session)
+                session_cell_facts(b, job->session, &report->facts);
+        else if (report->kind == BUILDER_ENDED)
                 scheduler_ended(b, job, &report->facts);
 }
 
@@ -319,7 +365,7 @@ void scheduler_lose_all(Broker *b) {
         LIST_FOREACH(l, &b->jobs) {
                 Job *job = container_of(l, Job, jobs);
 
-                if (!job_is_finished(job))
+                if (!job_is_finished(job) && !job_is_cell(job))
                         scheduler_finish_without_box(b, job, OUTCOME_LOST,
                                                      "the part that makes sandboxes went away");
         }

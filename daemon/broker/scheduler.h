@@ -26,12 +26,23 @@ int scheduler_submit(Broker *b,
                      Job **ret_job,
                      Refusal *ret_refusal);
 
+/* The parts of that: a job that is not in line yet, and one whose program is too large. */
+int scheduler_new_job(Broker *b, Tenant *tenant, JobSpec *spec, Job **ret_job);
+int scheduler_reject_source(Broker *b, Job *job);
+
+/* The end of a job that has no box, or none of its own. */
+void scheduler_finish_without_box(Broker *b, Job *job, Outcome outcome, const char *why);
+void scheduler_finish_cell(Broker *b, Job *cell, const BoxFacts *facts);
+
 /* Ends the job, wherever it is; nothing to do if it has ended. */
 void scheduler_cancel(Broker *b, Job *job, const char *reason);
 
 /* The same, but a job that runs gets SIGINT and this long before it is killed. Who is cancelled again can
  * only lose time. */
 void scheduler_cancel_gently(Broker *b, Job *job, const char *reason, uint64_t grace_usec);
+
+/* The builder answers with ENDED; it ignores the request if the box has just ended. */
+void scheduler_kill(Broker *b, Job *job, EndReason reason);
 
 /* SIGINT for a job that runs: KeyboardInterrupt. Nothing follows; to be sent in bounded numbers. */
 void scheduler_interrupt(Broker *b, const Job *job);

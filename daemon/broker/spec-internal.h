@@ -18,5 +18,8 @@ int error_too_large(SpecError *e, const char *field, uint64_t requested, uint64_
 
 int spec_tools(const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *e);
 
+/* Of a cell: the profile, the limits and the tools are the session's. */
+int spec_session(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e);
+
 int spec_program(
         const SpecContext *c, const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *e);

@@ -243,12 +243,14 @@ int spec_program(
         const char *program = q->code ?: q->expression ?: "";
         int r;
 
-        r = spec_choice(q, e);
+        r = c->is_session ? 0 : spec_choice(q, e);
         if (r == 0)
                 r = spec_inputs(q, e);
         if (r != 0)
                 return r;
         s->source_bytes = strlen(program);
+        if (c->is_session)
+                frame_add(frame, FIELD_SESSION, NULL, 0);
         add_optional(frame, FIELD_CODE, q->code);
         add_optional(frame, FIELD_EXPRESSION, q->expression);
         add_optional(frame, FIELD_SCRIPT_PATH, q->script_path);

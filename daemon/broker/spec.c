@@ -314,10 +314,12 @@ static int spec_times(const SpecContext *c, const JobRequest *q, JobSpec *s, Spe
 static int spec_frame(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
         FrameBuilder frame;
         uint64_t result_max = s->limits.value[LIMIT_RESULT];
+        char name[32];
         int r;
 
         frame_begin(&frame, FRAME_JOB);
-        frame_add_string(&frame, FIELD_SOURCE_NAME, SOURCE_NAME);
+        (void) snprintf(name, sizeof(name), "<cell %" PRIu64 ">", c->execution);
+        frame_add_string(&frame, FIELD_SOURCE_NAME, c->session ? name : SOURCE_NAME);
         frame_add(&frame, FIELD_RESULT_MAX, &result_max, sizeof(result_max));
         if (q->seed.is_set)
                 frame_add(&frame, FIELD_SEED, &q->seed.value, sizeof(q->seed.value));
@@ -352,8 +354,9 @@ int job_spec_make(const SpecContext *c,
         if (!s)
                 return -ENOMEM;
         *ret_error = (SpecError){};
-        r = spec_profile(c, q, s, ret_error);
-        if (r == 0)
+        s->is_session = c->is_session;
+        r = c->session ? spec_session(c, q, s, ret_error) : spec_profile(c, q, s, ret_error);
+        if (r == 0 && !c->session)
                 r = spec_limits(q, s, ret_error);
         if (r == 0)
                 r = spec_frame(c, q, s, ret_error);

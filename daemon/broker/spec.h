@@ -56,6 +56,7 @@ typedef struct JobSpec {
         ToolList tools;
         json_t *labels; /* object of strings, or NULL */
         size_t n_files;
+        bool is_session; /* the host of one: a box without a program */
         bool is_check;   /* examined only; nobody but its client sees it */
         json_t *modules; /* narrowed list; NULL is the profile's own */
 } JobSpec;
@@ -90,7 +91,10 @@ typedef struct SpecContext {
         bool all_granted; /* embedded: the caller is the operator, every profile is his */
         bool is_submit;   /* nobody waits: detached, and retained by default */
         bool is_check;
-        size_t n_fds; /* descriptors that came with the call */
+        bool is_session;        /* OpenSession */
+        const JobSpec *session; /* Execute: what OpenSession made */
+        uint64_t execution;     /* the number of the cell */
+        size_t n_fds;           /* descriptors that came with the call */
 } SpecContext;
 
 /* Returns 0 with *ret_spec, a SpecErrorKind with *ret_error, or -ENOMEM. */

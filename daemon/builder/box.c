@@ -124,13 +124,22 @@ void box_kill(Box *box, EndReason reason) {
                 box_kill_init(box); /* else box_cloned() does it */
 }
 
-void box_interrupt(Box *box) {
+void box_interrupt(Box *box, EndReason reason) {
         static const char interrupt = BOX_INTERRUPT;
 
         if (box->state != BOX_RUNNING || box->end_reason != END_BY_ITSELF)
                 return;
+        if (box->is_session && !box->in_cell)
+                return; /* it would be for nobody */
         /* A full link is one of an init that has not read so many before: one of them is enough. */
-        (void) link_send(box->control_fd, &interrupt, sizeof(interrupt), NULL, 0);
+        if (link_send(box->control_fd, &interrupt, sizeof(interrupt), NULL, 0) >= 0)
+                box->n_interrupts++;
+        if (!box->is_session || reason == END_BY_ITSELF || box->overdue != END_BY_ITSELF)
+                return;
+        box->overdue = reason;
+        if (box_set_timer(box, &box->wall_source, clock_monotonic_usec() + SESSION_GRACE_USEC,
+                          box_on_wall) < 0)
+                box_kill(box, reason);
 }
 
 static BoxFacts box_facts(const Box *box, uint64_t end_usec) {
@@ -197,8 +206,12 @@ static int box_on_wall(sd_event_source *source, uint64_t usec, void *userdata) {
 
         if (box->state == BOX_SETUP)
                 box->setup_error = ETIMEDOUT;
+        if (box->in_cell && box->overdue == END_BY_ITSELF && box->end_reason == END_BY_ITSELF) {
+                box_interrupt(box, END_WALL_TIME);
+                return 0;
+        }
         if (box->state != BOX_SETUP && box->end_reason == END_BY_ITSELF) {
-                box_kill(box, END_WALL_TIME);
+                box_kill(box, box->overdue != END_BY_ITSELF ? box->overdue : END_WALL_TIME);
                 return 0;
         }
         /* Init has not got around to its report, and soon there is nobody left to ask. */
@@ -213,26 +226,38 @@ static uint64_t box_next_cpu_check(const Box *box, uint64_t used_usec) {
         bool has_cpu_max = box->builder->cgroups.layers & LAYER_BIT(LAYER_CGROUP_CPU);
         uint64_t percent =
                 has_cpu_max ? box->limits.value[LIMIT_CPU] : box->builder->node_cpu_percent;
-        uint64_t left_usec = box->limits.value[LIMIT_CPU_TIME] - used_usec;
+        uint64_t left_usec = box->limits.value[LIMIT_CPU_TIME] + box->cell_cpu_usec - used_usec;
         uint64_t wait_usec = left_usec * 100 / MAX(percent, (uint64_t) 100);
 
         return clock_monotonic_usec() + MAX(wait_usec, CPU_CHECK_MIN_USEC);
+}
+
+static int box_cpu_usec(const Box *box, uint64_t *ret_usec) {
+        if (box->builder->cgroups.layers & LAYER_BIT(LAYER_CGROUP_CPU))
+                return cgroup_leaf_cpu_usec(box->leaf_fd, ret_usec);
+        *ret_usec = usage_tree_cpu_usec(box->pid);
+        return 0;
 }
 
 static int box_on_cpu(sd_event_source *source, uint64_t usec, void *userdata) {
         Box *box = userdata;
         uint64_t used_usec;
 
-        if (!(box->builder->cgroups.layers & LAYER_BIT(LAYER_CGROUP_CPU)))
-                used_usec = usage_tree_cpu_usec(box->pid);
-        else if (cgroup_leaf_cpu_usec(box->leaf_fd, &used_usec) < 0)
+        if (box_cpu_usec(box, &used_usec) < 0)
                 return 0; /* RLIMIT_CPU still holds */
-        if (used_usec >= box->limits.value[LIMIT_CPU_TIME]) {
-                box_kill(box, END_CPU_TIME);
+        if (used_usec >= box->cell_cpu_usec + box->limits.value[LIMIT_CPU_TIME]) {
+                if (box->in_cell)
+                        box_interrupt(box, END_CPU_TIME);
+                else
+                        box_kill(box, END_CPU_TIME);
                 return 0;
         }
         (void) sd_event_source_set_time(source, box_next_cpu_check(box, used_usec));
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static uint64_t box_lifetime_end(const Box *box) {
+        return box->ready_usec + SESSION_LIFETIME_USEC_MAX;
 }
 
 static void box_ready(Box *box, const BoxReport *report) {
@@ -243,7 +268,10 @@ static void box_ready(Box *box, const BoxReport *report) {
         /* When the job was let go; this report may have waited while it ran. */
         box->ready_usec = MIN(report->at_usec, clock_monotonic_usec());
         box->clock = wall_clock_start(&box->limits, box->ready_usec);
-        r = box_set_timer(box, &box->wall_source, wall_clock_deadline(&box->clock), box_on_wall);
+        r = box_set_timer(box, &box->wall_source,
+                          box->is_session ? box_lifetime_end(box)
+                                          : wall_clock_deadline(&box->clock),
+                          box_on_wall);
         if (r >= 0)
                 r = box_set_timer(box, &box->cpu_source, box_next_cpu_check(box, 0), box_on_cpu);
         if (r < 0) {
@@ -254,9 +282,72 @@ static void box_ready(Box *box, const BoxReport *report) {
         builder_report(box->builder, &started);
 }
 
+void box_begin_cell(Box *box, const Limits *limits) {
+        uint64_t now_usec = clock_monotonic_usec();
+        int r;
+
+        if (box->state != BOX_RUNNING || box->end_reason != END_BY_ITSELF || box->in_cell)
+                return;
+        box->in_cell = true;
+        box->overdue = END_BY_ITSELF;
+        for (LimitId id = 0; id < _LIMIT_MAX; id++)
+                if (id == LIMIT_WALL_TIME || id == LIMIT_CPU_TIME || id == LIMIT_TOOL_WAIT)
+                        box->limits.value[id] = limits->value[id];
+        box->clock = wall_clock_start(&box->limits, now_usec);
+        r = box_cpu_usec(box, &box->cell_cpu_usec);
+        if (r >= 0)
+                r = box_set_timer(box, &box->wall_source, wall_clock_deadline(&box->clock),
+                                  box_on_wall);
+        if (r >= 0)
+                r = box_set_timer(box, &box->cpu_source,
+                                  box_next_cpu_check(box, box->cell_cpu_usec), box_on_cpu);
+        if (r < 0)
+                box_kill(box, END_SHUTDOWN); /* never without its limits */
+}
+
+static void box_report_cell(Box *box) {
+        BuilderReport report = {
+                .kind = BUILDER_CELL_ENDED,
+                .box = box->id,
+                .facts = {
+                        .end_reason = box->overdue,
+                        .setup_step = UINT32_MAX,
+                        .setup_op = _OP_MAX,
+                        .has_record = 1,
+                        .wall_usec = wall_clock_elapsed(&box->clock, clock_monotonic_usec()),
+                },
+        };
+        uint64_t used_usec = 0;
+
+        if (box_cpu_usec(box, &used_usec) >= 0 && used_usec > box->cell_cpu_usec)
+                report.facts.cpu_user_usec = used_usec - box->cell_cpu_usec; /* of both kinds */
+        box->wants_idle = false;
+        builder_report(box->builder, &report);
+}
+
+void box_end_cell(Box *box) {
+        if (box->state != BOX_RUNNING || box->end_reason != END_BY_ITSELF || !box->in_cell)
+                return; /* ENDED is the answer */
+        box->in_cell = false;
+        box->wants_idle = true;
+        if (box_set_timer(box, &box->wall_source, box_lifetime_end(box), box_on_wall) < 0)
+                box_kill(box, END_SHUTDOWN);
+        else if (box->n_interrupts == 0)
+                box_report_cell(box);
+}
+
+static void box_interrupted(Box *box) {
+        if (box->n_interrupts > 0)
+                box->n_interrupts--;
+        if (box->n_interrupts == 0 && box->wants_idle && box->state == BOX_RUNNING)
+                box_report_cell(box);
+}
+
 void box_tool_wait(Box *box, uint64_t waited_usec, bool is_waiting) {
         /* A box that is being ended has another use for that timer. */
         if (box->state != BOX_RUNNING || box->end_reason != END_BY_ITSELF)
+                return;
+        if (box->is_session && (!box->in_cell || box->overdue != END_BY_ITSELF))
                 return;
         wall_clock_tell(&box->clock, waited_usec, is_waiting, clock_monotonic_usec());
         if (sd_event_source_set_time(box->wall_source, wall_clock_deadline(&box->clock)) < 0)
@@ -282,6 +373,8 @@ static void box_read_control(Box *box) {
                         box_ready(box, &report);
                 else if (report.kind == BOX_END && box->state == BOX_RUNNING)
                         box_job_ended(box, &report);
+                else if (report.kind == BOX_INTERRUPTED)
+                        box_interrupted(box);
                 else if (report.kind == BOX_STEP_FAILED && box->state == BOX_SETUP) {
                         box->setup_error = report.error > 0 ? report.error : EPROTO;
                         box->setup_step = report.step;
@@ -368,6 +461,9 @@ int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
         };
         int fds[_MAKE_FD_MAX], control[2], r;
 
+        /* RLIMIT_CPU counts all cells together. */
+        if (box->is_session)
+                make.limits.value[LIMIT_CPU_TIME] = SESSION_LIFETIME_USEC_MAX;
         r = fd_socketpair(control, SOCK_SEQPACKET);
         if (r < 0)
                 return r;
@@ -407,6 +503,7 @@ static Box *box_new(PlanSet *set, const BuilderRequest *request, int fds[BUILDER
                 .plan = request->plan,
                 .slot = slot,
                 .limits = request->limits,
+                .is_session = request->is_session,
                 .control_fd = -EBADF,
                 .pidfd = -EBADF,
                 .leaf_fd = -EBADF,

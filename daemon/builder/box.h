@@ -32,7 +32,12 @@ typedef struct Box {
 
         EndReason end_reason;
         uint64_t requested_usec, ready_usec;
-        WallClock clock;        /* once it is ready */
+        WallClock clock; /* once it is ready */
+        bool is_session, in_cell;
+        bool wants_idle;        /* CELL_ENDED is due when no interrupt is on its way any more */
+        unsigned n_interrupts;  /* sent, and not answered by init */
+        EndReason overdue;      /* why the cell was interrupted: it is killed if it does not end */
+        uint64_t cell_cpu_usec; /* what the box had used when the cell began */
         uint64_t late_cpu_usec; /* without a cgroup: as of the moment when it had to be killed */
         int setup_error;        /* positive errno */
         uint32_t setup_step;    /* UINT32_MAX: none of the plan's own */
@@ -47,11 +52,16 @@ Box *box_find(Builder *builder, uint64_t id);
 /* Ends it; the first reason wins. The box goes away when the kernel says so. */
 void box_kill(Box *box, EndReason reason);
 
-/* SIGINT for the job's main process, if it runs and is not being ended. */
-void box_interrupt(Box *box);
-
 /* The job waits for tools, or does no more; it has waited for so long in all. */
 void box_tool_wait(Box *box, uint64_t waited_usec, bool is_waiting);
+
+/* SIGINT for the job's main process, if it runs and is not being ended; in a session, if a cell runs. With a
+ * reason the cell, and the box with it, is killed if that is no use. */
+void box_interrupt(Box *box, EndReason reason);
+
+/* A cell of a session begins, under these limits, and has ended. */
+void box_begin_cell(Box *box, const Limits *limits);
+void box_end_cell(Box *box);
 
 /* By the template: sends the request to clone it. */
 int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes);

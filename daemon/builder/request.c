@@ -31,7 +31,7 @@ static int request_check_start(const ProfileStore *store, const BuilderRequest *
 int request_check(const ProfileStore *store, const BuilderRequest *request, size_t n_fds) {
         switch (request->verb) {
         case BUILDER_START:
-                if (n_fds != BUILDER_START_FDS)
+                if (n_fds != BUILDER_START_FDS || request->is_session > 1)
                         return -EPROTO;
                 return request_check_start(store, request);
         case BUILDER_KILL:
@@ -45,10 +45,31 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
         case BUILDER_TOOL_WAIT:
                 return n_fds == 0 && request->is_waiting <= 1 ? 0 : -EPROTO;
         case BUILDER_INTERRUPT:
+                return n_fds == 0 && (request->reason == END_BY_ITSELF ||
+                                      request->reason == END_CANCEL)
+                               ? 0
+                               : -EPROTO;
+        case BUILDER_CELL: /* the rest is checked against the profiles of its box */
+        case BUILDER_IDLE:
                 return n_fds == 0 ? 0 : -EPROTO;
         default:
                 return -EPROTO;
         }
+}
+
+static int request_cell(Box *box, const BuilderRequest *request) {
+        if (!box)
+                return 0; /* it raced the end */
+        if (!box->is_session)
+                return -EPROTO;
+        if (request->verb == BUILDER_IDLE) {
+                box_end_cell(box);
+                return 0;
+        }
+        if (request->plan != box->plan || request_check_start(box->set->store, request) < 0)
+                return -EPROTO;
+        box_begin_cell(box, &request->limits);
+        return 0;
 }
 
 /* START: safe because the plan is one of ours, the numbers are within what the operator allows for
@@ -56,6 +77,8 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
  * KILL: safe because it can only end a box that the broker started.
  * TOOL_WAIT: safe because it moves a deadline by no more than LIMIT_TOOL_WAIT.
  * INTERRUPT: safe because a job can send itself any signal.
+ * CELL: safe because a session's time is bounded by its lifetime, and that by ours.
+ * IDLE: safe because it stops no clock but that one.
  * RELOAD: safe because the files are the operator's, and it happens once at a time.
  * FORGET: safe because a START that names what is forgotten finds no plan. */
 static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *request, int *fds) {
@@ -79,9 +102,11 @@ static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *req
         }
         if (request->verb == BUILDER_INTERRUPT) {
                 if (box)
-                        box_interrupt(box);
+                        box_interrupt(box, request->reason);
                 return 0;
         }
+        if (request->verb == BUILDER_CELL || request->verb == BUILDER_IDLE)
+                return request_cell(box, request);
         if (box) {
                 for (size_t i = 0; i < BUILDER_START_FDS; i++)
                         fd_close(fds[i]);

@@ -225,6 +225,7 @@ static bool init_reap(const Init *init, int *job_status, int flags) {
 /* One word of the builder: whether the job has to end. The box has no other way out, so what nobody
  * understands is that, too. */
 static bool init_must_stop(const Init *init) {
+        BoxReport report = { .kind = BOX_INTERRUPTED };
         char word = BOX_STOP;
 
         if (recv(INIT_FD_CONTROL, &word, 1, MSG_DONTWAIT) < 0 &&
@@ -234,6 +235,7 @@ static bool init_must_stop(const Init *init) {
                 return true;
         /* Not reaped yet, so the number is still its own. */
         (void) kill(init->job_pid, SIGINT);
+        (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
         return false;
 }
 

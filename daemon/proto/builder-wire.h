@@ -29,6 +29,8 @@ typedef enum BuilderVerb {
         BUILDER_INTERRUPT, /* SIGINT for the job; boxes that are unknown or do not run are ignored */
         BUILDER_RELOAD, /* read the operator's files again: answered by RELOADED, one at a time */
         BUILDER_FORGET, /* generations of profiles before this one start nothing any more */
+        BUILDER_CELL, /* a cell of a session begins: its wall clock and CPU time, by plan, digest, limits */
+        BUILDER_IDLE, /* the cell has ended: both clocks stop. Answered by CELL_ENDED */
         _BUILDER_VERB_MAX,
 } BuilderVerb;
 
@@ -36,17 +38,30 @@ typedef enum BuilderVerb {
 #define BUILDER_RELOADED_FDS 2
 
 typedef struct BuilderRequest {
-        uint32_t verb;   /* BuilderVerb */
-        uint32_t plan;   /* START: index of the profile in its generation; FORGET: a generation */
+        uint32_t verb; /* BuilderVerb */
+        uint32_t
+                plan; /* START, CELL: index of the profile in its generation; FORGET: a generation */
         uint64_t box;    /* chosen by the broker, never 0, never used twice */
-        uint64_t digest; /* START: of that plan, so that a reload cannot mix them up */
-        uint32_t reason; /* KILL: END_OUTPUT, END_CANCEL or END_TOOL_CALLS */
+        uint64_t digest; /* START, CELL: of that plan, so that a reload cannot mix them up */
+        /* KILL: END_OUTPUT, END_CANCEL or END_TOOL_CALLS. INTERRUPT of a cell: END_CANCEL kills the box
+         * unless the cell ends within SESSION_GRACE_USEC, 0 (END_BY_ITSELF) does not. */
+        uint32_t reason;
         uint32_t is_waiting; /* TOOL_WAIT: still, from now on until the next TOOL_WAIT */
         /* TOOL_WAIT: all time so far in which the job waited for tools. The builder adds it to the
          * deadline, up to LIMIT_TOOL_WAIT: a broker that lies gains a job no more than that. */
         uint64_t waited_usec;
-        Limits limits; /* START */
+        /* START: a session. Only between CELL and IDLE there is a limit on its time; before, between and
+         * after them it may use the CPU time of one cell more, and lives no longer than
+         * SESSION_LIFETIME_USEC_MAX whatever the broker says. */
+        uint32_t is_session;
+        uint32_t _reserved;
+        Limits limits; /* START, CELL */
 } BuilderRequest;
+
+#define SESSION_LIFETIME_USEC_MAX (UINT64_C(24) * 3600 * 1000000)
+
+/* From SIGINT to the kill: how long a cell may take to end whose time is over. */
+#define SESSION_GRACE_USEC (UINT64_C(2) * 1000000)
 
 typedef enum BuilderReportKind {
         BUILDER_NODE,     /* once, before anything else */
@@ -56,22 +71,24 @@ typedef enum BuilderReportKind {
         /* fds: the new profiles and the new configuration, as BROKER_FD_PROFILES and BROKER_FD_CONFIG;
          * or a single one: the text of what is wrong, and nothing has changed */
         BUILDER_RELOADED,
+        /* The facts of a cell. Every SIGINT that was meant for it has been sent: the next one gets none. */
+        BUILDER_CELL_ENDED,
         _BUILDER_REPORT_MAX,
 } BuilderReportKind;
 
 typedef struct BuilderReport {
         uint32_t kind;           /* BuilderReportKind */
         uint32_t slots;          /* NODE: boxes that can run at once */
-        uint64_t box;            /* STARTED, ENDED */
+        uint64_t box;            /* STARTED, ENDED, CELL_ENDED */
         uint64_t layers;         /* NODE: LAYER_BIT()s that boxes of this daemon have */
         uint64_t python_version; /* NODE: PY_VERSION_HEX of pysb-runner, 0 until known */
         uint64_t setup_usec;     /* STARTED */
         uint32_t counter_error;  /* NODE: 0, or the positive errno of counter_probe(COUNTER_JOB) */
         uint32_t _reserved;
-        BoxFacts facts; /* ENDED */
+        BoxFacts facts; /* ENDED, CELL_ENDED */
 } BuilderReport;
 
 _Static_assert(sizeof(Limits) == 8 * _LIMIT_MAX, "wire layout");
-_Static_assert(sizeof(BuilderRequest) == 40 + sizeof(Limits), "wire layout");
+_Static_assert(sizeof(BuilderRequest) == 48 + sizeof(Limits), "wire layout");
 _Static_assert(sizeof(BoxFacts) == 136 + 8 * DENIED_CALLS_MAX, "wire layout");
 _Static_assert(sizeof(BuilderReport) == 48 + sizeof(BoxFacts), "wire layout");

@@ -29,6 +29,9 @@ typedef enum FrameType {
         FRAME_TOOL_CALL = 9,      /* job -> broker */
         FRAME_TOOL_REPLY = 10,    /* broker -> job: the answer to one TOOL_CALL */
         FRAME_TICKS = 11, /* job -> broker, once, last: how many, if the JOB had a FIELD_TICKS */
+        /* job -> broker: uint32, the exit status of a cell. What the cell wrote is in the pipes, what it
+         * said went before; the next JOB may come. */
+        FRAME_CELL_END = 12,
 } FrameType;
 
 #define FINDINGS_MAX 20
@@ -69,7 +72,10 @@ typedef enum FieldType {
         FIELD_ANALYSIS = 15,   /* uint32: AnalysisLevel in force */
         FIELD_CHECK_ONLY = 32, /* empty: analyse, then exit with 0 or RUNNER_EXIT_REJECTED */
         FIELD_DISPLAY_LAST =
-                33,       /* uint32: 0 never, 1 always; absent: if it has a rich representation */
+                33, /* uint32: 0 never, 1 always; absent: if it has a rich representation */
+        /* Empty, instead of a program: a session. Each JOB frame after this one is a cell, which finds the
+         * variables of those before it. */
+        FIELD_SESSION = 35,
         FIELD_TICKS = 34, /* uint64: count, and end the program after so many; absent: do not */
         /* EXCEPTION */
         FIELD_EXCEPTION_TYPE = 16,      /* qualified class name */

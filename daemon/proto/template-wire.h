@@ -66,6 +66,7 @@ typedef enum BoxReportKind {
         BOX_STEP_FAILED, /* and the box is gone; no job code ran */
         BOX_READY,       /* everything is in place, the job process reads its channel */
         BOX_END,         /* the job's main process ended; everything else in the box was killed */
+        BOX_INTERRUPTED, /* answers BOX_INTERRUPT: the signal is sent */
         _BOX_REPORT_MAX,
 } BoxReportKind;
 

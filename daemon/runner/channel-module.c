@@ -21,13 +21,16 @@
 static struct {
         pid_t owner; /* 0 is nobody yet */
         uint64_t last_call;
-        unsigned n_calls; /* that have no reply yet */
-        bool is_reading;
+        unsigned n_calls;          /* that have no reply yet */
+        PyThread_type_lock reader; /* held by the one thread that reads */
+        bool is_idle;              /* between the cells of a session: nobody would answer */
         Buf in;
 } channel = { .in = { .max = sizeof(FrameHeader) + FRAME_PAYLOAD_MAX + READ_SIZE } };
 
-void channel_module_begin(void) {
+bool channel_module_begin(void) {
         channel.owner = getpid();
+        channel.reader = PyThread_allocate_lock();
+        return channel.reader;
 }
 
 static PyObject *channel_fail(int error) {
@@ -144,6 +147,8 @@ static PyObject *channel_call(PyObject *module, PyObject *args) {
         if (channel_check() < 0 ||
             !PyArg_ParseTuple(args, "s#y#", &name, &name_size, &arguments, &arguments_size))
                 return NULL;
+        if (channel.is_idle)
+                return channel_fail(-ENOTCONN);
         if (channel.n_calls >= TOOL_CALLS_IN_FLIGHT_MAX)
                 return PyLong_FromLong(0);
         h.size = (uint32_t) (3 * sizeof(FieldHeader) + sizeof(id) + (size_t) name_size +
@@ -331,15 +336,68 @@ static PyObject *channel_receive(PyObject *module, PyObject *timeout) {
 
         if (channel_check() < 0 || deadline_parse(timeout, &deadline_usec) < 0)
                 return NULL;
-        if (channel.is_reading)
+        if (!PyThread_acquire_lock(channel.reader, NOWAIT_LOCK))
                 return PyErr_Format(PyExc_RuntimeError, "another thread waits for replies");
-        channel.is_reading = true;
         while (r > 0 && channel_take(&reply) == 0)
                 r = channel_fill(deadline_usec);
-        channel.is_reading = false;
+        PyThread_release_lock(channel.reader);
         if (r == 0)
                 Py_RETURN_NONE;
         return reply;
+}
+
+/* The payload of the JOB frame at the head of the buffer. Returns 1, 0 if something else is there or not
+ * all of it, or -1 with an exception. */
+static int channel_take_job(PyObject **ret_payload) {
+        FrameHeader h;
+
+        if (buf_size(&channel.in) < sizeof(h))
+                return 0;
+        memcpy(&h, buf_data(&channel.in), sizeof(h));
+        if (h.type != FRAME_JOB || h.size > FRAME_PAYLOAD_MAX ||
+            buf_size(&channel.in) - sizeof(h) < h.size)
+                return 0;
+        *ret_payload = PyBytes_FromStringAndSize(buf_data(&channel.in) + sizeof(h), h.size);
+        buf_consume(&channel.in, sizeof(h) + h.size);
+        buf_shrink(&channel.in);
+        return *ret_payload ? 1 : -1;
+}
+
+static bool channel_has_job(void) {
+        FrameHeader h = {};
+
+        if (buf_size(&channel.in) >= sizeof(h))
+                memcpy(&h, buf_data(&channel.in), sizeof(h));
+        return h.type == FRAME_JOB;
+}
+
+/* An answer that no thread waited for belongs to whoever asks for it in a later cell. */
+static int channel_park(PyObject *sandbox) {
+        _cleanup_python_ PyObject *reply = NULL, *parked = NULL;
+
+        if (channel_has_job() || channel_take(&reply) == 0)
+                return 0;
+        parked = reply ? PyObject_CallMethod(sandbox, "_park", "(O)", reply) : NULL;
+        return parked ? 1 : -1;
+}
+
+PyObject *channel_module_next_job(PyObject *sandbox) {
+        PyObject *payload = NULL;
+        int r = 0;
+
+        channel.is_idle = true;
+        /* A thread that still reads has its answer by now: the broker leaves no call open. */
+        Py_BEGIN_ALLOW_THREADS;
+        (void) PyThread_acquire_lock(channel.reader, WAIT_LOCK);
+        Py_END_ALLOW_THREADS;
+        while (r >= 0 && (r = channel_take_job(&payload)) == 0) {
+                r = channel_park(sandbox);
+                if (r == 0)
+                        r = channel_fill(UINT64_MAX);
+        }
+        PyThread_release_lock(channel.reader);
+        channel.is_idle = false;
+        return payload;
 }
 
 #define NUMBER(name) \
@@ -389,6 +447,7 @@ static const struct {
         NUMBER(FIELD_CHECK_ONLY),
         NUMBER(FIELD_DISPLAY_LAST),
         NUMBER(FIELD_TICKS),
+        NUMBER(FIELD_SESSION),
         NUMBER(FIELD_EXCEPTION_TYPE),
         NUMBER(FIELD_EXCEPTION_MESSAGE),
         NUMBER(FIELD_FINDING_RULE),

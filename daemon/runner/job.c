@@ -4,6 +4,7 @@
 #include "runner/job.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,12 +98,12 @@ static PyObject *job_start(PyObject *namespace, PyObject *codes) {
 }
 
 /* The exit status, or -1 with an exception: of the program, or of a value that cannot be returned. */
-static int job_perform(PyObject *fields, pid_t job_pid) {
+static int job_perform(const char *begin, PyObject *fields, pid_t job_pid) {
         _cleanup_python_ PyObject *begun = NULL, *value = NULL, *finished = NULL;
         PyObject *namespace, *codes; /* borrowed */
         int r;
 
-        begun = PyObject_CallMethod(warm.program, "begin", "(O)", fields);
+        begun = PyObject_CallMethod(warm.program, begin, "(O)", fields);
         if (begun && PyLong_Check(begun)) /* nothing is to be run */
                 return (int) PyLong_AsLong(begun);
         if (!begun || !PyArg_ParseTuple(begun, "OO", &namespace, &codes))
@@ -136,12 +137,12 @@ static int job_exit(PyObject *error, bool speaks) {
         return failure ? report_exception(failure, RUNNER_FD_CHANNEL) : 1;
 }
 
-/* Returns the exit status. job_pid tells the job's main process from those that it forked: only the
- * main one speaks for the job. */
-static int job_run(PyObject *fields, pid_t job_pid) {
+/* Returns the exit status. begin is what prepares it; job_pid tells the job's main process from those that
+ * it forked: only the main one speaks for the job. */
+static int job_run(const char *begin, PyObject *fields, pid_t job_pid) {
         _cleanup_python_ PyObject *error = NULL;
         bool speaks;
-        int r = fields ? job_perform(fields, job_pid) : -1;
+        int r = fields ? job_perform(begin, fields, job_pid) : -1;
 
         if (r >= 0)
                 return r;
@@ -215,14 +216,81 @@ static int job_receive(PyObject **ret_fields) {
         return 0;
 }
 
+static bool job_is_session(PyObject *fields) {
+        _cleanup_python_ PyObject *type = PyLong_FromUnsignedLong(FIELD_SESSION);
+
+        return fields && type && PyDict_Contains(fields, type) > 0;
+}
+
+/* The fields of the next cell, or NULL: the session is over. */
+static PyObject *session_next(void) {
+        _cleanup_python_ PyObject *payload = channel_module_next_job(warm.sandbox);
+
+        if (!payload) {
+                PyErr_Clear();
+                return NULL;
+        }
+        if (job_payload_check(PyBytes_AS_STRING(payload), (size_t) PyBytes_GET_SIZE(payload)) < 0)
+                return NULL;
+        return job_fields(PyBytes_AS_STRING(payload), (size_t) PyBytes_GET_SIZE(payload));
+}
+
+/* From here on SIGINT is nobody's. What has come before, and was not raised in the cell, is not raised in
+ * the next one either. Returns the handler for the next cell, which may be the program's. */
+static PyOS_sighandler_t session_ignore_interrupts(void) {
+        PyOS_sighandler_t handler = PyOS_setsig(SIGINT, SIG_IGN);
+
+        if (PyErr_CheckSignals() < 0)
+                PyErr_Clear();
+        return handler;
+}
+
+static int session_end_cell(int status) {
+        uint32_t word = (uint32_t) status;
+
+        if ((job_flush("stdout") | job_flush("stderr")) < 0 && status == 0)
+                word = EXIT_FLUSH_FAILED;
+        tick_counter_report();
+        return frame_send(RUNNER_FD_CHANNEL, FRAME_CELL_END, &word, sizeof(word));
+}
+
+/* One cell after the other, until the broker closes the channel. Returns the exit status of the process:
+ * also of a child that a cell has forked, whose end is the end of that cell. */
+static int session_run(PyObject *fields, pid_t job_pid) {
+        _cleanup_python_ PyObject *opened = NULL, *error = NULL;
+        PyOS_sighandler_t handler;
+
+        opened = PyObject_CallMethod(warm.program, "open_session", "(O)", fields);
+        if (!opened) {
+                error = python_take_exception();
+                return error ? report_exception(error, -EBADF) : 1;
+        }
+        policy_lock();
+        handler = session_ignore_interrupts();
+        for (;;) {
+                _cleanup_python_ PyObject *cell = session_next();
+                int status;
+
+                if (!cell)
+                        return 0;
+                (void) PyOS_setsig(SIGINT, handler);
+                status = job_run("begin_cell", cell, job_pid);
+                if (getpid() != job_pid)
+                        return status;
+                handler = session_ignore_interrupts();
+                if (session_end_cell(status) < 0)
+                        return 0;
+        }
+}
+
 void job_main(void) {
         _cleanup_python_ PyObject *renewed = NULL, *fields = NULL;
         pid_t job_pid = getpid();
         int r;
 
         PyOS_AfterFork_Child();
-        channel_module_begin();
-        renewed = PyObject_CallMethod(warm.bootstrap, "renew", NULL);
+        if (channel_module_begin())
+                renewed = PyObject_CallMethod(warm.bootstrap, "renew", NULL);
         if (!renewed) {
                 interp_complain("cannot prepare the interpreter");
                 _exit(EXIT_NO_REQUEST);
@@ -233,7 +301,10 @@ void job_main(void) {
                         fprintf(stderr, "pysb-runner: no valid request: %s\n", strerror(-r));
                 _exit(EXIT_NO_REQUEST);
         }
-        r = job_run(fields, job_pid);
+        if (job_is_session(fields))
+                r = session_run(fields, job_pid);
+        else
+                r = job_run("begin", fields, job_pid);
         r = job_finish(r);
         tick_counter_report();
         _exit(r);

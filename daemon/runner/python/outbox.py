@@ -18,6 +18,11 @@ class Budget:
 budget = Budget()
 
 
+def begin(limit):
+    """A job, or a cell of a session: it may send so many bytes."""
+    budget.limit, budget.result, budget.displays, budget.n_displays = limit, 0, 0, 0
+
+
 def clip(text, limit):
     """At most limit bytes of UTF-8 without NUL."""
     data = text[:limit].encode('utf-8', 'backslashreplace').replace(b'\0', b'\\x00')

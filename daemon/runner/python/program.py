@@ -29,7 +29,7 @@ import tokenize  # for decode_source()
 from importlib.machinery import ModuleSpec
 from importlib.util import decode_source
 # Of their own names: a profile may take them away from the module
-from os import close, mkdir, open as open_fd, write
+from os import close, listdir, mkdir, open as open_fd, write
 
 TOP_LEVEL_AWAIT = _pieces.TOP_LEVEL_AWAIT
 APP = '/app/'
@@ -62,6 +62,7 @@ class Program:
     is_expression = False
     display_last = None
     ticks = 0          # that it may use; 0: they are not counted
+    is_session = False
 
 
 program = Program()
@@ -217,6 +218,8 @@ def own_modules(files):
     """What the program may import because it has brought it along."""
     if _bootstrap.has_no_files:
         return ()
+    if program.is_session:
+        files = listdir(APP)  # cells write modules, too
     return {path.partition('/')[0].removesuffix('.py') for path in files}
 
 
@@ -275,7 +278,7 @@ def set_up(fields):
     program.callable = text_of(fields, _pysb.FIELD_CALLABLE)
     program.display_last = number_of(fields, _pysb.FIELD_DISPLAY_LAST)
     program.ticks = number_of(fields, _pysb.FIELD_TICKS, 0)
-    _outbox.budget.limit = number_of(fields, _pysb.FIELD_RESULT_MAX, 0)
+    _outbox.begin(number_of(fields, _pysb.FIELD_RESULT_MAX, 0))
     sys.argv = [program.name, *[text.decode() for text in fields.get(_pysb.FIELD_ARGUMENT, ())]]
     set_signals()
     set_environment(fields.get(_pysb.FIELD_ENVIRONMENT, ()))
@@ -317,6 +320,44 @@ def begin(fields):
     if not _bootstrap.has_no_files:
         for path, data in files.items():
             write_file(path, data)
+    if program.ticks:
+        _ticks.begin(program.ticks)
+    return program.namespace, codes
+
+
+# Sources that tracebacks can show: a session may have more cells than anybody wants to keep.
+CELLS_SHOWN = 256
+cells_shown = []
+
+
+def open_session(fields):
+    """As begin(), without a program: what all cells will find."""
+    set_up(fields)
+    program.is_session = True
+    if not _bootstrap.has_no_files:
+        for path, data in take_files(fields).items():
+            write_file(path, data)
+
+
+def begin_cell(fields):
+    """-> as begin(). What the cells before it have made of the interpreter stays."""
+    program.name = text_of(fields, _pysb.FIELD_SOURCE_NAME)
+    program.display_last = number_of(fields, _pysb.FIELD_DISPLAY_LAST)
+    program.ticks = number_of(fields, _pysb.FIELD_TICKS, 0)
+    _outbox.begin(number_of(fields, _pysb.FIELD_RESULT_MAX, 0))
+    if (inputs := take_inputs(fields)) is not None:
+        program.namespace['inputs'] = inputs
+    source = choose(fields, {})
+    _bootstrap.program_name = program.name
+    program.compile_name = program.name + (_bootstrap.NO_FILE if _bootstrap.has_no_files else '')
+    cells_shown.append(program.name)
+    if len(cells_shown) > CELLS_SHOWN:
+        linecache.cache.pop(cells_shown.pop(0), None)
+    show_source(source)
+    level = number_of(fields, _pysb.FIELD_ANALYSIS, _pysb.ANALYSIS_OFF)
+    codes = examine(source, level, False, {})
+    if codes is None:
+        return _pysb.RUNNER_EXIT_REJECTED
     if program.ticks:
         _ticks.begin(program.ticks)
     return program.namespace, codes
@@ -379,11 +420,15 @@ def finish(value):
         _outbox.result(value)
     elif value is not None:
         _outbox.offer_result(value)
+    elif program.is_session:
+        pass  # a variable may be that of an earlier cell
     elif (variable := program.namespace.get('result', _outbox.result)) is not _outbox.result:
         _outbox.offer_result(variable)
     if value is not None and program.display_last != 0:
         _display.show_last(value, program.display_last == 1)
     _display.show_figures()
+    if program.is_session and value is not None:
+        program.namespace['_'] = value  # as at the prompt of the interpreter
 
 
 def finish_exit():

@@ -121,9 +121,27 @@ static void test_bad(void **state) {
         assert_int_equal(fixture_check(&f, 1), -EPROTO);
         f.request.is_waiting = 2;
         assert_int_equal(fixture_check(&f, 0), -EPROTO);
+        f = good;
+        f.request.is_session = 2;
+        assert_int_equal(fixture_check(&f, BUILDER_START_FDS), -EPROTO);
+}
+
+static void test_signals_and_cells(void **state) {
+        static const uint32_t verbs[] = { BUILDER_INTERRUPT, BUILDER_CELL, BUILDER_IDLE };
+        Fixture f = fixture_new();
+
+        FOREACH_ARRAY(verb, verbs, ELEMENTSOF(verbs)) {
+                f.request.verb = *verb;
+                assert_int_equal(fixture_check(&f, 0), 0);
+                assert_int_equal(fixture_check(&f, 1), -EPROTO);
+        }
+        /* The time of a cell is the builder's to judge. */
         f.request.verb = BUILDER_INTERRUPT;
-        assert_int_equal(fixture_check(&f, 0), 0);
-        assert_int_equal(fixture_check(&f, 1), -EPROTO);
+        for (uint32_t reason = 0; reason <= _END_MAX; reason++) {
+                f.request.reason = reason;
+                assert_int_equal(fixture_check(&f, 0),
+                                 reason == END_BY_ITSELF || reason == END_CANCEL ? 0 : -EPROTO);
+        }
 }
 
 int main(void) {
@@ -131,6 +149,7 @@ int main(void) {
                 cmocka_unit_test(test_good),
                 cmocka_unit_test(test_every_limit),
                 cmocka_unit_test(test_bad),
+                cmocka_unit_test(test_signals_and_cells),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Methods about sessions: of the caller's own tenant only. */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "basic/macro.h"
+#include "basic/parse.h"
+#include "broker/api.h"
+#include "broker/reply.h"
+#include "broker/session-run.h"
+#include "wire/build.h"
+
+#define LIST_ENTRIES_DEFAULT 100
+#define LIST_ENTRIES_MAX 1000
+#define LIFETIME_USEC_MIN (UINT64_C(1) * 1000000)
+
+typedef struct SessionParameters {
+        const char *session;
+        OptionalUint idle_usec, lifetime_usec;
+} SessionParameters;
+
+static const JsonField session_fields[] = {
+        { "session", json_dispatch_string, offsetof(SessionParameters, session), JSON_REQUIRED },
+        {},
+};
+
+static const JsonField extend_fields[] = {
+        { "session", json_dispatch_string, offsetof(SessionParameters, session), JSON_REQUIRED },
+        { "idleTimeoutUSec", request_dispatch_uint, offsetof(SessionParameters, idle_usec) },
+        { "lifetimeUSec", request_dispatch_uint, offsetof(SessionParameters, lifetime_usec) },
+        {},
+};
+
+static void answer_session_error(Connection *c, const char *name, const char *id, const Job *job) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_string(&b, "session", id);
+        if (job)
+                json_build_string(&b, "job", job->id);
+        connection_error(c, name, json_build_take(&b));
+}
+
+static void answer_info(Connection *c, const Session *s) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_value(&b, "info", reply_session_info(s));
+        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
+}
+
+static void answer_empty(Connection *c) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
+}
+
+/* The caller's session, or NULL once the call is answered. */
+static Session *find_session(Connection *c, const char *id) {
+        Session *s = session_find(c->broker, c->tenant, id);
+
+        if (!s)
+                answer_session_error(c, "SessionNotFound", id, NULL);
+        return s;
+}
+
+static Session *parse_session(Connection *c, const JsonField *fields, SessionParameters *p) {
+        return api_parse(c, fields, p) ? find_session(c, p->session) : NULL;
+}
+
+/* Both times, or false once the call is answered. */
+static bool check_times(Connection *c, const OptionalUint *idle, const OptionalUint *lifetime) {
+        if (idle->is_set &&
+            (idle->value < LIFETIME_USEC_MIN || idle->value > SESSION_LIFETIME_USEC_MAX)) {
+                api_answer_invalid(c, "idleTimeoutUSec", "not from 1 second to 24 hours");
+                return false;
+        }
+        if (lifetime->is_set &&
+            (lifetime->value < LIFETIME_USEC_MIN || lifetime->value > SESSION_LIFETIME_USEC_MAX)) {
+                api_answer_invalid(c, "lifetimeUSec", "not from 1 second to 24 hours");
+                return false;
+        }
+        return true;
+}
+
+void api_open_session(Connection *c) {
+        SessionRequest request;
+        char path[JSON_PATH_MAX];
+        Refusal refusal;
+        JobSpec *spec;
+        Session *s;
+        int r;
+
+        if (session_request_parse(c->call.parameters, &request, path) < 0) {
+                connection_reply(c, varlink_error_invalid_parameter(path));
+                return;
+        }
+        if (!check_times(c, &request.idle_usec, &request.lifetime_usec))
+                return;
+        spec = api_make_spec(c, &(SpecContext){ .is_session = true }, &request.job);
+        if (!spec)
+                return;
+        r = session_open(c->broker, c->tenant, spec, &s, &refusal);
+        if (!api_answer_submit(c, r, &refusal)) {
+                job_spec_free(spec);
+                return;
+        }
+        if (request.idle_usec.is_set)
+                s->idle_usec = request.idle_usec.value;
+        if (request.lifetime_usec.is_set)
+                s->lifetime_usec = request.lifetime_usec.value;
+        if (request.bind_to_connection)
+                s->bound_to = c;
+        broker_wake_at(c->broker, session_deadline(s));
+        answer_info(c, s);
+}
+
+void api_execute(Connection *c) {
+        ExecuteRequest request;
+        char path[JSON_PATH_MAX];
+        SpecContext context = {};
+        Refusal refusal;
+        JobSpec *spec;
+        Session *s;
+        Job *cell;
+        int r;
+
+        if (execute_request_parse(c->call.parameters, &request, path) < 0) {
+                connection_reply(c, varlink_error_invalid_parameter(path));
+                return;
+        }
+        s = find_session(c, request.session);
+        if (!s)
+                return;
+        if (s->state == SESSION_LOST) {
+                answer_session_error(c, "SessionLost", s->id, NULL);
+                return;
+        }
+        cell = s->cell;
+        if (!cell && !list_is_empty(&s->waiting))
+                cell = container_of(s->waiting.next, Job, in_session);
+        if (cell && (!request.queue || s->n_waiting >= SESSION_WAITING_MAX)) {
+                answer_session_error(c, "SessionBusy", s->id, cell);
+                return;
+        }
+        context.session = s->host->spec;
+        context.execution = s->n_executions + 1;
+        spec = api_make_spec(c, &context, &request.job);
+        if (!spec)
+                return;
+        r = session_execute(c->broker, s, spec, &cell, &refusal);
+        if (!api_answer_submit(c, r, &refusal)) {
+                job_spec_free(spec);
+                return;
+        }
+        connection_follow(c, cell, c->call.more ? FOLLOW_EVENTS : FOLLOW_RESULT);
+        c->cancels_on_close = !cell->spec->detach;
+}
+
+void api_interrupt_session(Connection *c) {
+        SessionParameters p = {};
+        Session *s = parse_session(c, session_fields, &p);
+
+        if (!s)
+                return;
+        session_interrupt(c->broker, s);
+        answer_empty(c);
+}
+
+void api_extend_session(Connection *c) {
+        SessionParameters p = {};
+        Session *s = parse_session(c, extend_fields, &p);
+        Instant now = c->broker->clock();
+
+        if (!s || !check_times(c, &p.idle_usec, &p.lifetime_usec))
+                return;
+        if (p.idle_usec.is_set)
+                s->idle_usec = p.idle_usec.value;
+        s->idle_since_usec = now.monotonic_usec;
+        /* From now on; but what the builder gives a box in all counts from its beginning. */
+        if (p.lifetime_usec.is_set)
+                s->lifetime_usec =
+                        MIN(now.monotonic_usec - s->opened.monotonic_usec + p.lifetime_usec.value,
+                            SESSION_LIFETIME_USEC_MAX);
+        broker_wake_at(c->broker, session_deadline(s));
+        answer_info(c, s);
+}
+
+void api_close_session(Connection *c) {
+        SessionParameters p = {};
+        Session *s = parse_session(c, session_fields, &p);
+
+        if (!s)
+                return;
+        session_close(c->broker, s, "the session was closed");
+        answer_empty(c);
+}
+
+void api_get_session(Connection *c) {
+        SessionParameters p = {};
+        Session *s = parse_session(c, session_fields, &p);
+
+        if (s)
+                answer_info(c, s);
+}
+
+typedef struct ListParameters {
+        json_t *labels;
+        OptionalUint max_entries;
+        const char *cursor;
+} ListParameters;
+
+static const JsonField list_fields[] = {
+        { "labels", json_dispatch_string_map, offsetof(ListParameters, labels) },
+        { "maxEntries", request_dispatch_uint, offsetof(ListParameters, max_entries) },
+        { "cursor", json_dispatch_string, offsetof(ListParameters, cursor) },
+        {},
+};
+
+static bool session_is_listed(const Connection *c, const Session *s, json_t *labels) {
+        const char *key;
+        json_t *value;
+
+        json_object_foreach(labels, key, value) {
+                if (!json_equal(json_object_get(s->labels, key), value))
+                        return false;
+        }
+        return s->tenant == c->tenant && s->state != SESSION_CLOSING;
+}
+
+/* Whether the parameters are in order; else the call is answered. */
+static bool list_check(Connection *c, ListParameters *p, uint64_t *ret_before) {
+        *ret_before = UINT64_MAX;
+        if (!api_parse(c, list_fields, p))
+                return false;
+        if (!p->max_entries.is_set)
+                p->max_entries.value = LIST_ENTRIES_DEFAULT;
+        if (p->max_entries.value < 1 || p->max_entries.value > LIST_ENTRIES_MAX) {
+                api_answer_invalid(c, "maxEntries", "not from 1 to 1000");
+                return false;
+        }
+        if (!p->cursor || parse_u64(p->cursor, ret_before) >= 0)
+                return true;
+        api_answer_invalid(c, "cursor", "not from a previous reply");
+        return false;
+}
+
+void api_list_sessions(Connection *c) {
+        List *sessions = &c->broker->sessions;
+        JsonBuild b = JSON_BUILD_INIT;
+        ListParameters p = {};
+        uint64_t before, last = 0;
+        json_t *array;
+        char cursor[24];
+
+        if (!list_check(c, &p, &before)) {
+                json_build_done(&b);
+                return;
+        }
+        array = json_array();
+        for (List *l = sessions->prev; l != sessions; l = l->prev) {
+                const Session *s = container_of(l, Session, sessions);
+
+                if (s->number >= before || !session_is_listed(c, s, p.labels))
+                        continue;
+                if (json_array_size(array) == p.max_entries.value) {
+                        (void) snprintf(cursor, sizeof(cursor), "%" PRIu64, last);
+                        json_build_string(&b, "nextCursor", cursor);
+                        break;
+                }
+                last = s->number;
+                (void) json_array_append_new(array, reply_session_info(s));
+        }
+        json_build_value(&b, "sessions", array);
+        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
+}

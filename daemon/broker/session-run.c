@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/session-run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/wait.h>
+
+#include "basic/log.h"
+#include "basic/macro.h"
+#include "broker/scheduler.h"
+#include "broker/tool-link.h"
+
+/* Nobody knows when somebody closes one. */
+#define RETRY_USEC (UINT64_C(1) * 1000000)
+
+Session *session_find(Broker *b, const Tenant *tenant, const char *id) {
+        LIST_FOREACH(l, &b->sessions) {
+                Session *s = container_of(l, Session, sessions);
+
+                if (s->tenant == tenant && s->state != SESSION_CLOSING && strcmp(s->id, id) == 0)
+                        return s;
+        }
+        return NULL;
+}
+
+static int refuse(Refusal *ret, int scope, Quota quota, uint64_t retry_usec) {
+        *ret = (Refusal){ (ChargeRefusal) scope, quota, retry_usec };
+        return SUBMIT_REFUSED;
+}
+
+int session_open(
+        Broker *b, Tenant *tenant, JobSpec *spec, Session **ret_session, Refusal *ret_refusal) {
+        uint8_t random[16];
+        json_t *labels;
+        Session *s;
+        Job *host;
+        int r;
+
+        if (getrandom(random, sizeof(random), 0) != sizeof(random))
+                return -errno;
+        r = tenant_fits(tenant, QUOTA_SESSIONS, 1);
+        if (r != 0)
+                return refuse(ret_refusal, r, QUOTA_SESSIONS, RETRY_USEC);
+        r = scheduler_submit(b, tenant, spec, -EBADF, &host, ret_refusal);
+        if (r != 0)
+                return r;
+        labels = spec->labels;
+        spec->labels = NULL;
+        s = session_new(host, random, labels, b->clock());
+        if (!s) {
+                json_decref(labels);
+                scheduler_cancel(b, host, "no memory for its session");
+                return 0; /* the spec is taken */
+        }
+        list_insert_before(&b->sessions, &s->sessions);
+        if (job_is_finished(host)) /* the box could not be asked for */
+                session_host_finished(b, s);
+        broker_wake_at(b, session_deadline(s));
+        *ret_session = s;
+        return 0;
+}
+
+/* What we cannot tell the interpreter or the builder ends the session: neither may go on without it. */
+static int session_start_cell(Broker *b, Session *s, Job *cell) {
+        BuilderRequest request = {
+                .verb = BUILDER_CELL,
+                .plan = cell->spec->plan,
+                .box = s->host->box,
+                .digest = profile_digest_short(cell->spec->profile),
+                .limits = cell->spec->limits,
+        };
+        int r;
+
+        cell->box = s->host->box;
+        cell->link = s->host->link;
+        job_set_starting(cell, b->clock());
+        r = builder_link_send(b->builder, &request, NULL, 0);
+        if (r >= 0)
+                r = job_set_started(cell, 0, b->clock());
+        return r < 0 ? r : runner_link_begin_cell(cell->link, cell);
+}
+
+static void session_go_on(Broker *b, Session *s) {
+        uint64_t position = 0;
+        Job *cell = session_take(s);
+
+        if (cell && session_start_cell(b, s, cell) < 0)
+                scheduler_cancel(b, s->host, "a cell could not be started");
+        LIST_FOREACH(l, &s->waiting)
+                (void) job_set_position(container_of(l, Job, in_session), position++, b->clock());
+        broker_wake_at(b, session_deadline(s));
+}
+
+/* A cell needs no place, but it is a submission, and its program takes memory while it waits. */
+static int session_admit(Broker *b, const Session *s, const JobSpec *spec, Refusal *ret_refusal) {
+        uint64_t retry_usec, now = b->clock().monotonic_usec;
+        int r = 0;
+
+        if (b->is_stopping)
+                return SUBMIT_STOPPING;
+        if (s->state != SESSION_IDLE)
+                r = tenant_fits(s->tenant, QUOTA_QUEUED_BYTES, job_spec_bytes(spec));
+        if (r != 0)
+                return refuse(ret_refusal, r, QUOTA_QUEUED,
+                              tenant_retry_after(s->tenant, (ChargeRefusal) r, now));
+        if (!tenant_take_token(s->tenant, now, &retry_usec))
+                return refuse(ret_refusal, CHARGE_OVER_TENANT, _QUOTA_MAX, retry_usec);
+        return 0;
+}
+
+int session_execute(Broker *b, Session *s, JobSpec *spec, Job **ret_cell, Refusal *ret_refusal) {
+        Job *cell;
+        int r;
+
+        r = session_admit(b, s, spec, ret_refusal);
+        if (r != 0)
+                return r;
+        r = scheduler_new_job(b, s->tenant, spec, &cell);
+        if (r < 0)
+                return r;
+        *ret_cell = cell;
+        session_add(s, cell);
+        if (spec->source_too_large) {
+                session_remove(s, cell);
+                cell->session = NULL;
+                cell->session_is_alive = true;
+                return scheduler_reject_source(b, cell);
+        }
+        session_go_on(b, s);
+        return 0;
+}
+
+static void session_send_interrupt(Broker *b, const Session *s, EndReason reason) {
+        BuilderRequest request = {
+                .verb = BUILDER_INTERRUPT,
+                .box = s->host->box,
+                .reason = reason,
+        };
+
+        if (builder_link_send(b->builder, &request, NULL, 0) < 0)
+                log_error("cannot ask the builder to interrupt session %s", s->id);
+}
+
+/* Before its program runs the interpreter still ignores what was meant for the cell before. */
+static void session_interrupt_cell(Broker *b, Session *s) {
+        Job *cell = s->cell;
+
+        if (s->cell_is_over)
+                return; /* it is over, and the next one gets none */
+        cell->wants_interrupt = !cell->said.is_running;
+        if (!cell->wants_interrupt)
+                session_send_interrupt(b, s,
+                                       cell->state == JOB_CANCELLING ? END_CANCEL : END_BY_ITSELF);
+}
+
+void session_interrupt(Broker *b, Session *s) {
+        if (s->host && s->cell)
+                session_interrupt_cell(b, s);
+}
+
+void session_cell_runs(void *broker, Job *cell) {
+        if (cell->session && cell->session->cell == cell)
+                session_interrupt_cell(broker, cell->session);
+}
+
+void session_cancel_cell(Broker *b, Job *cell, const char *reason, uint64_t grace_usec) {
+        Session *s = cell->session;
+
+        if (cell->state == JOB_QUEUED) {
+                session_remove(s, cell);
+                scheduler_finish_without_box(b, cell, OUTCOME_CANCELLED, reason);
+                session_go_on(b, s);
+        } else if (cell->state == JOB_RUNNING) {
+                job_set_cancelling(cell, reason);
+                session_interrupt_cell(b, s);
+        }
+        if (cell->state == JOB_CANCELLING && grace_usec == 0)
+                scheduler_kill(b, s->host, END_CANCEL);
+}
+
+void session_close(Broker *b, Session *s, const char *reason) {
+        if (s->state == SESSION_CLOSING)
+                return;
+        s->state = SESSION_CLOSING;
+        if (s->cell && s->cell->state == JOB_RUNNING)
+                job_set_cancelling(s->cell, reason);
+        if (s->host)
+                scheduler_cancel(b, s->host, reason);
+        else
+                session_free(s);
+        broker_check_idle(b);
+}
+
+void session_connection_closed(Broker *b, const void *connection) {
+        LIST_FOREACH(l, &b->sessions) {
+                Session *s = container_of(l, Session, sessions);
+
+                if (s->bound_to != connection)
+                        continue;
+                s->bound_to = NULL;
+                session_close(b, s, "the connection that it was bound to is gone");
+        }
+}
+
+/* No call of a cell stays open behind it: a thread that waits for an answer gets this one. */
+static void session_answer_tools(Broker *b, Job *cell) {
+        static const ToolAnswer over = {
+                .error_type = "cell-ended",
+                .error_message = "the cell that called the tool has ended",
+        };
+
+        while (cell->tools.n_open > 0)
+                tool_link_answer(b, cell, cell->tools.open, &over);
+}
+
+int session_cell_over(void *broker, Job *job, const char *payload, size_t size) {
+        Session *s = job->session;
+        BuilderRequest request = { .verb = BUILDER_IDLE, .box = job->box };
+
+        if (!s || s->cell != job || size != sizeof(s->cell_status))
+                return -EBADMSG;
+        memcpy(&s->cell_status, payload, sizeof(s->cell_status));
+        s->cell_is_over = true;
+        session_answer_tools(broker, job);
+        runner_link_end_cell(job->link, s->host);
+        return builder_link_send(((Broker *) broker)->builder, &request, NULL, 0);
+}
+
+void session_started(Broker *b, Session *s) {
+        session_opened(s, b->clock().monotonic_usec);
+        session_go_on(b, s);
+}
+
+static void session_finish_cell(Broker *b, Session *s, const BoxFacts *facts, bool is_alive) {
+        Job *cell = session_end_cell(s, b->clock().monotonic_usec);
+
+        cell->session_is_alive = is_alive;
+        scheduler_finish_cell(b, cell, facts);
+        cell->session = NULL;
+}
+
+void session_cell_facts(Broker *b, Session *s, const BoxFacts *facts) {
+        BoxFacts all = *facts;
+
+        if (!s->cell || !s->cell_is_over)
+                return; /* of one that the end of the box has overtaken */
+        all.job_status = W_EXITCODE((int) (s->cell_status & 0xff), 0);
+        session_finish_cell(b, s, &all, s->state == SESSION_EXECUTING);
+        session_go_on(b, s);
+}
+
+void session_box_ended(Broker *b, Session *s, const BoxFacts *facts) {
+        if (!s->cell)
+                return;
+        if (!s->cell_is_over)
+                runner_link_drain(s->host->link);
+        tool_link_closed(b, s->cell);
+        session_finish_cell(b, s, facts, false);
+}
+
+void session_host_finished(Broker *b, Session *s) {
+        if (s->cell) {
+                Job *cell = session_end_cell(s, b->clock().monotonic_usec);
+
+                cell->link = NULL;
+                cell->session = NULL;
+                scheduler_finish_without_box(b, cell, OUTCOME_LOST, "the session is lost");
+        }
+        LIST_FOREACH(l, &s->waiting) {
+                Job *cell = container_of(l, Job, in_session);
+
+                session_remove(s, cell);
+                cell->session = NULL;
+                scheduler_finish_without_box(b, cell, OUTCOME_LOST,
+                                             "the session ended before its turn came");
+        }
+        s->host->session = NULL;
+        s->host = NULL;
+        if (s->state == SESSION_CLOSING) {
+                session_free(s);
+                return;
+        }
+        s->state = SESSION_LOST;
+        s->idle_since_usec = b->clock().monotonic_usec;
+        broker_wake_at(b, session_deadline(s));
+}
+
+void session_sweep(Broker *b, uint64_t now_usec) {
+        LIST_FOREACH(l, &b->sessions) {
+                Session *s = container_of(l, Session, sessions);
+                uint64_t deadline = session_deadline(s);
+
+                if (now_usec < deadline)
+                        broker_wake_at(b, deadline);
+                else
+                        session_close(b, s,
+                                      s->state == SESSION_IDLE ? "nothing was executed for too long"
+                                                               : "the time of the session is over");
+        }
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What makes a session go: its box, its cells, the builder's clock and the interpreter at the other end. */
+
+#include "broker/broker.h"
+#include "broker/session.h"
+
+/* The session of this tenant, or NULL: nobody learns whether an identifier of somebody else exists. */
+Session *session_find(Broker *b, const Tenant *tenant, const char *id);
+
+/* Asks for its box. Returns 0, a SubmitRefusal, or a negative errno. Takes the spec on success. */
+int session_open(
+        Broker *b, Tenant *tenant, JobSpec *spec, Session **ret_session, Refusal *ret_refusal);
+
+/* Puts a cell in line, and starts it if nothing is before it. As session_open(). */
+int session_execute(
+        Broker *b, Session *session, JobSpec *spec, Job **ret_cell, Refusal *ret_refusal);
+
+/* KeyboardInterrupt for the cell that executes; if none does, nothing happens. */
+void session_interrupt(Broker *b, Session *session);
+
+/* From the scheduler: a cell is to end. A running one is interrupted, and killed with the session if that
+ * is no use; without any grace it is killed with it at once. */
+void session_cancel_cell(Broker *b, Job *cell, const char *reason, uint64_t grace_usec);
+
+/* Ends it with all that runs in it; from now on nobody finds it. */
+void session_close(Broker *b, Session *session, const char *reason);
+
+/* A connection is gone: what is bound to it goes with it. */
+void session_connection_closed(Broker *b, const void *connection);
+
+/* From the runner link: the payload of a CELL_END frame. A negative errno ends the reading. */
+int session_cell_over(void *broker, Job *job, const char *payload, size_t size);
+
+/* From the runner link: the program of a cell that is to be interrupted runs. */
+void session_cell_runs(void *broker, Job *cell);
+
+/* From the scheduler: the builder's word about a session's box. */
+void session_started(Broker *b, Session *session);
+void session_cell_facts(Broker *b, Session *session, const BoxFacts *facts);
+void session_box_ended(Broker *b, Session *session, const BoxFacts *facts);
+
+/* From the scheduler: the host has finished, with or without a box. May free the session. */
+void session_host_finished(Broker *b, Session *session);
+
+/* Closes those whose time is over. Calls broker_wake_at() for the others. */
+void session_sweep(Broker *b, uint64_t now_usec);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "broker/session.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "basic/macro.h"
+
+const char *const session_state_names[_SESSION_STATE_MAX + 1] = {
+        [SESSION_OPENING] = "opening", [SESSION_IDLE] = "idle", [SESSION_EXECUTING] = "executing",
+        [SESSION_CLOSING] = "closing", [SESSION_LOST] = "lost",
+};
+
+Session *session_new(Job *host, const uint8_t random[static 16], json_t *labels, Instant now) {
+        Session *s = calloc(1, sizeof(*s));
+
+        if (!s)
+                return NULL;
+        list_init(&s->sessions);
+        list_init(&s->waiting);
+        for (size_t i = 0; i < 16; i++)
+                (void) snprintf(s->id + 2 * i, 3, "%02x", random[i]);
+        s->host = host;
+        s->tenant = tenant_ref(job_tenant(host));
+        tenant_charge_anyway(s->tenant, QUOTA_SESSIONS, 1);
+        s->store = profile_store_ref(host->spec->store);
+        s->number = host->number;
+        s->profile = host->spec->profile;
+        s->labels = labels;
+        s->opened = now;
+        s->idle_usec = SESSION_IDLE_USEC_DEFAULT;
+        s->lifetime_usec = SESSION_LIFETIME_USEC_DEFAULT;
+        host->session = s;
+        return s;
+}
+
+Session *session_free(Session *s) {
+        assert(!s->cell && list_is_empty(&s->waiting));
+        list_remove(&s->sessions);
+        tenant_release(s->tenant, QUOTA_SESSIONS, 1);
+        tenant_unref(s->tenant);
+        profile_store_unref(s->store);
+        json_decref(s->labels);
+        free(s);
+        return NULL;
+}
+
+void session_opened(Session *s, uint64_t now_usec) {
+        if (s->state != SESSION_OPENING)
+                return; /* closed meanwhile */
+        s->state = SESSION_IDLE;
+        s->idle_since_usec = now_usec;
+}
+
+void session_add(Session *s, Job *cell) {
+        cell->session = s;
+        cell->execution = ++s->n_executions;
+        (void) snprintf(cell->session_id, sizeof(cell->session_id), "%s", s->id);
+        job_join_line(cell, &s->waiting);
+        s->n_waiting++;
+}
+
+void session_remove(Session *s, Job *cell) {
+        list_remove(&cell->in_session);
+        s->n_waiting--;
+}
+
+Job *session_take(Session *s) {
+        if (s->state != SESSION_IDLE || list_is_empty(&s->waiting))
+                return NULL;
+        s->cell = container_of(s->waiting.next, Job, in_session);
+        session_remove(s, s->cell);
+        s->state = SESSION_EXECUTING;
+        s->cell_is_over = false;
+        return s->cell;
+}
+
+Job *session_end_cell(Session *s, uint64_t now_usec) {
+        Job *cell = s->cell;
+
+        s->cell = NULL;
+        if (s->state == SESSION_EXECUTING)
+                s->state = SESSION_IDLE;
+        s->idle_since_usec = now_usec;
+        return cell;
+}
+
+uint64_t session_deadline(const Session *s) {
+        uint64_t end_usec = s->opened.monotonic_usec + s->lifetime_usec;
+
+        if (s->state == SESSION_CLOSING)
+                return UINT64_MAX;
+        if (s->state == SESSION_IDLE || s->state == SESSION_LOST)
+                return MIN(end_usec, s->idle_since_usec + s->idle_usec);
+        return end_usec;
+}
+
+uint64_t session_expires_usec(const Session *s) {
+        return s->opened.realtime_usec + (session_deadline(s) - s->opened.monotonic_usec);
+}
