@@ -192,8 +192,18 @@ void api_close_session(Connection *c) {
 
         if (!s)
                 return;
+        /* Whose number stays known; the session may be gone at once. */
+        connection_follow(c, NULL, FOLLOW_CLOSE);
+        c->cursor = s->number;
         session_close(c->broker, s, "the session was closed");
+}
+
+bool api_pump_close(Connection *c) {
+        LIST_FOREACH(l, &c->broker->sessions)
+                if (container_of(l, Session, sessions)->number == c->cursor)
+                        return false;
         answer_empty(c);
+        return true;
 }
 
 void api_get_session(Connection *c) {

@@ -82,6 +82,9 @@ void api_manager_set_log_level(Connection *c);
 /* Whether there is one of this name; if not, the call is answered with TenantNotFound. */
 bool api_manager_has_tenant(Connection *c, const char *name); /* api-tenants.c */
 
+/* As below, for FOLLOW_CLOSE. */
+bool api_pump_close(Connection *c); /* api-session.c */
+
 /* Answer what FOLLOW_DRAIN and FOLLOW_RELOAD wait for, as far as it is there; return whether it was the
  * last answer. */
 bool api_manager_pump_drain(Connection *c);

@@ -29,6 +29,7 @@ typedef enum FollowKind {
         /* Without a job: */
         FOLLOW_DRAIN,  /* Drain: until nothing is left */
         FOLLOW_RELOAD, /* Reload: until it is done */
+        FOLLOW_CLOSE,  /* CloseSession: until its box is gone */
 } FollowKind;
 
 typedef struct Connection {
@@ -49,8 +50,9 @@ typedef struct Connection {
         FollowKind follow;
         Job *job;
         JobWatcher watcher;
-        uint64_t cursor; /* sequence number of the last event sent; FOLLOW_DRAIN, _RELOAD: theirs */
-        uint64_t kinds;  /* of events to be sent: bits of EventKind */
+        uint64_t
+                cursor; /* sequence number of the last event sent; FOLLOW_DRAIN, _RELOAD, _CLOSE: theirs */
+        uint64_t kinds; /* of events to be sent: bits of EventKind */
         uint64_t next_heartbeat_usec,
                 next_usage_usec; /* events that are in no log; UINT64_MAX is never */
         InputWriter input;       /* WriteInput */

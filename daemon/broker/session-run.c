@@ -9,6 +9,7 @@
 
 #include "basic/log.h"
 #include "basic/macro.h"
+#include "broker/connection.h"
 #include "broker/scheduler.h"
 #include "broker/tool-link.h"
 
@@ -28,6 +29,12 @@ Session *session_find(Broker *b, const Tenant *tenant, const char *id) {
 static int refuse(Refusal *ret, int scope, Quota quota, uint64_t retry_usec) {
         *ret = (Refusal){ (ChargeRefusal) scope, quota, retry_usec };
         return SUBMIT_REFUSED;
+}
+
+/* Nothing of it is left. */
+static void session_gone(Broker *b, Session *s) {
+        session_free(s);
+        server_wake_followers(b->server, FOLLOW_CLOSE);
 }
 
 int session_open(
@@ -189,7 +196,7 @@ void session_close(Broker *b, Session *s, const char *reason) {
         if (s->host)
                 scheduler_cancel(b, s->host, reason);
         else
-                session_free(s);
+                session_gone(b, s);
         broker_check_idle(b);
 }
 
@@ -279,7 +286,7 @@ void session_host_finished(Broker *b, Session *s) {
         s->host->session = NULL;
         s->host = NULL;
         if (s->state == SESSION_CLOSING) {
-                session_free(s);
+                session_gone(b, s);
                 return;
         }
         s->state = SESSION_LOST;

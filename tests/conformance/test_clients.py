@@ -165,11 +165,16 @@ class Varlinkctl(Served):
         (submitted,) = self.call("Submit", request("1", retainUSec=60000000))
         job = {"job": submitted["job"]}
         (reader,) = self.call("Submit", request("input()", stdinOpen=True))
+        (opened,) = self.call("OpenSession")
+        session = {"session": opened["info"]["session"]}
         calls = {"Submit": {"request": {"code": "1"}}, "Wait": job, "GetJob": job, "Attach": job,
                  "Cancel": job, "Run": {"request": {"code": "1"}}, "Check": {"request": {"code": "1"}},
                  "GetProfile": {"profile": "eval"}, "ListJobs": {}, "ListProfiles": {}, "WhoAmI": {},
                  "GetNode": {}, "CompleteToolCall": self.open_tool_call(),
-                 "WriteInput": {"job": reader["job"], "text": "x", "endOfFile": True}, "ForgetJob": job}
+                 "WriteInput": {"job": reader["job"], "text": "x", "endOfFile": True}, "ForgetJob": job,
+                 "OpenSession": {}, "ListSessions": {}, "Execute": {**session, "code": "1"},
+                 "GetSession": session, "InterruptSession": session, "ExtendSession": session,
+                 "CloseSession": session}
         self.assertEqual(set(calls), set(interface.methods))
         for method, parameters in calls.items():
             options = ["--more"] if method == "Attach" else []

@@ -106,6 +106,9 @@ class Replies(unittest.TestCase):
         for request in RESULTS:
             seen |= set(self.ask("Run", request=request)["result"])
             self.stream("Run", request=request)
+        session = self.ask("OpenSession")["info"]["session"]
+        seen |= set(self.ask("Execute", session=session, code="1")["result"])
+        self.ask("CloseSession", session=session)
         # Seen where a job has run, all of them
         self.assertEqual(seen, set(INTERFACE.types["Result"]))
 
@@ -131,6 +134,29 @@ class Replies(unittest.TestCase):
         job = self.ask("Submit", request={"code": "input()", "stdinOpen": True})["job"]
         self.ask("WriteInput", job=job, text="x", endOfFile=True)
         self.ask("Wait", job=job)
+
+    def test_sessions(self):
+        """OpenSession and all that is asked of a session answer as the text says, each parameter is taken"""
+        limits = self.ask("GetProfile", profile="default")["defaults"]
+        everything = {"profile": "default", "limits": limits, "labels": {"l": "v"}, "seed": 7,
+                      "files": EVERYTHING["files"], "environment": {"K": "v"}, "modules": ["json"],
+                      "tools": EVERYTHING["tools"], "idleTimeoutUSec": 60000000,
+                      "lifetimeUSec": 60000000, "bindToConnection": True}
+        self.assertEqual(set(everything), set(INTERFACE.methods["OpenSession"][0]))
+        info = self.ask("OpenSession", **everything)["info"]
+        cell = {"session": info["session"], "code": "print(1)", "inputsJson": "{}", "queue": True,
+                "limits": {"wallTimeUSec": 1000000}, "displayLastExpression": False,
+                "analysis": "strict", "detach": True, "retainUSec": 60000000}
+        self.assertEqual(set(cell), set(INTERFACE.methods["Execute"][0]))
+        result = self.ask("Execute", **cell)["result"]
+        self.stream("Execute", **cell)
+        self.ask("GetJob", job=result["job"])
+        self.assertEqual(len(self.ask("ListJobs", session=info["session"])["jobs"]), 2)
+        self.ask("GetSession", session=info["session"])
+        self.ask("ListSessions", labels={"l": "v"}, maxEntries=1)
+        self.ask("InterruptSession", session=info["session"])
+        self.ask("ExtendSession", session=info["session"], idleTimeoutUSec=1000000, lifetimeUSec=1000000)
+        self.ask("CloseSession", session=info["session"])
 
     def test_node(self):
         """GetNode, WhoAmI, ListProfiles and GetProfile answer as the text says"""

@@ -38,6 +38,7 @@ OUTCOMES = {
 REFUSALS = [
     (lambda c: c.job("0" * 32).info(), errors.JobNotFound),
     (lambda c: c.profile("no-such"), errors.ProfileNotFound),
+    (lambda c: c.session("0" * 32).info(), errors.SessionNotFound),
     (lambda c: c.run("1", limits={"memory_bytes": 1 << 50}), errors.LimitExceeded),
     (lambda c: c.run(), errors.InvalidRequest),
     (lambda c: c.run("1", arguments=["x" * 200000]), errors.TooLarge),
@@ -89,7 +90,7 @@ class Blocking:
 
         def call(*args, **kwargs):
             made = value(*args, **kwargs)
-            return Blocking(made) if isinstance(made, (pysb.Stream, pysb.Job)) else Once(made)
+            return Blocking(made) if isinstance(made, (pysb.Stream, pysb.Job, pysb.Session)) else Once(made)
         return call
 
     def __await__(self):
@@ -294,6 +295,61 @@ class Cases:
                 self.assertEqual((await stream.wait()).value, 9)
         self.with_client(go)
 
+    def test_session(self):
+        """variables live from one cell to the next, and 'with' closes the session"""
+        async def go(c):
+            async with await c.open_session(labels={"case": "session"}, idle_timeout_usec=60000000) as s:
+                await s.execute("x = inputs['n']", inputs={"n": 6})
+                result = await s.execute("x * 7")
+                self.assertEqual((result.value, result.session, result.execution_count,
+                                  result.session_alive), (42, s.id, 2, True))
+                info = await s.info()
+                self.assertEqual((info.execution_count, info.labels), (2, {"case": "session"}))
+                self.assertEqual((await s.extend(idle_timeout_usec=5000000)).idle_timeout_usec, 5000000)
+                self.assertEqual((await c.who_am_i()).sessions, 1)
+                self.assertEqual((await c.session(s.id).execute("x")).value, 6)
+            with self.assertRaises(errors.SessionNotFound):
+                await s.execute("x")
+        self.with_client(go)
+
+    def test_session_interrupt(self):
+        """interrupt() and leaving a stream raise KeyboardInterrupt in the cell, and its variables stay"""
+        async def go(c):
+            async with await c.open_session() as s:
+                await s.execute("x = 1")
+                async with s.stream(SPIN) as stream:
+                    async for event in stream:
+                        if event.output:
+                            break
+                    with self.assertRaises(errors.SessionBusy):
+                        await c.call("Execute", {"session": s.id, "code": "1"})
+                    await s.interrupt()
+                    result = await stream.wait()
+                self.assertEqual(result.exception.type, "KeyboardInterrupt")
+                async with s.stream(SPIN) as stream:
+                    async for event in stream:
+                        if event.output:
+                            break
+                self.assertEqual((await s.execute("x", queue=True)).value, 1)
+        self.with_client(go)
+
+    def test_session_tools(self):
+        """functions of a session are called by each of its cells"""
+        async def go(c):
+            async with await c.open_session(profile="agent", tools={"add": self.add}) as s:
+                await s.execute("import tools\nx = tools.add(a=1)")
+                self.assertEqual((await s.execute("tools.add(a=x, b=1)")).value, 9)
+        self.with_client(go)
+
+    def test_session_lost(self):
+        """a cell that ends the interpreter says so, and the next one is refused"""
+        async def go(c):
+            async with await c.open_session(profile="raw") as s:
+                self.assertFalse((await s.execute("import os\nos._exit(3)")).session_alive)
+                with self.assertRaises(errors.SessionLost):
+                    await s.execute("1")
+        self.with_client(go)
+
     def test_what_there_is(self):
         """node, profiles, who_am_i and check"""
         async def go(c):
@@ -320,6 +376,11 @@ class Sync(Cases, unittest.TestCase):
         with pysb.Client(f"unix:{self.daemon.address}") as c:
             made = [c.submit("1", labels={"case": "list"}, retain_usec=60000000) for _ in range(3)]
             self.assertEqual({j.job for j in c.jobs(labels={"case": "list"})}, {j.id for j in made})
+            with c.open_session(labels={"case": "list"}) as s:
+                cell = s.execute("1", retain_usec=60000000)
+                self.assertEqual([i.session for i in c.sessions(labels={"case": "list"})], [s.id])
+                self.assertEqual([i.session for i in c.sessions(labels={"case": "none"})], [])
+                self.assertEqual([i.job for i in c.jobs(session=s.id)], [cell.job])
 
     def test_daemon_goes_away(self):
         """a daemon that is killed is Disconnected, and afterwards ConnectFailed"""
@@ -350,6 +411,9 @@ class Async(Cases, unittest.TestCase):
             made = [await c.submit("1", labels={"case": "list"}, retain_usec=60000000) for _ in range(3)]
             listed = {j.job async for j in c.jobs(labels={"case": "list"})}
             self.assertEqual(listed, {j.id for j in made})
+            async with await c.open_session(labels={"case": "list"}) as s:
+                listed = [i.session async for i in c.sessions(labels={"case": "list"})]
+                self.assertEqual(listed, [s.id])
         self.with_client(go)
 
     def test_at_once(self):

@@ -357,6 +357,8 @@ class Methods(SessionCase):
         session.start("print('on', flush=True)\nwhile True: pass")
         session.wait_output("on")
         self.other.call("CloseSession", session=session.id)
+        me = self.other.call("WhoAmI")
+        self.assertEqual((me["sessions"], me["runningJobs"]), (0, 0))
         self.refused("SessionNotFound", "GetSession", session=session.id)
         result = session.wait_result()
         self.assertEqual((result["outcome"], result["sessionAlive"]), ("cancelled", False))

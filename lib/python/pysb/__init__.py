@@ -9,6 +9,9 @@
         result.check()                             # raises pysb.errors.WallTimeLimit and the like
         for event in client.stream("print('hello')"):
             ...
+        with client.open_session() as session:     # variables live from one cell to the next
+            session.execute("x = 6")
+            session.execute("x * 7").value         # 42
 
 pysb.aio.Client is the same for asyncio, pysb.types has what comes back, pysb.errors what is raised.
 """
@@ -16,9 +19,9 @@ pysb.aio.Client is the same for asyncio, pysb.types has what comes back, pysb.er
 from typing import TYPE_CHECKING, Any, Optional
 
 from . import errors, types
-from ._request import JobOptions
+from ._request import CellOptions, JobOptions, SessionOptions
 from .aio import Client as AsyncClient
-from .client import Client, Job, Stream
+from .client import Client, Job, Session, Stream
 from .errors import OutcomeError, ProtocolError, PysbError, ToolFailure
 from .tools import Tool, tool
 from .types import Event, Limits, Result
@@ -26,9 +29,9 @@ from .types import Event, Limits, Result
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["AsyncClient", "Client", "Event", "Job", "JobOptions", "Limits", "OutcomeError",
-           "ProtocolError", "PysbError", "Result", "Stream", "Tool", "ToolFailure", "errors", "run", "tool",
-           "types"]
+__all__ = ["AsyncClient", "CellOptions", "Client", "Event", "Job", "JobOptions", "Limits", "OutcomeError",
+           "ProtocolError", "PysbError", "Result", "Session", "SessionOptions", "Stream", "Tool",
+           "ToolFailure", "errors", "run", "tool", "types"]
 
 
 def run(code: Optional[str] = None, *, address: Optional[str] = None, embedded: bool = False,

@@ -89,10 +89,49 @@ def get_job(job: str) -> Call[types.JobInfo]:
 
 
 def list_jobs(states: Optional[Sequence[str]], labels: Optional[Mapping[str, str]],
-              request_id: Optional[str], cursor: Optional[str]) -> Call[Tuple[List[types.JobInfo], Optional[str]]]:
+              request_id: Optional[str], session: Optional[str],
+              cursor: Optional[str]) -> Call[Tuple[List[types.JobInfo], Optional[str]]]:
     return _call("ListJobs", lambda reply: ([types.JobInfo.from_wire(job) for job in reply["jobs"]],
                                             reply.get("nextCursor")),
-                 states=states, labels=labels, requestId=request_id, cursor=cursor)
+                 states=states, labels=labels, requestId=request_id, session=session,
+                 cursor=cursor)
+
+
+def _session_info(reply: Dict[str, Any]) -> types.SessionInfo:
+    return types.SessionInfo.from_wire(reply["info"])
+
+
+def open_session(request: Request) -> Call[types.SessionInfo]:
+    return Call("OpenSession", request.wire, _session_info)
+
+
+def execute(request: Request) -> Call[types.Result]:
+    return Call("Execute", request.wire, _result)
+
+
+def interrupt_session(session: str) -> Call[None]:
+    return _call("InterruptSession", _nothing, session=session)
+
+
+def extend_session(session: str, idle_timeout_usec: Optional[int],
+                   lifetime_usec: Optional[int]) -> Call[types.SessionInfo]:
+    return _call("ExtendSession", _session_info, session=session, idleTimeoutUSec=idle_timeout_usec,
+                 lifetimeUSec=lifetime_usec)
+
+
+def close_session(session: str) -> Call[None]:
+    return _call("CloseSession", _nothing, session=session)
+
+
+def get_session(session: str) -> Call[types.SessionInfo]:
+    return _call("GetSession", _session_info, session=session)
+
+
+def list_sessions(labels: Optional[Mapping[str, str]], cursor: Optional[str]) -> Call[
+        Tuple[List[types.SessionInfo], Optional[str]]]:
+    return _call("ListSessions", lambda reply: ([types.SessionInfo.from_wire(s) for s in reply["sessions"]],
+                                                reply.get("nextCursor")),
+                 labels=labels, cursor=cursor)
 
 
 def list_profiles() -> Call[List[types.ProfileInfo]]:

@@ -56,9 +56,38 @@ class JobOptions(TypedDict, total=False):
     seed: int
 
 
+class SessionOptions(TypedDict, total=False):
+    """What open_session() takes by keyword; as in JobOptions."""
+
+    profile: str
+    # Of the whole session; but times, output, result, source, tool calls and ticks are those of a cell
+    limits: Union[Limits, Mapping[str, int]]
+    files: Mapping[str, Union[str, bytes]]
+    environment: Mapping[str, str]
+    modules: Sequence[str]
+    tools: Tools
+    labels: Mapping[str, str]
+    seed: int
+    idle_timeout_usec: int
+    lifetime_usec: int
+
+
+class CellOptions(TypedDict, total=False):
+    """What Session.execute() and Session.stream() take by keyword; as in JobOptions."""
+
+    inputs: Mapping[str, Any]
+    limits: Union[Limits, Mapping[str, int]]
+    display_last_expression: bool
+    analysis: str
+    # Wait for the cells before it
+    queue: bool
+    detach: bool
+    retain_usec: int
+
+
 @dataclass
 class Request:
-    """A JobRequest with what goes beside the message."""
+    """A JobRequest, or the parameters of OpenSession or Execute, with what goes beside the message."""
 
     wire: Dict[str, Any] = field(default_factory=dict)
     fds: List[int] = field(default_factory=list)
@@ -105,14 +134,13 @@ def _limits(limits: Union[Limits, Mapping[str, int]]) -> Dict[str, int]:
     return limits.to_wire() if isinstance(limits, Limits) else Limits(**limits).to_wire()
 
 
-def job_request(code: Optional[str], options: Mapping[str, Any]) -> Request:
-    unknown = set(options) - set(JobOptions.__annotations__)
+def _request(known: type, options: Mapping[str, Any], **fixed: Optional[str]) -> Request:
+    unknown = set(options) - set(known.__annotations__)
     if unknown:
-        raise TypeError(f"unknown option {sorted(unknown)[0]!r}; pysb.JobOptions has those that there are")
+        raise TypeError(f"unknown option {sorted(unknown)[0]!r}; pysb.{known.__name__} has those that there are")
     request = Request(tools=make_tools(options.get("tools")))
     given = {name: value for name, value in options.items() if value is not None}
-    if code is not None:
-        request.wire["code"] = code
+    request.wire.update({name: value for name, value in fixed.items() if value is not None})
     for name, value in given.items():
         if name == "inputs":
             request.wire["inputsJson"] = json.dumps(value, allow_nan=False)
@@ -127,3 +155,15 @@ def job_request(code: Optional[str], options: Mapping[str, Any]) -> Request:
         else:
             request.wire[camel_case(name)] = value
     return request
+
+
+def job_request(code: Optional[str], options: Mapping[str, Any]) -> Request:
+    return _request(JobOptions, options, code=code)
+
+
+def session_request(options: Mapping[str, Any]) -> Request:
+    return _request(SessionOptions, options)
+
+
+def cell_request(session: str, code: str, options: Mapping[str, Any]) -> Request:
+    return _request(CellOptions, options, session=session, code=code)

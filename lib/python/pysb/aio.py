@@ -18,13 +18,13 @@ from . import _calls, _embedded, _wire, errors, types
 from ._calls import Call
 from ._connection import is_stale, path_of
 from ._follow import Follower
-from ._request import Request, job_request
+from ._request import Request, cell_request, job_request, session_request
 from .tools import Tool, Tools, answer_of_exception, answer_of_value, arguments_of, make_tools
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._request import JobOptions
+    from ._request import CellOptions, JobOptions, SessionOptions
 
 T = TypeVar("T")
 
@@ -201,10 +201,11 @@ class Client:
 
     async def jobs(self, states: Optional[Sequence[str]] = None,
                    labels: Optional[Mapping[str, str]] = None,
-                   request_id: Optional[str] = None) -> AsyncIterator[types.JobInfo]:
+                   request_id: Optional[str] = None,
+                   session: Optional[str] = None) -> AsyncIterator[types.JobInfo]:
         cursor: Optional[str] = None
         while True:
-            page, cursor = await self._do(_calls.list_jobs(states, labels, request_id, cursor))
+            page, cursor = await self._do(_calls.list_jobs(states, labels, request_id, session, cursor))
             for info in page:
                 yield info
             if cursor is None:
@@ -213,6 +214,28 @@ class Client:
     async def complete_tool_call(self, job: str, call_id: str, value: Any) -> None:
         answer = answer_of_exception(value) if isinstance(value, BaseException) else answer_of_value(value)
         await self._do(_calls.complete_tool_call(job, call_id, answer))
+
+    #
+    # Sessions
+    #
+
+    async def open_session(self, **options: Unpack[SessionOptions]) -> Session:
+        """'async with await client.open_session() as session'."""
+        with contextlib.closing(session_request(options)) as request:
+            info = await self._do(_calls.open_session(request))
+            return Session(self, info.session, request.tools)
+
+    def session(self, session: str, tools: Optional[Tools] = None) -> Session:
+        return Session(self, session, make_tools(tools))
+
+    async def sessions(self, labels: Optional[Mapping[str, str]] = None) -> AsyncIterator[types.SessionInfo]:
+        cursor: Optional[str] = None
+        while True:
+            page, cursor = await self._do(_calls.list_sessions(labels, cursor))
+            for info in page:
+                yield info
+            if cursor is None:
+                return
 
     #
     # What there is
@@ -288,6 +311,48 @@ class Job:
         return await self.client._do(_calls.get_job(self.id))
 
 
+class Session:
+    """See pysb.Session."""
+
+    def __init__(self, client: Client, session: str, tools: Optional[Mapping[str, Tool]] = None) -> None:
+        self.client, self.id, self.tools = client, session, dict(tools or {})
+
+    def __repr__(self) -> str:
+        return f"<pysb.aio.Session {self.id}>"
+
+    async def __aenter__(self) -> Session:
+        return self
+
+    async def __aexit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
+                        traceback: Optional[TracebackType]) -> None:
+        with contextlib.suppress(errors.SessionNotFound):
+            await self.close()
+
+    async def execute(self, code: str, **options: Unpack[CellOptions]) -> types.Result:
+        if self.tools:
+            async with self.stream(code, **options) as stream:
+                return await stream.wait()
+        request = cell_request(self.id, code, options)
+        return await self.client._do(_calls.execute(request), for_job=True)
+
+    def stream(self, code: str, **options: Unpack[CellOptions]) -> Stream:
+        request = cell_request(self.id, code, options)
+        return Stream(self.client, _calls.execute(request), Follower(tools=self.tools))
+
+    async def interrupt(self) -> None:
+        await self.client._do(_calls.interrupt_session(self.id))
+
+    async def extend(self, idle_timeout_usec: Optional[int] = None,
+                     lifetime_usec: Optional[int] = None) -> types.SessionInfo:
+        return await self.client._do(_calls.extend_session(self.id, idle_timeout_usec, lifetime_usec))
+
+    async def info(self) -> types.SessionInfo:
+        return await self.client._do(_calls.get_session(self.id))
+
+    async def close(self) -> None:
+        await self.client._do(_calls.close_session(self.id))
+
+
 class Stream:
     """See pysb.Stream: 'async with' it, and 'async for' over it."""
 
@@ -347,9 +412,9 @@ class Stream:
     async def close(self) -> None:
         if self._connection is None:
             return
-        if self.client.embedded and self.job and self._call.method == "Run":
+        if self.client.embedded and self.job and self._call.method != "Attach":
             with contextlib.suppress(errors.PysbError):
-                await self.client._do(_calls.cancel(self.job, None, 0))
+                await self.client._do(_calls.cancel(self.job, None, 0 if self._call.method == "Run" else None))
                 self._follower.tools = {}
                 async for _ in self:
                     pass

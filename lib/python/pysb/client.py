@@ -16,14 +16,14 @@ from . import _calls, _embedded, errors, types
 from ._calls import Call
 from ._connection import Connection, is_stale
 from ._follow import Follower
-from ._request import job_request
+from ._request import cell_request, job_request, session_request
 from .tools import (WORKERS, Tool, Tools, answer_of_exception, answer_of_value, arguments_of,
                     make_tools)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._request import JobOptions
+    from ._request import CellOptions, JobOptions, SessionOptions
 
 T = TypeVar("T")
 
@@ -148,11 +148,12 @@ class Client:
 
     def jobs(self, states: Optional[Sequence[str]] = None,
              labels: Optional[Mapping[str, str]] = None,
-             request_id: Optional[str] = None) -> Iterator[types.JobInfo]:
+             request_id: Optional[str] = None,
+             session: Optional[str] = None) -> Iterator[types.JobInfo]:
         """The caller's jobs, newest first."""
         cursor: Optional[str] = None
         while True:
-            page, cursor = self._do(_calls.list_jobs(states, labels, request_id, cursor))
+            page, cursor = self._do(_calls.list_jobs(states, labels, request_id, session, cursor))
             yield from page
             if cursor is None:
                 return
@@ -161,6 +162,28 @@ class Client:
         """Answers a call by hand: with a value, or with an exception, which the program sees."""
         answer = answer_of_exception(value) if isinstance(value, BaseException) else answer_of_value(value)
         self._do(_calls.complete_tool_call(job, call_id, answer))
+
+    #
+    # Sessions
+    #
+
+    def open_session(self, **options: Unpack[SessionOptions]) -> Session:
+        """An interpreter whose variables live from one cell to the next; 'with' closes it at its end."""
+        with closing(session_request(options)) as request:
+            return Session(self, self._do(_calls.open_session(request)).session, request.tools)
+
+    def session(self, session: str, tools: Optional[Tools] = None) -> Session:
+        """The session with this identifier; whether there is one is known when it is used."""
+        return Session(self, session, make_tools(tools))
+
+    def sessions(self, labels: Optional[Mapping[str, str]] = None) -> Iterator[types.SessionInfo]:
+        """The caller's sessions, newest first."""
+        cursor: Optional[str] = None
+        while True:
+            page, cursor = self._do(_calls.list_sessions(labels, cursor))
+            yield from page
+            if cursor is None:
+                return
 
     #
     # What there is
@@ -252,13 +275,62 @@ class Job:
         return self.client._do(_calls.get_job(self.id))
 
 
+class Session:
+    """A session by its identifier. Cells run one after the other; variables, imports and files stay."""
+
+    def __init__(self, client: Client, session: str, tools: Optional[Mapping[str, Tool]] = None) -> None:
+        self.client, self.id, self.tools = client, session, dict(tools or {})
+
+    def __repr__(self) -> str:
+        return f"<pysb.Session {self.id}>"
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: Optional[Type[BaseException]], value: Optional[BaseException],
+                 traceback: Optional[TracebackType]) -> None:
+        try:
+            self.close()
+        except errors.SessionNotFound:
+            pass  # its time was over
+
+    def execute(self, code: str, **options: Unpack[CellOptions]) -> types.Result:
+        """Runs one cell and waits for its end; result.session_alive says whether there can be another."""
+        if self.tools:
+            with self.stream(code, **options) as stream:
+                return stream.wait()
+        request = cell_request(self.id, code, options)
+        return self.client._do(_calls.execute(request), for_job=True)
+
+    def stream(self, code: str, **options: Unpack[CellOptions]) -> Stream:
+        """Runs one cell; iterate over its events. close(), or the end of 'with', interrupts it."""
+        request = cell_request(self.id, code, options)
+        return Stream(self.client, _calls.execute(request), Follower(tools=self.tools))
+
+    def interrupt(self) -> None:
+        """Raises KeyboardInterrupt in the running cell; nothing happens if none runs."""
+        self.client._do(_calls.interrupt_session(self.id))
+
+    def extend(self, idle_timeout_usec: Optional[int] = None,
+               lifetime_usec: Optional[int] = None) -> types.SessionInfo:
+        """Pushes its end back: both times count from now on."""
+        return self.client._do(_calls.extend_session(self.id, idle_timeout_usec, lifetime_usec))
+
+    def info(self) -> types.SessionInfo:
+        return self.client._do(_calls.get_session(self.id))
+
+    def close(self) -> None:
+        """Ends it, and what runs in it."""
+        self.client._do(_calls.close_session(self.id))
+
+
 class Stream:
     """Iterates over the events of a job; then .result is there. Tools are called in threads meanwhile,
     but only while somebody iterates."""
 
     def __init__(self, client: Client, call: Call[types.Result], follower: Follower) -> None:
         self.client, self._follower = client, follower
-        self._is_run = call.method == "Run"
+        self._method = call.method
         self._workers = ThreadPoolExecutor(WORKERS, "pysb-tool") if follower.tools else None
         self._connection: Optional[Connection] = client._pool.take(True)
         try:
@@ -310,13 +382,13 @@ class Stream:
         return self.result
 
     def close(self) -> None:
-        """Cancels a job of Client.stream() that still runs, unless it is detached."""
+        """Cancels a job of Client.stream() that still runs, unless it is detached; a cell is interrupted."""
         if self._connection is None:
             return
-        if self.client.embedded and self.job and self._is_run:
+        if self.client.embedded and self.job and self._method != "Attach":
             # There is no other connection to be had: this one must be read to its end
             try:
-                self.client._do(_calls.cancel(self.job, None, 0))
+                self.client._do(_calls.cancel(self.job, None, 0 if self._method == "Run" else None))
                 self._follower.tools = {}
                 for _ in self:
                     pass

@@ -92,6 +92,19 @@ class ProfileDenied(ProtocolError):
     profile: str
 
 
+class SessionNotFound(ProtocolError):
+    session: str
+
+
+class SessionBusy(ProtocolError):
+    session: str
+    job: str
+
+
+class SessionLost(ProtocolError):
+    session: str
+
+
 class RequestConflict(ProtocolError):
     request_id: str
     job: str

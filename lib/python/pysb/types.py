@@ -228,6 +228,9 @@ class Result(Wire):
     engine: Optional[str] = None
     isolation: Optional[List[str]] = None
     limits: Optional[str] = None
+    session: Optional[str] = None
+    execution_count: Optional[int] = None
+    session_alive: Optional[bool] = None
 
     def describe(self) -> str:
         """One sentence: the outcome, and what is known of its reason."""
@@ -264,6 +267,7 @@ class JobInfo(Wire):
     profile: str
     priority: int
     accepted_at_usec: int
+    session: Optional[str] = None
     labels: Optional[Dict[str, str]] = None
     request_id: Optional[str] = None
     started_at_usec: Optional[int] = None
@@ -273,6 +277,20 @@ class JobInfo(Wire):
     usage: Optional[Usage] = None
     retained_until_usec: Optional[int] = None
     limits: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class SessionInfo(Wire):
+    session: str
+    tenant: str
+    profile: str
+    state: str
+    opened_at_usec: int
+    expires_at_usec: int
+    idle_timeout_usec: int
+    execution_count: int
+    labels: Optional[Dict[str, str]] = None
+    job: Optional[str] = None
 
 
 @dataclass(frozen=True)
@@ -334,10 +352,12 @@ class WhoAmIReply(Wire):
     tenant: str
     running_jobs: int
     queued_jobs: int
+    sessions: int
     connections: int
     memory_bytes: int
     max_running_jobs: Optional[int] = None
     max_queued_jobs: Optional[int] = None
+    max_sessions: Optional[int] = None
     max_connections: Optional[int] = None
     max_memory_bytes: Optional[int] = None
 

@@ -86,6 +86,13 @@ class Tables(unittest.TestCase):
         expected = {OPTIONS.get(name, name) for name in SANDBOX.types["JobRequest"]} - {"code"}
         self.assertEqual({types.camel_case(name) for name in pysb.JobOptions.__annotations__}, expected)
 
+    def test_session_options(self):
+        """each parameter of OpenSession and Execute is an option, or an argument"""
+        for options, method, arguments in ((pysb.SessionOptions, "OpenSession", {"bindToConnection"}),
+                                           (pysb.CellOptions, "Execute", {"session", "code"})):
+            expected = {OPTIONS.get(name, name) for name in SANDBOX.methods[method][0]} - arguments
+            self.assertEqual({types.camel_case(name) for name in options.__annotations__}, expected)
+
     def test_tool(self):
         """a tool is sent with all that the interface has for it"""
         tool = pysb.Tool(print, "t", "d", {"type": "object"}, 1)
