@@ -37,6 +37,10 @@ enum {
 /* The low numbers are for the listener, which comes later: then RLIMIT_NOFILE of the job holds. */
 #define COUNTER_FD_MIN 64
 
+/* The first nudge comes this long behind a SIGINT, each one after it twice as long behind the one before. */
+#define NUDGE_USEC_MIN (5 * USEC_PER_MSEC)
+#define NUDGE_USEC_MAX USEC_PER_SEC
+
 /* What the job process tells init once it is caged, before any byte of the job. */
 typedef struct JobSync {
         int32_t error; /* positive errno of a failed step */
@@ -53,6 +57,7 @@ typedef struct Init {
         int listener_fd, counter_fd;
         uint64_t job_rss_bytes;
         uint64_t job_start_usec, job_end_usec;
+        uint64_t nudge_at_usec, nudge_wait_usec; /* UINT64_MAX is never */
         DeniedCalls denied;
 } Init;
 
@@ -224,7 +229,7 @@ static bool init_reap(const Init *init, int *job_status, int flags) {
 
 /* One word of the builder: whether the job has to end. The box has no other way out, so what nobody
  * understands is that, too. */
-static bool init_must_stop(const Init *init) {
+static bool init_must_stop(Init *init) {
         BoxReport report = { .kind = BOX_INTERRUPTED };
         char word = BOX_STOP;
 
@@ -235,8 +240,36 @@ static bool init_must_stop(const Init *init) {
                 return true;
         /* Not reaped yet, so the number is still its own. */
         (void) kill(init->job_pid, SIGINT);
+        init->nudge_wait_usec = NUDGE_USEC_MIN;
+        init->nudge_at_usec = clock_monotonic_usec() + init->nudge_wait_usec;
         (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
         return false;
+}
+
+/* For poll(): when the next nudge is due. */
+static int init_nudge_timeout(const Init *init) {
+        uint64_t now;
+
+        if (init->nudge_at_usec == UINT64_MAX)
+                return -1;
+        now = clock_monotonic_usec();
+        return now >= init->nudge_at_usec ? 0
+                                          : (int) ((init->nudge_at_usec - now) / USEC_PER_MSEC + 1);
+}
+
+/* After a second or two whoever could look at his notes has done so. */
+static void init_nudge(Init *init) {
+        uint64_t now;
+
+        if (init->nudge_at_usec == UINT64_MAX)
+                return;
+        now = clock_monotonic_usec();
+        if (now < init->nudge_at_usec)
+                return;
+        (void) kill(init->job_pid, RUNNER_NUDGE_SIGNAL); /* as above */
+        init->nudge_wait_usec *= 2;
+        init->nudge_at_usec =
+                init->nudge_wait_usec > NUDGE_USEC_MAX ? UINT64_MAX : now + init->nudge_wait_usec;
 }
 
 /* Serves the job until it ends, or until the builder wants it to. Returns its wait status, which in
@@ -250,8 +283,13 @@ static int init_serve(Init *init) {
         int status = 0;
 
         for (;;) {
-                if (poll(fds, ELEMENTSOF(fds), -1) < 0 && errno != EINTR)
+                int r = poll(fds, ELEMENTSOF(fds), init_nudge_timeout(init));
+
+                if (r < 0 && errno != EINTR)
                         _exit(1);
+                init_nudge(init);
+                if (r <= 0)
+                        continue;
                 if (fds[1].revents & (POLLHUP | POLLERR))
                         _exit(1); /* the builder died: with PID 1 the whole box goes */
                 if ((fds[1].revents & POLLIN) && init_must_stop(init))
@@ -325,7 +363,9 @@ static void init_report_ready(const Init *init) {
 }
 
 void cage_init_main(const CageBox *box, CageJobMain job_main) {
-        Init init = { .box = box, .listener_fd = -EBADF, .counter_fd = -EBADF };
+        Init init = {
+                .box = box, .listener_fd = -EBADF, .counter_fd = -EBADF, .nudge_at_usec = UINT64_MAX
+        };
         int control_fd = box->fds[MAKE_FD_CONTROL], status, r;
         uint32_t step = UINT32_MAX;
 

@@ -8,9 +8,16 @@
  * A frame is a FrameHeader and size bytes of payload. The payload of JOB and EXCEPTION is a sequence
  * of fields, each a FieldHeader and its bytes, without padding. All numbers are little endian. */
 
+#include <signal.h>
 #include <stdint.h>
 
 #define RUNNER_FD_CHANNEL 3
+
+/* CPython notes a signal and looks at its notes between two byte codes: a SIGINT that comes just before a
+ * system call that blocks, or to another thread, would wait for the end of that call. So init sends some of
+ * these behind it, which end the call with EINTR: their handler does nothing, and where it is not
+ * installed they are ignored. */
+#define RUNNER_NUDGE_SIGNAL SIGURG
 
 #define FRAME_PAYLOAD_MAX (4U << 20)
 

@@ -283,11 +283,16 @@ static int session_run(PyObject *fields, pid_t job_pid) {
         }
 }
 
+static void job_on_nudge(int number) {
+}
+
 void job_main(void) {
+        struct sigaction nudge = { .sa_handler = job_on_nudge }; /* without SA_RESTART */
         _cleanup_python_ PyObject *renewed = NULL, *fields = NULL;
         pid_t job_pid = getpid();
         int r;
 
+        (void) sigaction(RUNNER_NUDGE_SIGNAL, &nudge, NULL);
         PyOS_AfterFork_Child();
         if (channel_module_begin())
                 renewed = PyObject_CallMethod(warm.bootstrap, "renew", NULL);

@@ -57,10 +57,13 @@ class Cancel(Case):
 
     def check_place(self, code):
         # The stack of lines that the handler has around the code
-        job = self.start_ready(HANDLER.format(code.replace("\n", "\n    ")),
-                               stdinOpen=True)
+        program = HANDLER.format(code.replace("\n", "\n    "))
         if "tool_call" in code:
+            # Its event and that of "ready" come in any order: by two pipes
+            job = self.start(program, limits={"wallTimeUSec": LONG_USEC})
             self.next_call()
+        else:
+            job = self.start_ready(program, stdinOpen=True)
         state = self.other.call("Cancel", job=job, graceUSec=LONG_USEC, reason="enough")["state"]
         self.assertEqual(state, "cancelling")
         text, result = self.finish()
@@ -68,6 +71,16 @@ class Cancel(Case):
         self.assertEqual((result["outcome"], result["message"], result["exitCode"]),
                          ("cancelled", "cancelled: enough", 1), result)
         self.assertEqual(result["exception"]["type"], "KeyboardInterrupt")
+
+    def test_nudge(self):
+        """a call that blocks although the signal has come, to another thread here, is ended"""
+        job = self.start_ready("import signal, threading, time\n"
+                               "threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n"
+                               "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n" +
+                               HANDLER.format("input()"), stdinOpen=True)
+        self.other.call("Cancel", job=job, graceUSec=LONG_USEC)
+        text, result = self.finish()
+        self.assertEqual((text[:12], result["outcome"]), ("interrupted\n", "cancelled"))
 
     def test_ignored(self):
         """a program that ignores SIGINT is killed when its grace is over"""
@@ -102,7 +115,7 @@ class Cancel(Case):
     def test_shorter(self):
         """a second Cancel can make the grace shorter, and not longer"""
         job = self.start_ready("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-                               "print('ready', flush=True)\nwhile True: pass")
+                               "print('ready', flush=True)\nwhile True: pass", retainUSec=60_000_000)
         for grace, reason in ((LONG_USEC, "first"), (0, "second"), (LONG_USEC, "third")):
             self.other.call("Cancel", job=job, graceUSec=grace, reason=reason)
         _, result = self.finish()

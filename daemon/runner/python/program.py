@@ -264,11 +264,9 @@ signal_setters = [_signal.signal]
 
 
 def set_signals():
-    """What the interpreter does at its start unless it is embedded: SIGINT is how Cancel begins."""
-    set_signal = signal_setters.pop()
-    set_signal(_signal.SIGPIPE, _signal.SIG_IGN)
-    set_signal(_signal.SIGXFSZ, _signal.SIG_IGN)
-    set_signal(_signal.SIGINT, _signal.default_int_handler)
+    """What the interpreter does at its start unless it is embedded: SIGINT is how Cancel begins. What it
+    ignores is ignored by the template already."""
+    signal_setters.pop()(_signal.SIGINT, _signal.default_int_handler)
 
 
 def set_up(fields):
@@ -461,8 +459,9 @@ def settle():
                 begin(TRIAL | {_pysb.FIELD_CODE: [code],
                                _pysb.FIELD_ANALYSIS: [level.to_bytes(4, 'little')]})
                 signal_setters.append(_signal.signal)
-    for number in (_signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGINT):
-        _signal.signal(number, _signal.SIG_DFL)
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+    for number in (_signal.SIGPIPE, _signal.SIGXFSZ):
+        _signal.signal(number, _signal.SIG_IGN)
     linecache.cache.clear()
     sys.argv = argv
     forget()

@@ -76,10 +76,10 @@ static void harness_child(const Job *job, int fds[static 4]) {
         uint64_t vm_bytes = harness_vm_bytes() + job->more_vm_bytes;
         struct rlimit limit = { .rlim_cur = vm_bytes, .rlim_max = vm_bytes };
 
-        /* cmocka's own would go on with the next test, here. */
+        /* As CLONE_CLEAR_SIGHAND: cmocka's own would go on with the next test, here. */
         for (int number = 1; number < NSIG; number++)
-                if (number != SIGKILL && number != SIGSTOP)
-                        (void) signal(number, SIG_DFL);
+                if (number != SIGKILL && number != SIGSTOP && signal(number, SIG_DFL) == SIG_IGN)
+                        (void) signal(number, SIG_IGN);
         for (int i = 0; i < 4; i++)
                 fds[i] = fcntl(fds[i], F_DUPFD, 64);
         for (int i = 0; i < 4; i++)
