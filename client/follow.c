@@ -31,6 +31,19 @@ static int print_event(const PysbEvent *event) {
         return r < 0 ? r : report_line(json);
 }
 
+/* Values come by another way than output does, so only their order among each other is known. Whether there
+ * is nothing else to show of it. */
+static bool take_value(Follow *follow, const PysbEvent *event) {
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+
+        if (pysb_event_get_display(event, "text/plain", &text, &size) < 0)
+                return false;
+        if (buf_append(&follow->values, text, size) < 0 || buf_append(&follow->values, "\n", 1) < 0)
+                return false;
+        return !pysb_event_get_display_type(event, 1);
+}
+
 void follow_callback(
         PysbClient *client, const PysbEvent *event, PysbResult *result, int error, void *userdata) {
         Follow *follow = userdata;
@@ -45,7 +58,8 @@ void follow_callback(
                         follow->job = strdup(job);
                 if (follow->tools)
                         tools_on_event(follow->tools, event);
-                displays_add_event(&follow->displays, event);
+                if (!follow->shows_values || !take_value(follow, event))
+                        displays_add_event(&follow->displays, event);
                 return;
         }
         if (result)
@@ -93,11 +107,14 @@ int follow_run(Follow *follow) {
                 return report_write_failed(follow->write_error);
         if (follow->error < 0)
                 return (follow->call_failed ?: common_call_failed)(follow->client, follow->error);
-        return 0;
+        follow->write_error = interrupt_write(STDOUT_FILENO, buf_data(&follow->values),
+                                              buf_size(&follow->values));
+        return follow->write_error < 0 ? report_write_failed(follow->write_error) : 0;
 }
 
 void follow_done(Follow *follow) {
         follow->result = pysb_result_free(follow->result);
         free(follow->job);
         follow->job = NULL;
+        buf_done(&follow->values);
 }

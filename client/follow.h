@@ -3,15 +3,17 @@
 
 /* Follows one job to its end: output and events as they come, then the result. */
 
+#include "basic/buf.h"
 #include "client/displays.h"
 #include "client/tools.h"
 #include "client/verb.h"
 
 typedef struct Follow {
         PysbClient *client;
-        bool events;    /* print events as JSON lines instead of the output */
-        bool to_stderr; /* standard output is for something else */
-        bool is_quiet;  /* print nothing */
+        bool events;       /* print events as JSON lines instead of the output */
+        bool to_stderr;    /* standard output is for something else */
+        bool is_quiet;     /* print nothing */
+        bool shows_values; /* prints displays that are text, behind the output */
         Displays displays;
         Tools *tools;    /* NULL is none */
         bool interrupts; /* a first SIGINT is for the job, see follow_run() */
@@ -19,6 +21,7 @@ typedef struct Follow {
         int (*call_failed)(PysbClient *client, int error);
 
         char *job; /* once it is known */
+        Buf values;
         bool is_interrupted;
         bool done;
         int error;          /* the call failed: a negative errno, the client knows the words */

@@ -13,13 +13,37 @@ _pysbctl_profiles() {
         done
 }
 
+_pysbctl_sessions() {
+        pysbctl session list 2>/dev/null | while read -r session _; do
+                [[ $session == SESSION ]] || echo "$session"
+        done
+}
+
+# What stands behind `pysbctl session`
+_pysbctl_session_words() {
+        case $1 in
+        open)
+                echo "--json --idle --lifetime --profile --file --modules --env --memory --timeout --cpu-time" \
+                        "--cpus --processes --disk --output-limit --source-limit --ticks"
+                ;;
+        exec)
+                echo "--queue --code --inputs --analysis --timeout --cpu-time --output-limit --source-limit" \
+                        "--ticks --json --events --result --summary --display-dir $(_pysbctl_sessions)"
+                ;;
+        list) echo "--json" ;;
+        extend) echo "--idle --lifetime $(_pysbctl_sessions)" ;;
+        interrupt | close) _pysbctl_sessions ;;
+        *) echo "open exec list interrupt extend close" ;;
+        esac
+}
+
 _pysbctl() {
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
         local verb=${COMP_WORDS[1]} words="--address --embedded"
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                words="submit check eval wait attach cancel forget list show profile status top reload drain resume help --version"
+                words="submit check eval wait attach cancel forget list show session profile status top reload drain resume help --version"
                 mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
                 return
         fi
@@ -43,7 +67,7 @@ _pysbctl() {
         -c | --code | -e | --expression | --module | --callable | --inputs | --modules | \
                 --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
                 --output-limit | --source-limit | --tool | --tool-calls | --tool-wait | --ticks | \
-                --env | --grace | --priority | --request-id | --address)
+                --env | --grace | --idle | --lifetime | --priority | --request-id | --address)
                 return
                 ;;
         esac
@@ -61,6 +85,13 @@ _pysbctl() {
         cancel) words+=" --grace $(_pysbctl_jobs)" ;;
         forget) words+=" $(_pysbctl_jobs)" ;;
         show) words+=" --json $(_pysbctl_jobs)" ;;
+        session)
+                if ((COMP_CWORD == 2)); then
+                        words=$(_pysbctl_session_words)
+                else
+                        words+=" $(_pysbctl_session_words "${COMP_WORDS[2]}")"
+                fi
+                ;;
         profile)
                 words+=" --json --prompt list show check vet"
                 [[ ${COMP_WORDS[2]} != vet ]] || words="--json --profile --native --into"
@@ -74,7 +105,7 @@ _pysbctl() {
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
         # A program or a profile is a file
         if [[ $current != -* && ($verb =~ ^(submit|check|eval)$ || $previous == check ||
-                ${COMP_WORDS[2]} == vet) ]]; then
+                ${COMP_WORDS[2]} =~ ^(vet|exec)$) ]]; then
                 mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$current")
         fi
 }

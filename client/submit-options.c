@@ -55,6 +55,9 @@ enum {
         OPTION_REQUEST_ID,
         OPTION_TOOL,
         OPTION_RESULT,
+        OPTION_IDLE,
+        OPTION_LIFETIME,
+        OPTION_QUEUE,
         OPTION_LIMITS, /* + index in limit_options */
 };
 
@@ -84,6 +87,9 @@ static const struct option options[] = {
         { "tool-wait", required_argument, NULL, OPTION_LIMITS + 9 },
         { "ticks", required_argument, NULL, OPTION_LIMITS + 10 },
         { "tool", required_argument, NULL, OPTION_TOOL },
+        { "idle", required_argument, NULL, OPTION_IDLE },
+        { "lifetime", required_argument, NULL, OPTION_LIFETIME },
+        { "queue", no_argument, NULL, OPTION_QUEUE },
         {},
 };
 
@@ -137,6 +143,14 @@ static int take_request_id(PysbRequest *request, const char *value) {
         return r;
 }
 
+static int take_time(const char *option, uint64_t *usec) {
+        int r = parse_duration(optarg, usec);
+
+        if (r < 0)
+                text_error("%s: %s is no time; write it like 10min.", option, optarg);
+        return r;
+}
+
 static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
         if (program_has_option(option))
                 return program_take(&o->program, request, option);
@@ -163,6 +177,13 @@ static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
         case OPTION_RESULT:
                 o->common.value = true;
                 return 0;
+        case OPTION_IDLE:
+                return take_time("--idle", &o->idle_usec);
+        case OPTION_LIFETIME:
+                return take_time("--lifetime", &o->lifetime_usec);
+        case OPTION_QUEUE:
+                o->queue = true;
+                return pysb_request_set_queue(request, true);
         default:
                 return common_take(&o->common, option);
         }
@@ -182,11 +203,34 @@ static int load_stdin(const SubmitOptions *o, PysbRequest *request) {
         return r;
 }
 
+static bool has_times(const SubmitOptions *o) {
+        return o->idle_usec != UINT64_MAX || o->lifetime_usec != UINT64_MAX;
+}
+
+/* Which options are for which verb of session; what its methods do not know the daemon refuses. */
+static int check_session(const SubmitOptions *o, const char *verb) {
+        bool is_open = strcmp(verb, "open") == 0, is_exec = strcmp(verb, "exec") == 0;
+
+        if (!is_open && has_times(o))
+                text_error("--idle and --lifetime are for `session open` and `session extend`.");
+        else if (!is_exec && o->queue)
+                text_error("--queue is for `session exec`.");
+        else if ((is_open || is_exec) && (o->detach || o->tools.n > 0 || o->stdin_))
+                text_error("session %s takes none of --detach, --tool and --stdin.", verb);
+        else if (is_open && o->common.embedded)
+                text_error("A session needs a daemon that stays; --embedded ends with this call.");
+        else
+                return 0;
+        return -EINVAL;
+}
+
 /* Which options go together. */
 static int check(const SubmitOptions *o, const char *verb) {
         const ProgramOptions *p = &o->program;
-        bool is_submit = strcmp(verb, "submit") == 0;
+        bool is_submit = strcmp(verb, "submit") == 0 || strcmp(verb, "exec") == 0;
 
+        if (check_session(o, verb) < 0)
+                return -EINVAL;
         if (!is_submit &&
             (o->detach || o->common.events || o->common.value || o->common.display_dir))
                 text_error("%s takes none of --detach, --events, --result and --display-dir.",
@@ -216,30 +260,53 @@ static bool program_is_a_file(const ProgramOptions *p) {
         return !p->code && !p->expression && !p->module;
 }
 
+/* What stands behind the options: of exec the session, then the program unless an option has it, then its
+ * arguments. */
+static int take_arguments(SubmitOptions *o, PysbRequest *request, int argc, char *argv[]) {
+        if (strcmp(argv[0], "exec") == 0) {
+                if (optind == argc) {
+                        text_error("Say which session.");
+                        return -EINVAL;
+                }
+                o->session = argv[optind++];
+        }
+        if (program_is_a_file(&o->program) && strcmp(argv[0], "open") != 0)
+                o->program.file = optind < argc ? argv[optind++] : "-";
+        for (int i = optind; i < argc; i++)
+                if (pysb_request_add_argument(request, argv[i]) < 0) {
+                        text_error("%s: arguments must be UTF-8.", argv[i]);
+                        return -EINVAL;
+                }
+        return 0;
+}
+
+static int usage(const char *verb) {
+        bool is_word = strcmp(verb, "open") == 0 || strcmp(verb, "exec") == 0;
+
+        return common_usage(is_word ? "session" : verb);
+}
+
 int submit_options_parse(int argc,
                          char *argv[],
                          SubmitOptions *ret_options,
                          PysbRequest **ret_request) {
         _cleanup_(pysb_request_freep) PysbRequest *request = NULL;
-        SubmitOptions o = { .common.summary = isatty(STDERR_FILENO) };
+        SubmitOptions o = {
+                .common.summary = isatty(STDERR_FILENO),
+                .idle_usec = UINT64_MAX,
+                .lifetime_usec = UINT64_MAX,
+        };
         int option, r;
 
         if (pysb_request_new(&request) < 0)
                 return EXIT_NOT_ACCEPTED;
         while ((option = getopt_long(argc, argv, "c:e:p:", options, NULL)) >= 0)
                 if (take_option(option, &o, request) < 0)
-                        return common_usage(argv[0]);
-        if (program_is_a_file(&o.program))
-                o.program.file = optind < argc ? argv[optind++] : "-";
+                        return usage(argv[0]);
+        if (take_arguments(&o, request, argc, argv) < 0 || check(&o, argv[0]) < 0)
+                return usage(argv[0]);
         o.common.source = program_name(&o.program);
-        if (check(&o, argv[0]) < 0)
-                return common_usage(argv[0]);
-        for (int i = optind; i < argc; i++)
-                if (pysb_request_add_argument(request, argv[i]) < 0) {
-                        text_error("%s: arguments must be UTF-8.", argv[i]);
-                        return EXIT_NOT_ACCEPTED;
-                }
-        r = program_load(&o.program, request);
+        r = strcmp(argv[0], "open") == 0 ? 0 : program_load(&o.program, request);
         if (r < 0)
                 return r == -EFBIG ? EXIT_REJECTED : EXIT_NOT_ACCEPTED;
         if (load_stdin(&o, request) < 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The command line of `pysbctl submit`, as a request; check and eval take what of it makes sense there. */
+/* The command line of `pysbctl submit`, as a request; check and eval, and open and exec of session, take what
+ * of it makes sense there. */
 
 #include "client/program-options.h"
 #include "client/tools.h"
@@ -12,7 +13,11 @@ typedef struct SubmitOptions {
         bool has_profile;
         ProgramOptions program;
         Tools tools;
-        const char *stdin_; /* a file for the program's standard input */
+        const char *stdin_;  /* a file for the program's standard input */
+        const char *session; /* of `session exec`: where the program is a cell; else NULL */
+        bool queue;
+        uint64_t idle_usec,
+                lifetime_usec; /* of `session open`; UINT64_MAX is the daemon's choice */
 } SubmitOptions;
 
 /* Reads the command line, the program and what else goes into the request. Prints what is wrong and

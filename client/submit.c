@@ -23,15 +23,34 @@ static int submit_detached(const Common *common, PysbClient *client, const PysbR
         return r < 0 ? report_write_failed(r) : 0;
 }
 
-/* Tool calls come as events, and what was streamed is not in the result: it is asked for again, which
- * it can be for so long. */
+/* Tool calls come as events, and a cell has to be known to be cancelled; and what was streamed is not in the
+ * result: it is asked for again, which it can be for so long. */
 #define RETAIN_USEC (30 * USEC_PER_SEC)
+
+static bool submit_fetches(const SubmitOptions *o) {
+        return o->common.json && (o->tools.n > 0 || o->session);
+}
+
+static int submit_start(const SubmitOptions *o, PysbRequest *request, Follow *follow) {
+        int r = 0;
+
+        if (submit_fetches(o))
+                r = pysb_request_set_retain(request, RETAIN_USEC);
+        if (r < 0)
+                return r;
+        if (o->session)
+                return pysb_start_cell(follow->client, o->session, request, follow_callback,
+                                       follow);
+        if (o->common.json && o->tools.n == 0)
+                return pysb_start_quiet(follow->client, request, follow_callback, follow);
+        return pysb_start(follow->client, request, follow_callback, follow);
+}
 
 static int submit_fetch(const SubmitOptions *o, Follow *follow) {
         PysbResult *whole = NULL;
         int r;
 
-        if (!o->common.json || o->tools.n == 0)
+        if (!submit_fetches(o))
                 return 0;
         r = pysb_wait(follow->client, pysb_result_get_job(follow->result), 0, &whole);
         if (r < 0)
@@ -41,7 +60,7 @@ static int submit_fetch(const SubmitOptions *o, Follow *follow) {
         return 0;
 }
 
-/* The method Run: events as they come, or with --json everything in the result. */
+/* The method Run, or Execute: events as they come, or with --json everything in the result. */
 static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *request) {
         const Common *common = &o->common;
         _cleanup_(follow_done) Follow follow = {
@@ -52,17 +71,14 @@ static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *
                 .displays.dir = common->display_dir,
                 .tools = &o->tools,
                 .interrupts = true,
+                .shows_values = o->session && !common->json && !common->events && !common->value &&
+                                !common->display_dir,
         };
-        int r = 0;
+        int r;
 
         if (tools_connect(&o->tools, client) < 0)
                 return EXIT_NOT_ACCEPTED;
-        if (common->json && o->tools.n > 0)
-                r = pysb_request_set_retain(request, RETAIN_USEC);
-        if (r >= 0 && common->json && o->tools.n == 0)
-                r = pysb_start_quiet(client, request, follow_callback, &follow);
-        else if (r >= 0)
-                r = pysb_start(client, request, follow_callback, &follow);
+        r = submit_start(o, request, &follow);
         if (r < 0)
                 return common_call_failed(client, r);
         r = follow_run(&follow);
@@ -72,7 +88,10 @@ static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *
                 return r;
         if (!common->json && !common->events)
                 displays_report(&follow.displays);
-        return report_result(common, client, follow.result);
+        r = report_result(common, client, follow.result);
+        if (o->session && !pysb_result_is_session_alive(follow.result))
+                text_error("The session has lost its interpreter; close it, and open another one.");
+        return r;
 }
 
 int verb_submit(int argc, char *argv[]) {

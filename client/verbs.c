@@ -19,6 +19,10 @@ static const Verb verbs[] = {
         { "forget", "JOB…", "Drop the results of finished jobs", verb_forget },
         { "list", "[--json]", "List your jobs", verb_list },
         { "show", "[--json] JOB", "Show one job", verb_show },
+        { "session",
+          "open [OPTION…] | exec [OPTION…] SESSION [FILE|-|-c CODE] | list [--json] | "
+          "interrupt SESSION… | extend [--idle TIME] [--lifetime TIME] SESSION… | close SESSION…",
+          "Interpreters that stay, with their variables", verb_session },
         { "profile", "[--json] list | show [--prompt] NAME | check FILE | vet [OPTION…] WHEEL…",
           "List, show or check profiles, vet packages for them", verb_profile },
         { "status", "[--json]", "Show what this machine can do", verb_status },
@@ -62,6 +66,13 @@ static const char options_text[] =
         "      --events            print events as JSON lines, then the result\n"
         "      --json              print the result with the output as one JSON document\n"
         "      --summary           print a line about the result on standard error\n"
+        "\n"
+        "Options of session open and session extend:\n"
+        "      --idle TIME         close it after this long without a cell\n"
+        "      --lifetime TIME     close it after this long in any case\n"
+        "\n"
+        "session open takes what is for all of its cells, session exec what is for one, and\n"
+        "      --queue             wait for the cells before it\n"
         "\n"
         "attach and wait take --display-dir and --summary, too.\n"
         "\n"

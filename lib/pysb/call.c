@@ -65,8 +65,7 @@ int client_call_request(PysbClient *client,
                            handler, userdata);
 }
 
-/* The member 'result' of a reply. */
-static int take_result(PysbClient *client, const json_t *parameters, PysbResult **ret_result) {
+int client_take_result(PysbClient *client, const json_t *parameters, PysbResult **ret_result) {
         int r;
 
         r = result_new(json_object_get(parameters, "result"), ret_result);
@@ -83,7 +82,7 @@ _public_ int pysb_run(PysbClient *client, const PysbRequest *request, PysbResult
         r = client_call_request(client, SANDBOX_METHOD("Run"), request, false, waiting_on_reply,
                                 &waiting);
         r = client_wait(client, r, &waiting, &reply);
-        return r < 0 ? r : take_result(client, reply, ret_result);
+        return r < 0 ? r : client_take_result(client, reply, ret_result);
 }
 
 _public_ int pysb_submit(PysbClient *client, const PysbRequest *request, char **ret_job) {
@@ -135,7 +134,7 @@ pysb_wait(PysbClient *client, const char *job, uint64_t timeout_usec, PysbResult
         if (r < 0)
                 return r;
         if (json_object_get(reply, "result"))
-                return take_result(client, reply, ret_result);
+                return client_take_result(client, reply, ret_result);
         return client_set_error(client, -ETIMEDOUT, "The job has not ended yet.");
 }
 

@@ -70,6 +70,16 @@ int client_call_request(PysbClient *client,
                         ReplyHandler handler,
                         void *userdata);
 
+/* The member 'result' of a reply. */
+int client_take_result(PysbClient *client, const json_t *parameters, PysbResult **ret_result);
+
+/* A call with events; each reply becomes one call of the callback. Steals parameters. */
+int client_call_stream(PysbClient *client,
+                       const char *method,
+                       json_t *parameters,
+                       PysbCallback callback,
+                       void *userdata);
+
 /* The sentence for a varlink error; NULL for lack of memory. */
 char *error_describe(const char *name, const json_t *parameters);
 

@@ -203,6 +203,53 @@ int pysb_call(PysbClient *client,
               char **ret_reply_json);
 
 /*
+ * Sessions: interpreters whose variables, imports and files live from one cell to the next
+ */
+
+/* Opens one and returns its identifier (free() it). Of the request, which may be NULL, are the profile, the
+ * limits, the files, the environment, the modules, the tools, the labels and the seed. It is closed after so long without a
+ * cell, and after so long in any case; UINT64_MAX is the daemon's choice. Errors: -EREMOTEIO with
+ * QuotaExceeded if there are too many. */
+int pysb_open_session(PysbClient *client,
+                      const PysbRequest *request,
+                      uint64_t idle_timeout_usec,
+                      uint64_t lifetime_usec,
+                      char **ret_session);
+
+/* Runs the code of the request as a cell, and waits for its end. Of the request are the inputs, the limits, the
+ * analysis, what is displayed, and for how long the result is kept. Errors: -EREMOTEIO with SessionBusy
+ * while another cell runs, with SessionLost once the interpreter is gone. */
+int pysb_execute(PysbClient *client,
+                 const char *session,
+                 const PysbRequest *request,
+                 PysbResult **ret_result);
+
+/* The same as by pysb_start(). */
+int pysb_start_cell(PysbClient *client,
+                    const char *session,
+                    const PysbRequest *request,
+                    PysbCallback callback,
+                    void *userdata);
+
+/* Lets a cell wait for those before it, instead of SessionBusy. */
+int pysb_request_set_queue(PysbRequest *request, bool queue);
+
+/* Whether the interpreter has survived the cell, and another one can run. */
+bool pysb_result_is_session_alive(const PysbResult *result);
+
+/* Raises KeyboardInterrupt in the cell that runs; nothing happens if none does. */
+int pysb_interrupt_session(PysbClient *client, const char *session);
+
+/* Pushes its end back: both times count from now on. UINT64_MAX keeps what was. */
+int pysb_extend_session(PysbClient *client,
+                        const char *session,
+                        uint64_t idle_timeout_usec,
+                        uint64_t lifetime_usec);
+
+/* Ends it, and what runs in it. */
+int pysb_close_session(PysbClient *client, const char *session);
+
+/*
  * Calls for an event loop of your own: start one, then, whenever the descriptor is ready for the
  * events asked for, call process.
  */

@@ -138,6 +138,10 @@ _public_ int pysb_request_set_detach(PysbRequest *request, bool detach) {
         return object_set(request->json, "detach", json_boolean(detach));
 }
 
+_public_ int pysb_request_set_queue(PysbRequest *request, bool queue) {
+        return object_set(request->json, "queue", json_boolean(queue));
+}
+
 _public_ int pysb_request_set_retain(PysbRequest *request, uint64_t retain_usec) {
         return object_set_u64(request->json, "retainUSec", retain_usec);
 }

@@ -84,20 +84,31 @@ _public_ int pysb_start_quiet(PysbClient *client,
                                    NULL);
 }
 
+int client_call_stream(PysbClient *client,
+                       const char *method,
+                       json_t *parameters,
+                       PysbCallback callback,
+                       void *userdata) {
+        int r;
+
+        r = stream_begin(client, callback, userdata);
+        if (r < 0) {
+                json_decref(parameters);
+                return r;
+        }
+        return client_call(client, method, parameters, NULL, true, stream_on_reply, NULL);
+}
+
 _public_ int pysb_attach(PysbClient *client,
                          const char *job,
                          uint64_t after_sequence,
                          PysbCallback callback,
                          void *userdata) {
         JsonBuild parameters = JSON_BUILD_INIT;
-        int r;
 
-        r = stream_begin(client, callback, userdata);
-        if (r < 0)
-                return r;
         json_build_string(&parameters, "job", job);
         if (after_sequence > 0)
                 json_build_uint(&parameters, "afterSequence", after_sequence);
-        return client_call(client, SANDBOX_METHOD("Attach"), json_build_take(&parameters), NULL,
-                           true, stream_on_reply, NULL);
+        return client_call_stream(client, SANDBOX_METHOD("Attach"), json_build_take(&parameters),
+                                  callback, userdata);
 }

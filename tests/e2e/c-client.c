@@ -331,6 +331,38 @@ static int case_input(void) {
         return 0;
 }
 
+static int case_session(void) {
+        PysbResult *result;
+        Seen seen = {};
+        char *session;
+
+        CHECK(pysb_open_session(client, NULL, 60000000, UINT64_MAX, &session) == 0);
+        CHECK(set_code("x = 6") == 0 && pysb_request_set_queue(request, true) == 0);
+        CHECK(pysb_execute(client, session, request, &result) == 0);
+        CHECK(pysb_result_is_session_alive(result));
+        pysb_result_free(result);
+        CHECK(set_code("print(x * 7)") == 0);
+        CHECK(pysb_start_cell(client, session, request, see, &seen) == 0 && drive() == 0);
+        CHECK(is_text(seen.output, "42\n") && pysb_result_is_session_alive(seen.result));
+        pysb_result_free(seen.result);
+        CHECK(pysb_interrupt_session(client, session) == 0);
+        CHECK(pysb_extend_session(client, session, UINT64_MAX, 60000000) == 0);
+        CHECK(pysb_close_session(client, session) == 0);
+        CHECK(pysb_execute(client, session, request, &result) == -EREMOTEIO);
+        CHECK(is_text(pysb_client_get_error_name(client), "io.pysb.sandbox.SessionNotFound"));
+        free(session);
+        request = pysb_request_free(request);
+        CHECK(pysb_request_new(&request) == 0 && pysb_request_set_profile(request, "raw") == 0);
+        CHECK(pysb_open_session(client, request, UINT64_MAX, UINT64_MAX, &session) == 0);
+        CHECK(set_code("import os\nos._exit(3)") == 0);
+        CHECK(pysb_execute(client, session, request, &result) == 0);
+        CHECK(!pysb_result_is_session_alive(result));
+        pysb_result_free(result);
+        CHECK(pysb_close_session(client, session) == 0);
+        free(session);
+        return 0;
+}
+
 static int case_documents(void) {
         PysbDocument *document;
         int64_t value;
@@ -402,6 +434,7 @@ static const struct {
         { "a loop without events", case_quiet },
         { "a job that is handed over, waited for and cancelled", case_jobs },
         { "input of a job that runs; then it is forgotten", case_input },
+        { "a session: cells, an interpreter that is lost", case_session },
         { "check, and documents", case_documents },
         { "each other method by its name, and an error", case_calls },
         { "ways to make a client", case_clients },
