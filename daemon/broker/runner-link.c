@@ -80,16 +80,36 @@ static int pipe_read(OutputPipe *p) {
         return 1;
 }
 
+static void link_check_output(RunnerLink *link) {
+        if (!link->job->output.exceeded || link->told_exceeded)
+                return;
+        link->told_exceeded = true;
+        link->owner->output_exceeded(link->owner->userdata, link->job);
+}
+
 static int pipe_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         OutputPipe *p = userdata;
-        RunnerLink *link = p->link;
 
         (void) pipe_read(p);
-        if (link->job->output.exceeded && !link->told_exceeded) {
-                link->told_exceeded = true;
-                link->owner->output_exceeded(link->owner->userdata, link->job);
-        }
+        link_check_output(p->link);
         return 0;
+}
+
+/* A pipe of the kernel holds no more, however it was resized. */
+#define PIPE_BYTES_MAX (1U << 20)
+
+/* What is in the pipes now, and no more, whoever goes on writing. */
+static void link_read_pipes(RunnerLink *link) {
+        FOREACH_ARRAY(p, link->pipes, _STREAM_MAX)
+                for (size_t i = 0; i < PIPE_BYTES_MAX / READ_SIZE && p->fd >= 0; i++)
+                        if (pipe_read(p) == 0)
+                                break;
+}
+
+/* What the program has written before it said this is told before it. */
+static void link_catch_up(RunnerLink *link) {
+        link_read_pipes(link);
+        link_check_output(link);
 }
 
 /* Nothing more is believed from there: the job gets EPIPE for what it writes. The other direction
@@ -112,6 +132,12 @@ int runner_link_send(RunnerLink *link, const void *frame, size_t size) {
         return feeder_append(&link->frame_feeder, frame, size);
 }
 
+static void link_show_said(RunnerLink *link) {
+        if (link->job->said.n_displays > link->job->n_displays_logged)
+                link_catch_up(link);
+        (void) job_show_said(link->job, link->owner->clock());
+}
+
 static uint64_t channel_bytes_max(const RunnerLink *link) {
         return CHANNEL_BYTES_MAX + link->job->spec->limits.value[LIMIT_TOOL_CALLS] *
                                            (sizeof(FrameHeader) + TOOL_CALL_PAYLOAD_MAX);
@@ -121,7 +147,7 @@ static uint64_t channel_bytes_max(const RunnerLink *link) {
 static int channel_end_cell(RunnerLink *link, const char *payload, size_t size) {
         int r;
 
-        (void) job_show_said(link->job, link->owner->clock());
+        link_show_said(link);
         r = link->owner->cell_over(link->owner->userdata, link->job, payload, size);
         if (r >= 0 && link->channel >= 0)
                 frame_skip(&link->channel_bytes);
@@ -139,6 +165,7 @@ static int channel_take(RunnerLink *link) {
 
                 if (frame_type(in) == FRAME_CELL_END)
                         return channel_end_cell(link, payload, size);
+                link_catch_up(link);
                 r = link->owner->tool_call(link->owner->userdata, link->job, payload, size);
                 if (r < 0 || link->channel < 0)
                         return r;
@@ -146,7 +173,7 @@ static int channel_take(RunnerLink *link) {
         }
         if (link->job->wants_interrupt && link->job->said.is_running)
                 link->owner->cell_runs(link->owner->userdata, link->job);
-        (void) job_show_said(link->job, link->owner->clock());
+        link_show_said(link);
         return r;
 }
 
@@ -316,9 +343,6 @@ void runner_link_started(RunnerLink *link) {
         link_set_reading(link, SD_EVENT_ON);
 }
 
-/* A pipe of the kernel holds no more, however it was resized. */
-#define PIPE_BYTES_MAX (1U << 20)
-
 int runner_link_begin_cell(RunnerLink *link, Job *cell) {
         Buf *frame = &cell->spec->frame;
 
@@ -331,10 +355,7 @@ int runner_link_begin_cell(RunnerLink *link, Job *cell) {
 }
 
 void runner_link_end_cell(RunnerLink *link, Job *host) {
-        FOREACH_ARRAY(p, link->pipes, _STREAM_MAX)
-                for (size_t i = 0; i < PIPE_BYTES_MAX / READ_SIZE && p->fd >= 0; i++)
-                        if (pipe_read(p) == 0)
-                                break;
+        link_read_pipes(link);
         link_set_reading(link, SD_EVENT_OFF);
         link->job = host;
 }

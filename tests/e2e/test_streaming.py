@@ -120,6 +120,25 @@ class Input(Streaming):
             self.assertEqual(refused.exception.name, "JobNotAccepting")
         self.assertEqual(self.main.result()["outcome"], "wall_time_limit")
 
+    def test_order(self):
+        """what was written before a tool call or a display is told before it"""
+        job = self.start("import _sandbox\nfor i in range(1, 31):\n    print(i, flush=True)\n"
+                         "    _sandbox.tool_call('echo')\n    print(-i, flush=True)\n"
+                         "    _sandbox.display('text/plain', str(i))")
+        seen, calls, displays = [], 0, 0
+        while "result" not in (reply := self.main.receive()):
+            event = reply["event"]
+            if event["kind"] == "output":
+                seen += event["output"]["text"].split()
+            elif event["kind"] == "tool_call":
+                calls += 1
+                self.assertIn(str(calls), seen)
+                self.other.call("CompleteToolCall", job=job, callId=event["toolCall"]["callId"], resultJson="1")
+            elif event["kind"] == "display":
+                displays += 1
+                self.assertIn(str(-displays), seen)
+        self.assertEqual((calls, displays), (30, 30), reply)
+
     def test_writer_leaves(self):
         """a writer that goes away takes back what is not in the pipe; the next one goes on"""
         job = self.start_reader("import sys, _sandbox\nprint('ready', flush=True)\n"
