@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Sessions in a whole broker, whose builder and interpreter are the test. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "basic/io.h"
+#include "basic/macro.h"
+#include "broker/session.h"
+#include "harness.h"
+#include "proto/link.h"
+
+#define ID_SIZE 40
+
+/* Opens a session; its box runs. */
+static Box open_session(Client *c, const char *parameters, char ret_id[static ID_SIZE]) {
+        json_t *r = client_ask(c, "OpenSession", parameters);
+        Box box;
+
+        (void) snprintf(ret_id, ID_SIZE, "%s", reply_string(r, "info.session"));
+        assert_string_equal(reply_string(r, "info.state"), "opening");
+        json_decref(r);
+        box = builder_start(c->h);
+        assert_int_equal(box.request.is_session, 1);
+        builder_started(&box);
+        return box;
+}
+
+static void call(Client *c, const char *method, const char *id, const char *more) {
+        char parameters[256];
+
+        (void) snprintf(parameters, sizeof(parameters), "{\"session\":\"%s\"%s}", id, more);
+        client_call(c, method, parameters, false);
+}
+
+static void expect_verb(const Box *box, BuilderVerb verb, BuilderRequest *ret) {
+        assert_true(builder_next(box->h, ret));
+        assert_int_equal(ret->verb, verb);
+        assert_int_equal(ret->box, box->request.box);
+}
+
+/* The cell begins. */
+static void execute(Client *c, const Box *box, const char *id, const char *more) {
+        BuilderRequest request;
+
+        call(c, "Execute", id, more);
+        expect_verb(box, BUILDER_CELL, &request);
+}
+
+/* What the interpreter says when the program of a cell has begun, and when it is over. */
+static void say(const Box *box, FrameType type, const void *payload, uint32_t size) {
+        const FrameHeader h = { .size = size, .type = type };
+
+        assert_int_equal(io_write_full(box->fds[BOX_CHANNEL], &h, sizeof(h)), 0);
+        assert_int_equal(io_write_full(box->fds[BOX_CHANNEL], payload, size), 0);
+        (void) harness_spin(box->h);
+}
+
+static void report_cell(const Box *box, EndReason reason) {
+        const BuilderReport report = {
+                .kind = BUILDER_CELL_ENDED,
+                .box = box->request.box,
+                .facts = { .has_record = 1, .end_reason = reason, .wall_usec = 1500 },
+        };
+
+        assert_int_equal(link_send(box->h->builder, &report, sizeof(report), NULL, 0), 0);
+        (void) harness_spin(box->h);
+}
+
+static void end_cell(const Box *box, uint32_t status) {
+        BuilderRequest request;
+
+        say(box, FRAME_RUNNING, NULL, 0);
+        say(box, FRAME_CELL_END, &status, sizeof(status));
+        expect_verb(box, BUILDER_IDLE, &request);
+        report_cell(box, END_BY_ITSELF);
+}
+
+static void expect_result(Client *c, const char *outcome, int count, bool is_alive) {
+        json_t *r = client_reply(c);
+
+        assert_string_equal(reply_string(r, "result.outcome"), outcome);
+        assert_int_equal(reply_int(r, "result.executionCount"), count);
+        assert_int_equal(json_is_true(reply_get(r, "result.sessionAlive")), is_alive);
+        json_decref(r);
+}
+
+static void expect_state(Client *c, const char *id, const char *state) {
+        json_t *r;
+
+        call(c, "GetSession", id, "");
+        r = client_reply(c);
+        assert_string_equal(reply_string(r, "info.state"), state);
+        json_decref(r);
+}
+
+static void expect_error(Client *c, const char *error) {
+        json_decref(client_error(c, error));
+}
+
+static uint64_t used(Harness *h, Quota quota) {
+        return h->broker->tenants.used[quota];
+}
+
+/* Closes it, and its box goes: nothing is charged any more. */
+static void close_session(Client *c, Box *box, const char *id) {
+        call(c, "CloseSession", id, "");
+        builder_expect_kill(box, END_CANCEL);
+        assert_int_equal(used(c->h, QUOTA_SESSIONS), 1);
+        builder_ended(box, &(BoxFacts){ .end_reason = END_CANCEL, .has_record = 1 });
+        json_decref(client_reply(c));
+        assert_int_equal(used(c->h, QUOTA_SESSIONS), 0);
+        assert_int_equal(used(c->h, QUOTA_RUNNING), 0);
+        assert_int_equal(used(c->h, QUOTA_MEMORY), 0);
+        assert_int_equal(used(c->h, QUOTA_QUEUED_BYTES), 0);
+}
+
+static void test_cells(void **state) {
+        Client *c = client_new(*state, geteuid());
+        char id[ID_SIZE];
+        Box box = open_session(c, "{}", id);
+
+        assert_int_equal(used(*state, QUOTA_SESSIONS), 1);
+        for (int i = 1; i <= 3; i++) {
+                execute(c, &box, id, ",\"code\":\"1\"");
+                box_write(&box, BOX_STDOUT, "out");
+                end_cell(&box, 0);
+                expect_result(c, "success", i, true);
+                /* A cell has no place of its own. */
+                assert_int_equal(used(*state, QUOTA_RUNNING), 1);
+        }
+        execute(c, &box, id, ",\"code\":\"1\"");
+        end_cell(&box, 7);
+        expect_result(c, "exit_nonzero", 4, true);
+        close_session(c, &box, id);
+        call(c, "GetSession", id, "");
+        expect_error(c, "SessionNotFound");
+        client_free(c);
+}
+
+static void test_line(void **state) {
+        Client *first = client_new(*state, geteuid()), *second = client_new(*state, geteuid());
+        char id[ID_SIZE];
+        Box box = open_session(first, "{}", id);
+        BuilderRequest request;
+
+        execute(first, &box, id, ",\"code\":\"1\"");
+        assert_int_equal(used(*state, QUOTA_QUEUED_BYTES), 0);
+        call(second, "Execute", id, ",\"code\":\"2\"");
+        expect_error(second, "SessionBusy");
+        call(second, "Execute", id, ",\"code\":\"2\",\"queue\":true");
+        builder_expect_nothing(*state);
+        assert_true(used(*state, QUOTA_QUEUED_BYTES) > 0);
+        end_cell(&box, 0);
+        expect_result(first, "success", 1, true);
+        expect_verb(&box, BUILDER_CELL, &request);
+        assert_int_equal(used(*state, QUOTA_QUEUED_BYTES), 0);
+        end_cell(&box, 0);
+        expect_result(second, "success", 2, true);
+        close_session(first, &box, id);
+        client_free(first);
+        client_free(second);
+}
+
+/* Before the program runs nobody is interrupted, and one that is over is not either. */
+static void test_interrupt(void **state) {
+        Client *c = client_new(*state, geteuid()), *other = client_new(*state, geteuid());
+        uint32_t status = 0;
+        char id[ID_SIZE];
+        Box box = open_session(c, "{}", id);
+        BuilderRequest request;
+
+        execute(c, &box, id, ",\"code\":\"1\"");
+        call(other, "InterruptSession", id, "");
+        json_decref(client_reply(other));
+        builder_expect_nothing(*state);
+        say(&box, FRAME_RUNNING, NULL, 0);
+        expect_verb(&box, BUILDER_INTERRUPT, &request);
+        assert_int_equal(request.reason, END_BY_ITSELF);
+        say(&box, FRAME_CELL_END, &status, sizeof(status));
+        expect_verb(&box, BUILDER_IDLE, &request);
+        call(other, "InterruptSession", id, "");
+        json_decref(client_reply(other));
+        builder_expect_nothing(*state);
+        report_cell(&box, END_BY_ITSELF);
+        expect_result(c, "success", 1, true);
+        close_session(c, &box, id);
+        client_free(c);
+        client_free(other);
+}
+
+/* Cancel interrupts, with a reason; without a grace it kills, and the session is lost. */
+static void test_cancel(void **state) {
+        Client *c = client_new(*state, geteuid()), *other = client_new(*state, geteuid());
+        char id[ID_SIZE], parameters[128];
+        Box box = open_session(c, "{}", id);
+        BuilderRequest request;
+        json_t *r;
+
+        execute(c, &box, id, ",\"code\":\"1\"");
+        say(&box, FRAME_RUNNING, NULL, 0);
+        call(other, "GetSession", id, "");
+        r = client_reply(other);
+        for (int i = 0; i < 2; i++) {
+                (void) snprintf(parameters, sizeof(parameters), "{\"job\":\"%s\"%s}",
+                                reply_string(r, "info.job"), i == 0 ? "" : ",\"graceUSec\":0");
+                json_decref(client_ask(other, "Cancel", parameters));
+                if (i == 0) {
+                        expect_verb(&box, BUILDER_INTERRUPT, &request);
+                        assert_int_equal(request.reason, END_CANCEL);
+                } else
+                        builder_expect_kill(&box, END_CANCEL);
+        }
+        json_decref(r);
+        builder_ended(&box, &(BoxFacts){ .end_reason = END_CANCEL, .has_record = 1 });
+        expect_result(c, "cancelled", 1, false);
+        expect_state(other, id, "lost");
+        call(c, "Execute", id, ",\"code\":\"1\"");
+        expect_error(c, "SessionLost");
+        assert_int_equal(used(*state, QUOTA_RUNNING), 0);
+        assert_int_equal(used(*state, QUOTA_SESSIONS), 1);
+        call(c, "CloseSession", id, "");
+        json_decref(client_reply(c));
+        assert_int_equal(used(*state, QUOTA_SESSIONS), 0);
+        client_free(c);
+        client_free(other);
+}
+
+/* A CELL_END that nobody asked for, or of another size, is the end of the belief in it. */
+static void test_forged_end(void **state) {
+        Client *c = client_new(*state, geteuid());
+        char id[ID_SIZE];
+        Box box = open_session(c, "{}", id);
+
+        execute(c, &box, id, ",\"code\":\"1\"");
+        say(&box, FRAME_CELL_END, "xy", 2);
+        builder_expect_nothing(*state);
+        builder_exited(&box, 0);
+        expect_result(c, "success", 1, false);
+        call(c, "CloseSession", id, "");
+        json_decref(client_reply(c));
+        client_free(c);
+}
+
+static void test_times(void **state) {
+        Client *c = client_new(*state, geteuid());
+        char id[ID_SIZE];
+        Box box = open_session(c, "{\"idleTimeoutUSec\":2000000}", id);
+
+        harness_advance(*state, 1900000);
+        execute(c, &box, id, ",\"code\":\"1\"");
+        harness_advance(*state, 5000000); /* not idle */
+        end_cell(&box, 0);
+        expect_result(c, "success", 1, true);
+        harness_advance(*state, 1900000);
+        builder_expect_nothing(*state);
+        harness_advance(*state, 200000);
+        builder_expect_kill(&box, END_CANCEL);
+        builder_ended(&box, &(BoxFacts){ .end_reason = END_CANCEL, .has_record = 1 });
+        assert_int_equal(used(*state, QUOTA_SESSIONS), 0);
+        client_free(c);
+}
+
+/* Of two places one is for sessions. */
+static void test_quota(void **state) {
+        Client *c = client_new(*state, geteuid());
+        char id[ID_SIZE];
+        Box box = open_session(c, "{}", id);
+        json_t *r;
+
+        client_call(c, "OpenSession", "{}", false);
+        r = client_error(c, "QuotaExceeded");
+        assert_string_equal(reply_string(r, "quota"), "sessions");
+        assert_int_equal(reply_int(r, "used"), 1);
+        assert_int_equal(reply_int(r, "maximum"), 1);
+        assert_true(reply_int(r, "retryAfterUSec") > 0);
+        json_decref(r);
+        close_session(c, &box, id);
+        client_free(c);
+}
+
+/* Who drains opens none; those that are open go on. */
+static void test_drain(void **state) {
+        Client *c = client_new(*state, geteuid());
+        Harness *h = *state;
+        char id[ID_SIZE];
+        Box box = open_session(c, "{}", id);
+
+        h->broker->is_draining = true;
+        client_call(c, "OpenSession", "{}", false);
+        expect_error(c, "QuotaExceeded");
+        execute(c, &box, id, ",\"code\":\"1\"");
+        end_cell(&box, 0);
+        expect_result(c, "success", 1, true);
+        close_session(c, &box, id);
+        client_call(c, "OpenSession", "{}", false);
+        expect_error(c, "ShuttingDown");
+        h->broker->is_draining = false;
+        client_free(c);
+}
+
+static void test_box_that_cannot_be(void **state) {
+        Client *c = client_new(*state, geteuid());
+        char id[ID_SIZE];
+        json_t *r = client_ask(c, "OpenSession", "{}");
+        Box box = builder_start(*state);
+
+        (void) snprintf(id, sizeof(id), "%s", reply_string(r, "info.session"));
+        json_decref(r);
+        call(c, "Execute", id, ",\"code\":\"1\"");
+        builder_ended(&box, &(BoxFacts){ .setup_error = 11, .setup_step = UINT32_MAX });
+        expect_result(c, "lost", 1, false);
+        expect_state(c, id, "lost");
+        client_free(c);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_cells, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_line, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_interrupt, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_cancel, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_forged_end, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_times, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_quota, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_drain, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_box_that_cannot_be, harness_setup,
+                                                harness_teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
