@@ -12,7 +12,8 @@ _Static_assert((int) PYSB_EVENT_STARTED == (int) EVENT_STARTED + 1, "started");
 _Static_assert((int) PYSB_EVENT_OUTPUT == (int) EVENT_OUTPUT + 1, "output");
 _Static_assert((int) PYSB_EVENT_DISPLAY == (int) EVENT_DISPLAY + 1, "display");
 _Static_assert((int) PYSB_EVENT_TOOL_CALL == (int) EVENT_TOOL_CALL + 1, "tool_call");
-_Static_assert((int) _EVENT_KIND_MAX == PYSB_EVENT_TOOL_CALL, "a kind is missing here");
+_Static_assert((int) PYSB_EVENT_FILE == (int) EVENT_FILE + 1, "file");
+_Static_assert((int) _EVENT_KIND_MAX == PYSB_EVENT_FILE, "a kind is missing here");
 
 int event_init(PysbEvent *event, json_t *json) {
         int64_t sequence;

@@ -68,12 +68,13 @@ typedef enum PysbOutcome {
 /* What an event is about. */
 typedef enum PysbEventKind {
         PYSB_EVENT_UNKNOWN,
-        PYSB_EVENT_ACCEPTED, /* the job exists: pysb_event_get_job() */
-        PYSB_EVENT_QUEUED,   /* its place in the queue changed */
-        PYSB_EVENT_STARTED,  /* the program starts */
-        PYSB_EVENT_OUTPUT,   /* bytes from the program: pysb_event_get_output() */
-        PYSB_EVENT_DISPLAY,  /* a rich value: pysb_event_get_display() */
-        PYSB_EVENT_TOOL_CALL /* the program called a tool: pysb_event_get_tool_call() */
+        PYSB_EVENT_ACCEPTED,  /* the job exists: pysb_event_get_job() */
+        PYSB_EVENT_QUEUED,    /* its place in the queue changed */
+        PYSB_EVENT_STARTED,   /* the program starts */
+        PYSB_EVENT_OUTPUT,    /* bytes from the program: pysb_event_get_output() */
+        PYSB_EVENT_DISPLAY,   /* a rich value: pysb_event_get_display() */
+        PYSB_EVENT_TOOL_CALL, /* the program called a tool: pysb_event_get_tool_call() */
+        PYSB_EVENT_FILE       /* a file that the job hands back: pysb_event_get_file() */
 } PysbEventKind;
 
 /* The two output streams of a program, by their descriptors. */

@@ -30,6 +30,7 @@ const char *const outcome_names[_OUTCOME_MAX + 1] = {
 const char *const event_kind_names[_EVENT_KIND_MAX + 1] = {
         [EVENT_ACCEPTED] = "accepted", [EVENT_QUEUED] = "queued",   [EVENT_STARTED] = "started",
         [EVENT_OUTPUT] = "output",     [EVENT_DISPLAY] = "display", [EVENT_TOOL_CALL] = "tool_call",
+        [EVENT_FILE] = "file",
 };
 
 int wire_name_find(const char *const *names, const char *name) {

@@ -39,6 +39,7 @@ typedef enum EventKind {
         EVENT_OUTPUT,
         EVENT_DISPLAY,
         EVENT_TOOL_CALL,
+        EVENT_FILE,
         _EVENT_KIND_MAX,
 } EventKind;
 

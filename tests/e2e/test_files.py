@@ -1,0 +1,244 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Files that a job hands back: rules, contents, every problem, and jobs that make it hard."""
+
+import base64
+import hashlib
+import os
+import sys
+import time
+
+sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+import harness
+import tap
+import varlink
+
+RAW = {"profile": "raw"}
+
+
+def write(path, text="x"):
+    return f"import os\nos.makedirs(os.path.dirname({path!r}) or '.', exist_ok=True)\n" \
+           f"open({path!r}, 'w').write({text!r})\n"
+
+
+class OnFiles(harness.OnOneDaemon):
+    def tearDown(self):
+        harness.poll_until(lambda: not self.daemon.boxed(), "the end of all processes of boxes")
+
+    def ask(self, code, *patterns, **request):
+        rules = [p if isinstance(p, dict) else {"pattern": p} for p in patterns]
+        with varlink.Connection(self.daemon.address) as connection:
+            reply = connection.call("Run", request={"code": code, "collect": rules, **request})
+        return reply["result"]
+
+    def collect(self, code, *patterns, **request):
+        """Path to FileOutput."""
+        result = self.ask(code, *patterns, **request)
+        paths = [file["path"] for file in result["files"]]
+        self.assertEqual(paths, sorted(set(paths)), "in order, each once")
+        return {file["path"]: file for file in result["files"]}
+
+    def refused(self, collect, **request):
+        with varlink.Connection(self.daemon.address) as connection, \
+                self.assertRaises(varlink.Refused) as caught:
+            connection.call("Run", request={"code": "1", "collect": collect, **request})
+        return caught.exception
+
+
+class Collect(OnFiles):
+    def test_content(self):
+        """text and bytes come back as they were, with size, SHA-256, mode and time"""
+        before = time.time()
+        files = self.collect("import os\nopen('a.txt', 'w').write('hé\\n')\n"
+                             "open('b.bin', 'wb').write(bytes(range(256)) * 1000)\n"
+                             "os.chmod('b.bin', 0o755)\nopen('empty', 'w')", "*")
+        blob = bytes(range(256)) * 1000
+        self.assertEqual(files["a.txt"]["text"], "hé\n")
+        self.assertEqual(base64.b64decode(files["b.bin"]["data"]), blob)
+        self.assertEqual(files["b.bin"]["sha256"], hashlib.sha256(blob).hexdigest())
+        self.assertEqual([f["executable"] for f in files.values()], [False, True, False])
+        self.assertEqual([f["sizeBytes"] for f in files.values()], [4, 256000, 0])
+        self.assertEqual(files["empty"]["text"], "")
+        self.assertFalse([f for f in files.values() if "problem" in f or "truncated" in f])
+        for file in files.values():
+            self.assertTrue(before - 60 < file["modifiedAtUSec"] / 1e6 < time.time() + 60, file)
+
+    def test_patterns(self):
+        """* ? [] and ** match as the interface says"""
+        tree = ["a.txt", "b.txt", ".hidden", "d/a.txt", "d/e/a.txt", "d/e/f/b.md", "x[1]"]
+        code = "".join(write(path) for path in tree)
+        for pattern, expected in {
+            "*.txt": ["a.txt", "b.txt"],
+            "*": [".hidden", "a.txt", "b.txt", "x[1]"],
+            "?.txt": ["a.txt", "b.txt"],
+            "[!a].txt": ["b.txt"],
+            "[a-b].txt": ["a.txt", "b.txt"],
+            "**/a.txt": ["a.txt", "d/a.txt", "d/e/a.txt"],
+            "d/**": ["d/a.txt", "d/e/a.txt", "d/e/f/b.md"],
+            "d/*/a.txt": ["d/e/a.txt"],
+            "**/f/*": ["d/e/f/b.md"],
+            "**": sorted(tree),
+            "x[[]1]": ["x[1]"],
+            "d": [],
+            "nothing/**": [],
+        }.items():
+            with self.subTest(pattern):
+                self.assertEqual(list(self.collect(code, pattern)), expected)
+
+    def test_first_rule(self):
+        """the first rule that matches is the one for a file"""
+        files = self.collect("open('a', 'w').write('0123456789')\nopen('b', 'w').write('0123456789')",
+                             {"pattern": "a", "truncate": True}, {"pattern": "*"},
+                             limits={"collectBytes": 4})
+        self.assertEqual((files["a"]["text"], files["a"]["truncated"]), ("0123", True))
+        self.assertNotIn("sha256", files["a"])
+        self.assertEqual(files["b"]["problem"], "too-large")
+
+    def test_unchanged(self):
+        """files of the request come back when they changed, or when the rule wants them"""
+        inputs = [{"path": "same", "text": "one"}, {"path": "other", "text": "one"},
+                  {"path": "gone", "text": "one"}]
+        code = "import os\nopen('other', 'w').write('two')\nos.remove('gone')\n" \
+               "open('same', 'w').write('one')"
+        self.assertEqual(list(self.collect(code, "*", files=inputs)), ["other"])
+        files = self.collect(code, {"pattern": "*", "unchanged": True}, files=inputs)
+        self.assertEqual([f["text"] for f in files.values()], ["two", "one"])
+        few = {"collectFiles": 1, "collectBytes": 3}
+        self.assertEqual(list(self.collect(code, "*", files=inputs, limits=few)), ["other"])
+
+    def test_too_many(self):
+        """one file more than the limit is named, what follows is not"""
+        code = "for n in range(9): open(f'f{n}', 'w').write('x')"
+        files = self.collect(code, "*", limits={"collectFiles": 9})
+        self.assertFalse([f for f in files.values() if "problem" in f])
+        files = self.collect(code, "*", limits={"collectFiles": 3})
+        self.assertEqual(len(files), 4)
+        self.assertEqual([f.get("problem") for f in files.values()], [None] * 3 + ["too-many"])
+
+    def test_problems(self):
+        """links, FIFOs, sockets, modes, bad names: each says why there is no content"""
+        files = self.collect(
+            "import os, socket\nos.symlink('/etc/shadow', 'link')\nos.symlink('d', 'dlink')\n"
+            "os.mkdir('d')\nopen('d/f', 'w')\nopen('secret', 'w')\nos.chmod('secret', 0)\n"
+            "os.mkdir('closed')\nopen('closed/f', 'w')\nos.chmod('closed', 0)\n"
+            "open('a\\nb', 'w').write('x')\nopen(b'c\\xff', 'w')\nos.mkfifo('fifo')\n"
+            "open('big', 'wb').truncate(60 << 20)", "**", profile="raw")
+        self.assertEqual({path: f.get("problem") for path, f in files.items()}, {
+            "link": "not-regular", "dlink": "not-regular", "fifo": "not-regular", "d/f": None,
+            "secret": "unreadable", "closed": "unreadable", "big": "too-large",
+            "a\\x0ab": "illegal-name", "c\\xff": "illegal-name"})
+        self.assertFalse([f for f in files.values() if "problem" in f and ("text" in f or "data" in f)])
+
+    def test_every_end(self):
+        """files come back from a job that was killed, raised, or exited"""
+        for end, outcome in {
+            "raise ValueError": "exception",
+            "import os; os._exit(3)": "exit_nonzero",
+            "import os; os.abort()": "signaled",
+            "while True: pass": "wall_time_limit",
+            "bytearray(1 << 30)": "memory_limit",
+        }.items():
+            with self.subTest(end):
+                result = self.ask(write("a", "here") + end, "a", limits={"wallTimeUSec": 500000})
+                self.assertEqual(result["outcome"], outcome)
+                self.assertEqual([f.get("text") for f in result["files"]], ["here"])
+
+    def test_events(self):
+        """who streams gets files as events before the result, and not again in it"""
+        with varlink.Connection(self.daemon.address) as connection:
+            connection.run(code=write("a", "1") + write("b", "2"), collect=[{"pattern": "*"}])
+            files = [connection.next("file")["file"] for _ in range(2)]
+            result = connection.result()
+        self.assertEqual([f["text"] for f in files], ["1", "2"])
+        self.assertNotIn("files", result)
+
+    def test_without_rules(self):
+        """a job without rules hands back nothing, and one whose files do not match an empty list"""
+        self.assertNotIn("files", self.ask(write("a")))
+        self.assertEqual(self.ask(write("a"), "b")["files"], [])
+
+    def test_refused(self):
+        """patterns that cannot match, too many rules, a profile without files"""
+        for pattern in ("", "/a", "../a", "a/../b", "a//b", "a/", "./a", "/".join("x" * 40)):
+            with self.subTest(pattern):
+                error = self.refused([{"pattern": "ok"}, {"pattern": pattern}])
+                self.assertEqual((error.name, error.parameters["field"]),
+                                 ("InvalidRequest", "collect[1].pattern"))
+        error = self.refused([{"pattern": "a"}] * 65)
+        self.assertEqual((error.name, error.parameters["field"]), ("InvalidRequest", "collect"))
+        error = self.refused([{"pattern": "a"}], profile="eval")
+        self.assertEqual((error.name, error.parameters["field"]), ("InvalidRequest", "collect"))
+        error = self.refused([{"pattern": "a"}], limits={"collectFiles": 257})
+        self.assertEqual((error.name, error.parameters["maximum"]), ("LimitExceeded", 256))
+
+
+HOSTILE = """
+import os
+os.mkdir('many')
+fd = os.open('many', os.O_RDONLY)
+for n in range(MANY):
+    os.close(os.open(f'n{n}', os.O_CREAT | os.O_WRONLY, dir_fd=fd))
+os.symlink('/etc/shadow', 'shadow')
+os.mkfifo('fifo')
+open('sparse', 'wb').truncate(1 << 30)
+open('out.txt', 'w').write('result')
+at = os.getcwd()
+for n in range(1000):
+    os.mkdir('deep'); os.chdir('deep')
+print('made')
+"""
+
+
+class Hostile(OnFiles):
+    def cpu_usec(self):
+        """Of the broker, which is the daemon's child of that name."""
+        for process in harness.descendants(self.daemon.process.pid):
+            if process.fields["Name"].startswith("pysbd-broker"):
+                with open(f"/proc/{process.pid}/stat", encoding="ascii") as stat:
+                    fields = stat.read().rpartition(")")[2].split()
+                return (int(fields[11]) + int(fields[12])) * 1000000 // os.sysconf("SC_CLK_TCK")
+        raise AssertionError("no broker")
+
+    def test_tree(self):
+        """10^5 files, a sparse one, 1,000 directories, links: little work for the broker"""
+        limits = {"diskFiles": 110000, "wallTimeUSec": 50000000, "memoryBytes": 1 << 30,
+                  "diskBytes": 512 << 20, "fileBytes": 1 << 30}
+        limits["diskFiles"] = 65536
+        many = 60000
+        before = self.cpu_usec()
+        files = self.collect(HOSTILE.replace("MANY", str(many)), "*", "deep/**/x", "many/n59999",
+                             profile="raw", limits=limits)
+        used = self.cpu_usec() - before
+        print(f"# {used} us of CPU time in the broker", flush=True)
+        self.assertEqual({path[:8]: f.get("problem") for path, f in files.items()}, {
+            "shadow": "not-regular", "fifo": "not-regular", "sparse": "too-large", "out.txt": None,
+            "many/n59": None, "deep/dee": "too-deep"})
+        self.assertEqual(files["out.txt"]["text"], "result")
+
+    def test_full(self):
+        """a job that filled its memory and its disk still hands back what it wrote"""
+        files = self.collect(
+            "import os\nopen('a', 'w').write('kept')\ntry:\n open('fill', 'wb').write(bytes(100 << 20))\n"
+            "except OSError: pass\nx = bytearray(1 << 30)", "a", profile="raw")
+        self.assertEqual(files["a"]["text"], "kept")
+
+    def test_nobody_waits(self):
+        """while a tree is collected, another job is run from its start to its end"""
+        with varlink.Connection(self.daemon.address) as connection:
+            code = "import os\nfor n in range(30000): os.close(os.open(f'n{n}', os.O_CREAT))\n"
+            connection.run(code=code + "print('made')", profile="raw",
+                           limits={"diskFiles": 65536, "wallTimeUSec": 50000000},
+                           collect=[{"pattern": "**/" * 20 + "*nothing*"}])
+            connection.next("output")
+            self.assertEqual(self.ask("print(1)")["stdout"]["text"], "1\n")
+            self.assertEqual(connection.result()["outcome"], "success")
+
+    def test_cancel(self):
+        """a client that goes away ends the collecting; the place is free again"""
+        with varlink.Connection(self.daemon.address) as connection:
+            connection.run(code="print(1)", collect=[{"pattern": "**"}])
+            connection.next("output")
+
+
+if __name__ == "__main__":
+    tap.run(Collect, Hostile)
