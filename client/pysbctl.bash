@@ -32,7 +32,7 @@ _pysbctl() {
                 mapfile -t COMPREPLY < <(compgen -W "imports strict" -- "$current")
                 return
                 ;;
-        --display-dir | --into)
+        --display-dir | --into | --output-dir)
                 mapfile -t COMPREPLY < <(compgen -d -- "$current")
                 return
                 ;;
@@ -50,7 +50,7 @@ _pysbctl() {
         case $verb in
         submit | check | eval)
                 words+=" --code --expression --module --callable --inputs --file --modules --analysis"
-                [[ $verb != submit ]] || words+=" --result --display-dir --detach --events --summary"
+                [[ $verb != submit ]] || words+=" --result --display-dir --collect --output-dir --detach --events --summary"
                 [[ $verb != submit ]] || words+=" --tool"
                 words+=" --profile --memory --timeout --cpu-time --cpus --processes --disk"
                 words+=" --tool-calls --tool-wait --ticks --output-limit --source-limit --stdin --env"

@@ -20,10 +20,10 @@
 #define REPLY_OTHER_BYTES ((UINT64_C(6) << 20) + (UINT64_C(3) << 19))
 
 const char *const file_problem_names[_FILE_PROBLEM_MAX] = {
-        [FILE_TOO_LARGE] = "too-large",       [FILE_TOO_MANY] = "too-many",
-        [FILE_NOT_REGULAR] = "not-regular",   [FILE_TOO_DEEP] = "too-deep",
-        [FILE_UNREADABLE] = "unreadable",     [FILE_ILLEGAL_NAME] = "illegal-name",
-        [FILE_CHANGED] = "changed",           [FILE_LOST] = "lost",
+        [FILE_TOO_LARGE] = "too-large",     [FILE_TOO_MANY] = "too-many",
+        [FILE_NOT_REGULAR] = "not-regular", [FILE_TOO_DEEP] = "too-deep",
+        [FILE_UNREADABLE] = "unreadable",   [FILE_ILLEGAL_NAME] = "illegal-name",
+        [FILE_CHANGED] = "changed",         [FILE_LOST] = "lost",
 };
 
 static void sha256(const void *data, size_t size, uint8_t ret_digest[static SHA256_BYTES]) {
@@ -117,7 +117,7 @@ static char *path_escape(const char *path, size_t size) {
                 if (path[i] >= 0x20 && path[i] < 0x7f && path[i] != '\\')
                         *p++ = path[i];
                 else
-                        p += sprintf(p, "\\x%02x", (unsigned char) path[i]);
+                        p += snprintf(p, 5, "\\x%02x", (unsigned char) path[i]);
         if (text)
                 *p = '\0';
         return text;

@@ -68,7 +68,8 @@ typedef struct CollectedFile {
 typedef struct Collection {
         const CollectSpec *spec;
         uint64_t files_max, bytes_left;
-        CollectedFile *files; /* those up to n_done are the result, then comes what is to be looked at */
+        CollectedFile
+                *files; /* those up to n_done are the result, then comes what is to be looked at */
         size_t n, allocated, n_done, next;
         bool is_complete; /* there was a box, and this is what it handed back */
 } Collection;

@@ -67,7 +67,7 @@ static int collector_send(Collector *c, FilesAsk ask, AskPacket *packet) {
 
         packet->ask = ask;
         return send(c->fd, packet, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t) size ? 0
-                                                                                         : -EPIPE;
+                                                                                        : -EPIPE;
 }
 
 static int collector_ask_list(Collector *c) {

@@ -72,8 +72,8 @@ static int walk_send(FilesType type, uint32_t rule, size_t path_size, const stru
         walk.left--;
         out.answer = (FilesAnswer){ .type = type, .rule = rule };
         if (st) {
-                int64_t usec = st->st_mtim.tv_sec * (int64_t) USEC_PER_SEC +
-                               st->st_mtim.tv_nsec / 1000;
+                int64_t usec =
+                        st->st_mtim.tv_sec * (int64_t) USEC_PER_SEC + st->st_mtim.tv_nsec / 1000;
 
                 out.answer.is_executable = !!(st->st_mode & S_IXUSR);
                 out.answer.size_bytes = (uint64_t) st->st_size;
@@ -232,8 +232,8 @@ static int files_read(int fd) {
         if (file_fd < 0)
                 return files_end(fd, file_fd);
         while (left > 0) {
-                ssize_t n = pread(file_fd, out.payload, MIN(left, sizeof(out.payload)),
-                                  (off_t) offset);
+                ssize_t n =
+                        pread(file_fd, out.payload, MIN(left, sizeof(out.payload)), (off_t) offset);
                 int r;
 
                 if (n < 0)

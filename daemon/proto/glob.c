@@ -103,8 +103,8 @@ static bool class_has(const char *p, size_t size, const char *c, size_t c_size) 
 }
 
 /* Whether the pattern begins with something that this one character is; *ret_size is how much of it. */
-static bool matches_one(
-        const char *p, size_t p_size, const char *c, size_t c_size, size_t *ret_size) {
+static bool
+matches_one(const char *p, size_t p_size, const char *c, size_t c_size, size_t *ret_size) {
         size_t size = p[0] == '[' ? class_size(p, p_size) : 0;
 
         *ret_size = size > 0 ? size : character_size(p, p_size);
