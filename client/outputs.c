@@ -13,8 +13,6 @@
 #include "basic/io.h"
 #include "client/text.h"
 
-#define OPEN_DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-
 /* Goes down one directory, which is made if it is not there. Takes fd. */
 static int enter(int parent, const char *name) {
         _cleanup_close_ int fd = parent;
@@ -22,7 +20,7 @@ static int enter(int parent, const char *name) {
 
         if (mkdirat(fd, name, 0777) < 0 && errno != EEXIST)
                 return -errno;
-        next = openat(fd, name, OPEN_DIRECTORY);
+        next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         return next < 0 ? -errno : next;
 }
 

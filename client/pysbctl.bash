@@ -43,7 +43,7 @@ _pysbctl() {
         -c | --code | -e | --expression | --module | --callable | --inputs | --modules | \
                 --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
                 --output-limit | --source-limit | --tool | --tool-calls | --tool-wait | --ticks | \
-                --env | --address)
+                --env | --collect | --address)
                 return
                 ;;
         esac
