@@ -21,12 +21,13 @@
 #ifdef WITH_ASAN
 /* CPython does not free everything when it ends, and a job that crashes must die of its own signal,
  * not of a report. An allocation that fails is a MemoryError; a thread needs no fake stack, which
- * would not fit under the limit of address space. */
+ * would not fit under the limit of address space; and what a job has freed must not stay its memory
+ * for long. */
 _public_ const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
         return "detect_leaks=0:allow_user_segv_handler=1:handle_segv=0:handle_abort=0:"
                "handle_sigbus=0:handle_sigill=0:handle_sigfpe=0:use_sigaltstack=0:"
-               "allocator_may_return_null=1:detect_stack_use_after_return=0";
+               "allocator_may_return_null=1:detect_stack_use_after_return=0:quarantine_size_mb=4";
 }
 #endif
 
