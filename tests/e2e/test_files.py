@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -213,13 +214,14 @@ class Hostile(OnFiles):
         super().tearDownClass()
         shutil.rmtree(cls.profiles)
 
+    def broker(self):
+        return next(p.pid for p in harness.descendants(self.daemon.process.pid)
+                    if p.fields["Name"].startswith("pysbd-broker"))
+
     def cpu_usec(self):
         """Of the broker, by the scheduler's own count."""
-        for process in harness.descendants(self.daemon.process.pid):
-            if process.fields["Name"].startswith("pysbd-broker"):
-                with open(f"/proc/{process.pid}/schedstat", encoding="ascii") as stat:
-                    return int(stat.read().split()[0]) // 1000
-        raise AssertionError("no broker")
+        with open(f"/proc/{self.broker()}/schedstat", encoding="ascii") as stat:
+            return int(stat.read().split()[0]) // 1000
 
     def test_tree(self):
         """10^5 files, a sparse one, 1,000 directories, links: at most a second of the broker's time"""
@@ -253,6 +255,22 @@ class Hostile(OnFiles):
             connection.next("output")
             self.assertEqual(self.ask("print(1)")["stdout"]["text"], "1\n")
             self.assertEqual(connection.result()["outcome"], "success")
+
+    def test_silent_broker(self):
+        """a broker that does not go on costs the box its life, and the files say so"""
+        with varlink.Connection(self.daemon.address) as connection:
+            connection.run(code=write("a") + "print('made', flush=True)\nwhile True: pass",
+                           collect=[{"pattern": "**"}], limits={"wallTimeUSec": 3000000})
+            connection.next("output")
+            broker = self.broker()
+            os.kill(broker, signal.SIGSTOP)
+            try:
+                harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
+            finally:
+                os.kill(broker, signal.SIGCONT)
+            file = connection.next("file")["file"]
+            self.assertEqual((file["path"], file["problem"]), (".", "lost"))
+            self.assertEqual(connection.result()["outcome"], "wall_time_limit")
 
     def test_client_goes_away(self):
         """a client that goes away ends the collecting, and the box with it"""
