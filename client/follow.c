@@ -46,10 +46,13 @@ void follow_callback(
                 if (follow->tools)
                         tools_on_event(follow->tools, event);
                 displays_add_event(&follow->displays, event);
+                outputs_add_event(&follow->outputs, event);
                 return;
         }
-        if (result)
+        if (result) {
                 displays_add_result(&follow->displays, result);
+                outputs_add_result(&follow->outputs, result);
+        }
         follow->done = true;
         follow->error = error;
         follow->result = result;

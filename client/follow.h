@@ -4,6 +4,7 @@
 /* Follows one job to its end: output and events as they come, then the result. */
 
 #include "client/displays.h"
+#include "client/outputs.h"
 #include "client/tools.h"
 #include "client/verb.h"
 
@@ -13,6 +14,7 @@ typedef struct Follow {
         bool to_stderr; /* standard output is for something else */
         bool is_quiet;  /* print nothing */
         Displays displays;
+        Outputs outputs;
         Tools *tools;    /* NULL is none */
         bool interrupts; /* a first SIGINT is for the job, see follow_run() */
         /* Says that the call failed and returns the exit status; NULL is common_call_failed() */

@@ -32,7 +32,7 @@ _pysbctl() {
                 mapfile -t COMPREPLY < <(compgen -W "imports strict" -- "$current")
                 return
                 ;;
-        --display-dir | --into)
+        --display-dir | --into | --output-dir)
                 mapfile -t COMPREPLY < <(compgen -d -- "$current")
                 return
                 ;;
@@ -43,14 +43,14 @@ _pysbctl() {
         -c | --code | -e | --expression | --module | --callable | --inputs | --modules | \
                 --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
                 --output-limit | --source-limit | --tool | --tool-calls | --tool-wait | --ticks | \
-                --env | --grace | --address)
+                --env | --grace | --collect | --address)
                 return
                 ;;
         esac
         case $verb in
         submit | check | eval)
                 words+=" --code --expression --module --callable --inputs --file --modules --analysis"
-                [[ $verb != submit ]] || words+=" --result --display-dir --detach --events --summary"
+                [[ $verb != submit ]] || words+=" --result --display-dir --collect --output-dir --detach --events --summary"
                 [[ $verb != submit ]] || words+=" --tool"
                 words+=" --profile --memory --timeout --cpu-time --cpus --processes --disk"
                 words+=" --tool-calls --tool-wait --ticks --output-limit --source-limit --stdin --env"

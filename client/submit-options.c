@@ -53,6 +53,8 @@ enum {
         OPTION_DETACH,
         OPTION_TOOL,
         OPTION_RESULT,
+        OPTION_COLLECT,
+        OPTION_OUTPUT_DIR,
         OPTION_LIMITS, /* + index in limit_options */
 };
 
@@ -63,6 +65,8 @@ static const struct option options[] = {
         { "summary", no_argument, NULL, OPTION_SUMMARY },
         { "result", no_argument, NULL, OPTION_RESULT },
         { "display-dir", required_argument, NULL, OPTION_DISPLAY_DIR },
+        { "collect", required_argument, NULL, OPTION_COLLECT },
+        { "output-dir", required_argument, NULL, OPTION_OUTPUT_DIR },
         { "detach", no_argument, NULL, OPTION_DETACH },
         OPTIONS_PROGRAM,
         { "profile", required_argument, NULL, 'p' },
@@ -114,6 +118,16 @@ static int take_env(PysbRequest *request, const char *pair) {
         return r;
 }
 
+static int take_collect(SubmitOptions *o, PysbRequest *request, const char *pattern) {
+        int r = pysb_request_add_collect(request, pattern, false, false);
+
+        o->collects = true;
+        if (r < 0)
+                text_error("--collect: %s: %s.", pattern,
+                           r == -EILSEQ ? "not UTF-8" : strerror(-r));
+        return r;
+}
+
 static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
         if (program_has_option(option))
                 return program_take(&o->program, request, option);
@@ -130,6 +144,11 @@ static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
                 return take_env(request, optarg);
         case OPTION_TOOL:
                 return tools_add(&o->tools, request, optarg);
+        case OPTION_COLLECT:
+                return take_collect(o, request, optarg);
+        case OPTION_OUTPUT_DIR:
+                o->output_dir = optarg;
+                return 0;
         case OPTION_DETACH:
                 o->detach = true;
                 return 0;
@@ -172,6 +191,10 @@ static int check(const SubmitOptions *o, const char *verb) {
                 text_error("--events and --result exclude each other.");
         else if (o->detach && (o->common.events || o->common.value || o->common.display_dir))
                 text_error("--detach excludes --events, --result and --display-dir; use attach.");
+        else if (!is_submit && (o->collects || o->output_dir))
+                text_error("%s takes neither --collect nor --output-dir.", verb);
+        else if (o->output_dir && (!o->collects || o->detach))
+                text_error("--output-dir goes with --collect, and not with --detach.");
         else if (o->tools.n > 0 && !is_submit)
                 text_error("--tool: only submit answers tool calls.");
         else if (o->detach && o->tools.n > 0)

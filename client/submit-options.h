@@ -12,6 +12,8 @@ typedef struct SubmitOptions {
         bool has_profile;
         ProgramOptions program;
         Tools tools;
+        bool collects;
+        const char *output_dir;
         const char *stdin_; /* a file for the program's standard input */
 } SubmitOptions;
 

@@ -50,6 +50,7 @@ static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *
                 .to_stderr = common->value,
                 .is_quiet = common->json,
                 .displays.dir = common->display_dir,
+                .outputs.dir = o->output_dir,
                 .tools = &o->tools,
                 .interrupts = true,
         };
@@ -72,7 +73,10 @@ static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *
                 return r;
         if (!common->json && !common->events)
                 displays_report(&follow.displays);
-        return report_result(common, client, follow.result);
+        if (!common->json && !common->events)
+                outputs_report(&follow.outputs);
+        r = report_result(common, client, follow.result);
+        return r == 0 && follow.outputs.has_failed ? EXIT_FAILURE : r;
 }
 
 int verb_submit(int argc, char *argv[]) {
@@ -86,7 +90,7 @@ int verb_submit(int argc, char *argv[]) {
                 return r;
         interrupt_setup();
         if (displays_prepare(options.common.display_dir) < 0 ||
-            common_connect(&options.common, &client) < 0)
+            outputs_prepare(options.output_dir) < 0 || common_connect(&options.common, &client) < 0)
                 r = EXIT_NOT_ACCEPTED;
         else if (options.detach)
                 r = submit_detached(&options.common, client, request);

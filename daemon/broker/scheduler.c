@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "broker/api.h"
@@ -35,6 +36,7 @@ static void log_job_finished(const Job *job) {
 
 static void scheduler_finish(Broker *b, Job *job, const Verdict *verdict, const BoxFacts *facts) {
         job->link = runner_link_free(job->link);
+        job->collector = collector_free(job->collector);
         job->layers = b->layers;
         job_finish(job, verdict, facts, b->clock());
         log_job_finished(job);
@@ -50,6 +52,31 @@ static void scheduler_finish_without_box(Broker *b, Job *job, Outcome outcome, c
         scheduler_finish(b, job, &verdict, NULL);
 }
 
+static void scheduler_on_file(void *userdata, size_t index) {
+        Job *job = userdata;
+
+        (void) job_log_file(job, index, job->broker->clock());
+}
+
+static void scheduler_end(Broker *b, Job *job, const Verdict *verdict, const BoxFacts *facts);
+
+/* The files are there, or lost: now the job is at its end. */
+static void scheduler_on_files(void *userdata) {
+        Job *job = userdata;
+        const Verdict verdict = job->verdict;
+        const BoxFacts facts = job->facts;
+
+        scheduler_end(job->broker, job, &verdict, &facts);
+}
+
+static int scheduler_open_files(Broker *b, Job *job, int *ret_box_fd) {
+        const CollectorOwner owner = { scheduler_on_file, scheduler_on_files, job };
+
+        job->broker = b;
+        collection_init(&job->collection, job->spec->collect, &job->spec->limits);
+        return collector_new(b->event, &job->collection, &owner, ret_box_fd, &job->collector);
+}
+
 static int scheduler_start(Broker *b, Job *job) {
         BuilderRequest request = {
                 .verb = BUILDER_START,
@@ -58,14 +85,24 @@ static int scheduler_start(Broker *b, Job *job) {
                 .digest = profile_digest_short(job->spec->profile),
                 .limits = job->spec->limits,
         };
-        int fds[BUILDER_START_FDS], r;
+        int fds[BUILDER_FDS_MAX], r;
+        size_t n_fds = BUILDER_START_FDS;
 
         job_set_starting(job, b->clock());
         r = runner_link_new(&b->links, job, fds, &job->link);
         if (r < 0)
                 return r;
         job->box = ++b->last_box;
-        return builder_link_send(b->builder, &request, fds, BUILDER_START_FDS);
+        if (job->spec->collect) {
+                r = scheduler_open_files(b, job, &fds[n_fds]);
+                if (r < 0) {
+                        FOREACH_ARRAY(fd, fds, n_fds)
+                                fd_close(*fd);
+                        return r;
+                }
+                n_fds++;
+        }
+        return builder_link_send(b->builder, &request, fds, n_fds);
 }
 
 /* A client learns how far its job came once it is among the first of its tenant; before that, what it
@@ -183,6 +220,10 @@ static void scheduler_kill(Broker *b, Job *job, EndReason reason) {
 void scheduler_cancel(Broker *b, Job *job, const char *reason) {
         char why[JOB_REASON_MAX + 64];
 
+        if (job->collector && collector_is_running(job->collector)) {
+                collector_abort(job->collector); /* the job has ended, its files are not wanted */
+                return;
+        }
         switch (job->state) {
         case JOB_QUEUED:
                 (void) snprintf(why, sizeof(why), "cancelled before it started: %s", reason);
@@ -252,6 +293,12 @@ static void scheduler_node(Broker *b, const BuilderReport *report) {
         scheduler_run(b, NULL);
 }
 
+static void scheduler_end(Broker *b, Job *job, const Verdict *verdict, const BoxFacts *facts) {
+        scheduler_finish(b, job, verdict, facts);
+        scheduler_run(b, NULL);
+        broker_check_idle(b);
+}
+
 static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
         OutcomeInput input = { .facts = facts, .limits = &job->spec->limits };
         Verdict verdict;
@@ -269,9 +316,13 @@ static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
         if (verdict.outcome == OUTCOME_CANCELLED && job->cancel_reason[0] != '\0')
                 (void) snprintf(verdict.message, sizeof(verdict.message), "cancelled: %s",
                                 job->cancel_reason);
-        scheduler_finish(b, job, &verdict, facts);
-        scheduler_run(b, NULL);
-        broker_check_idle(b);
+        if (!job->collector || !facts->has_record) {
+                scheduler_end(b, job, &verdict, facts);
+                return;
+        }
+        job->verdict = verdict;
+        job->facts = *facts;
+        collector_start(job->collector);
 }
 
 void scheduler_report(void *broker, const BuilderReport *report) {

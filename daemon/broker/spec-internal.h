@@ -18,5 +18,8 @@ int error_too_large(SpecError *e, const char *field, uint64_t requested, uint64_
 
 int spec_tools(const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *e);
 
+/* Before the program, which tells it about the files. */
+int spec_collect(const JobRequest *q, JobSpec *s, SpecError *e);
+
 int spec_program(
         const SpecContext *c, const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *e);

@@ -22,6 +22,7 @@ JobSpec *job_spec_free(JobSpec *spec) {
                 return NULL;
         buf_done(&spec->frame);
         tool_list_done(&spec->tools);
+        collect_spec_free(spec->collect);
         free(spec->stdin_bytes);
         json_decref(spec->labels);
         json_decref(spec->modules);
@@ -303,7 +304,9 @@ static int spec_frame(const SpecContext *c, const JobRequest *q, JobSpec *s, Spe
                 frame_add(&frame, FIELD_SEED, &q->seed.value, sizeof(q->seed.value));
         if (s->limits.value[LIMIT_TICKS] > 0)
                 frame_add(&frame, FIELD_TICKS, &s->limits.value[LIMIT_TICKS], sizeof(uint64_t));
-        r = spec_arguments(q, &frame, e);
+        r = spec_collect(q, s, e);
+        if (r == 0)
+                r = spec_arguments(q, &frame, e);
         if (r == 0)
                 r = spec_environment(q, &frame, e);
         if (r == 0)

@@ -29,7 +29,7 @@ static int request_check_start(const ProfileStore *store, const BuilderRequest *
 int request_check(const ProfileStore *store, const BuilderRequest *request, size_t n_fds) {
         switch (request->verb) {
         case BUILDER_START:
-                if (n_fds != BUILDER_START_FDS)
+                if (n_fds != BUILDER_START_FDS && n_fds != BUILDER_FDS_MAX)
                         return -EPROTO;
                 return request_check_start(store, request);
         case BUILDER_KILL:
@@ -47,7 +47,8 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
 }
 
 /* START: safe because the plan is one of ours, the numbers are within what the operator allows for
- * it, and the descriptors only ever become the job's own 0, 1, 2 and 3.
+ * it, and the descriptors only ever become the job's own 0, 1, 2 and 3, and one that init, which
+ * has no more rights than the job, answers questions about the job's files on.
  * KILL: safe because it can only end a box that the broker started.
  * TOOL_WAIT: safe because it moves a deadline by no more than LIMIT_TOOL_WAIT.
  * INTERRUPT: safe because a job can send itself any signal. */
@@ -70,7 +71,7 @@ static int request_run(Builder *builder, const BuilderRequest *request, int *fds
                 return 0;
         }
         if (box) {
-                for (size_t i = 0; i < BUILDER_START_FDS; i++)
+                for (size_t i = 0; i < BUILDER_FDS_MAX; i++)
                         fd_close(fds[i]);
                 return -EPROTO;
         }
@@ -84,7 +85,7 @@ static int request_run(Builder *builder, const BuilderRequest *request, int *fds
 }
 
 int request_receive(Builder *builder, int fd) {
-        int fds[BUILDER_START_FDS] = { -EBADF, -EBADF, -EBADF, -EBADF };
+        int fds[BUILDER_FDS_MAX] = { -EBADF, -EBADF, -EBADF, -EBADF, -EBADF };
         BuilderRequest request;
         size_t n_fds = 0;
         int r;
