@@ -306,6 +306,29 @@ static int case_jobs(void) {
         return 0;
 }
 
+static int case_input(void) {
+        PysbResult *result;
+        char *job;
+
+        CHECK(set_code("input() + input()") == 0);
+        CHECK(pysb_request_set_stdin_open(request, true) == 0);
+        CHECK(pysb_request_set_usage_interval(request, 100000) == 0);
+        CHECK(pysb_request_set_heartbeat(request, 1000000) == 0);
+        CHECK(pysb_submit(client, request, &job) == 0);
+        CHECK(pysb_write_input(client, job, "a\nb", 3, false) == 0);
+        CHECK(pysb_write_input(client, job, "c", 1, true) == 0);
+        CHECK(pysb_wait(client, job, UINT64_MAX, &result) == 0);
+        CHECK(is_text(pysb_result_get_result_json(result), "\"abc\""));
+        pysb_result_free(result);
+        CHECK(pysb_write_input(client, job, "d", 1, false) == -EREMOTEIO);
+        CHECK(is_text(pysb_client_get_error_name(client), "io.pysb.sandbox.JobNotAccepting"));
+        CHECK(pysb_cancel_with_grace(client, job, 0, NULL) == 0);
+        CHECK(pysb_forget(client, job) == 0);
+        CHECK(pysb_wait(client, job, 0, &result) == -EREMOTEIO);
+        free(job);
+        return 0;
+}
+
 static int case_documents(void) {
         PysbDocument *document;
         int64_t value;
@@ -376,6 +399,7 @@ static const struct {
         { "tools by a function of the caller's", case_tools },
         { "a loop without events", case_quiet },
         { "a job that is handed over, waited for and cancelled", case_jobs },
+        { "input of a job that runs; then it is forgotten", case_input },
         { "check, and documents", case_documents },
         { "each other method by its name, and an error", case_calls },
         { "ways to make a client", case_clients },

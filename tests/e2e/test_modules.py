@@ -19,7 +19,7 @@ import tap
 
 PROFILES = os.path.join(ROOT, "profiles")
 NAMES = sorted(name.removesuffix(".toml") for name in os.listdir(PROFILES)
-               if name.endswith(".toml") and name != "pysbd.toml")
+               if name.endswith(".toml"))
 
 
 def compiled(name):
