@@ -217,11 +217,16 @@ static void scheduler_kill(Broker *b, Job *job, EndReason reason) {
                 log_error("cannot ask the builder to end job %s", job->id);
 }
 
+/* The job's processes are dead, init hands out what they left. */
+static bool scheduler_is_collecting(const Job *job) {
+        return job->collector && collector_is_running(job->collector);
+}
+
 void scheduler_cancel(Broker *b, Job *job, const char *reason) {
         char why[JOB_REASON_MAX + 64];
 
-        if (job->collector && collector_is_running(job->collector)) {
-                collector_abort(job->collector); /* the job has ended, its files are not wanted */
+        if (scheduler_is_collecting(job)) {
+                collector_abort(job->collector); /* its files are not wanted */
                 return;
         }
         switch (job->state) {
@@ -255,8 +260,9 @@ void scheduler_interrupt(Broker *b, const Job *job) {
 void scheduler_cancel_gently(Broker *b, Job *job, const char *reason, uint64_t grace_usec) {
         uint64_t now = b->clock().monotonic_usec;
 
-        /* Before it runs there is nobody who could do anything with the time. */
-        if (grace_usec == 0 || job->state == JOB_QUEUED || job->state == JOB_STARTING) {
+        /* Before it runs, and after it, there is nobody who could do anything with the time. */
+        if (grace_usec == 0 || job->state == JOB_QUEUED || job->state == JOB_STARTING ||
+            scheduler_is_collecting(job)) {
                 scheduler_cancel(b, job, reason);
                 return;
         }
@@ -390,7 +396,7 @@ void scheduler_sweep(Broker *b, uint64_t now_usec) {
         LIST_FOREACH(l, &b->jobs) {
                 Job *job = container_of(l, Job, jobs);
 
-                if (job->state != JOB_CANCELLING || job->is_killed)
+                if (job->state != JOB_CANCELLING || job->is_killed || scheduler_is_collecting(job))
                         continue;
                 if (now_usec >= job->kill_at_usec)
                         scheduler_kill(b, job, END_CANCEL);
