@@ -60,10 +60,13 @@ void follow_callback(
                         tools_on_event(follow->tools, event);
                 if (!follow->shows_values || !take_value(follow, event))
                         displays_add_event(&follow->displays, event);
+                outputs_add_event(&follow->outputs, event);
                 return;
         }
-        if (result)
+        if (result) {
                 displays_add_result(&follow->displays, result);
+                outputs_add_result(&follow->outputs, result);
+        }
         follow->done = true;
         follow->error = error;
         follow->result = result;

@@ -5,6 +5,7 @@
 
 #include "basic/buf.h"
 #include "client/displays.h"
+#include "client/outputs.h"
 #include "client/tools.h"
 #include "client/verb.h"
 
@@ -15,6 +16,7 @@ typedef struct Follow {
         bool is_quiet;     /* print nothing */
         bool shows_values; /* prints displays that are text, behind the output */
         Displays displays;
+        Outputs outputs;
         Tools *tools;    /* NULL is none */
         bool interrupts; /* a first SIGINT is for the job, see follow_run() */
         /* Says that the call failed and returns the exit status; NULL is common_call_failed() */

@@ -56,7 +56,7 @@ _pysbctl() {
                 mapfile -t COMPREPLY < <(compgen -W "imports strict" -- "$current")
                 return
                 ;;
-        --display-dir | --into)
+        --display-dir | --into | --output-dir)
                 mapfile -t COMPREPLY < <(compgen -d -- "$current")
                 return
                 ;;
@@ -67,14 +67,15 @@ _pysbctl() {
         -c | --code | -e | --expression | --module | --callable | --inputs | --modules | \
                 --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
                 --output-limit | --source-limit | --tool | --tool-calls | --tool-wait | --ticks | \
-                --env | --grace | --idle | --lifetime | --priority | --request-id | --address)
+                --env | --grace | --idle | --lifetime | --priority | --request-id | --collect | \
+                --address)
                 return
                 ;;
         esac
         case $verb in
         submit | check | eval)
                 words+=" --code --expression --module --callable --inputs --file --modules --analysis"
-                [[ $verb != submit ]] || words+=" --result --display-dir --detach --priority --request-id --events --summary"
+                [[ $verb != submit ]] || words+=" --result --display-dir --collect --output-dir --detach --priority --request-id --events --summary"
                 [[ $verb != submit ]] || words+=" --tool"
                 words+=" --profile --memory --timeout --cpu-time --cpus --processes --disk"
                 words+=" --tool-calls --tool-wait --ticks --output-limit --source-limit --stdin --env"

@@ -58,6 +58,8 @@ enum {
         OPTION_IDLE,
         OPTION_LIFETIME,
         OPTION_QUEUE,
+        OPTION_COLLECT,
+        OPTION_OUTPUT_DIR,
         OPTION_LIMITS, /* + index in limit_options */
 };
 
@@ -68,6 +70,8 @@ static const struct option options[] = {
         { "summary", no_argument, NULL, OPTION_SUMMARY },
         { "result", no_argument, NULL, OPTION_RESULT },
         { "display-dir", required_argument, NULL, OPTION_DISPLAY_DIR },
+        { "collect", required_argument, NULL, OPTION_COLLECT },
+        { "output-dir", required_argument, NULL, OPTION_OUTPUT_DIR },
         { "detach", no_argument, NULL, OPTION_DETACH },
         { "priority", required_argument, NULL, OPTION_PRIORITY },
         { "request-id", required_argument, NULL, OPTION_REQUEST_ID },
@@ -151,6 +155,16 @@ static int take_time(const char *option, uint64_t *usec) {
         return r;
 }
 
+static int take_collect(SubmitOptions *o, PysbRequest *request, const char *pattern) {
+        int r = pysb_request_add_collect(request, pattern, false, false);
+
+        o->collects = true;
+        if (r < 0)
+                text_error("--collect: %s: %s.", pattern,
+                           r == -EILSEQ ? "not UTF-8" : strerror(-r));
+        return r;
+}
+
 static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
         if (program_has_option(option))
                 return program_take(&o->program, request, option);
@@ -171,6 +185,11 @@ static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
                 return take_priority(request, optarg);
         case OPTION_REQUEST_ID:
                 return take_request_id(request, optarg);
+        case OPTION_COLLECT:
+                return take_collect(o, request, optarg);
+        case OPTION_OUTPUT_DIR:
+                o->output_dir = optarg;
+                return 0;
         case OPTION_DETACH:
                 o->detach = true;
                 return 0;
@@ -243,6 +262,10 @@ static int check(const SubmitOptions *o, const char *verb) {
                 text_error("--events and --result exclude each other.");
         else if (o->detach && (o->common.events || o->common.value || o->common.display_dir))
                 text_error("--detach excludes --events, --result and --display-dir; use attach.");
+        else if (!is_submit && (o->collects || o->output_dir))
+                text_error("%s takes neither --collect nor --output-dir.", verb);
+        else if (o->output_dir && (!o->collects || o->detach))
+                text_error("--output-dir goes with --collect, and not with --detach.");
         else if (o->tools.n > 0 && !is_submit)
                 text_error("--tool: only submit answers tool calls.");
         else if (o->detach && o->tools.n > 0)

@@ -13,6 +13,8 @@ typedef struct SubmitOptions {
         bool has_profile;
         ProgramOptions program;
         Tools tools;
+        bool collects;
+        const char *output_dir;
         const char *stdin_;  /* a file for the program's standard input */
         const char *session; /* of `session exec`: where the program is a cell; else NULL */
         bool queue;

@@ -69,6 +69,7 @@ static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *
                 .to_stderr = common->value,
                 .is_quiet = common->json,
                 .displays.dir = common->display_dir,
+                .outputs.dir = o->output_dir,
                 .tools = &o->tools,
                 .interrupts = true,
                 .shows_values = o->session && !common->json && !common->events && !common->value &&
@@ -88,10 +89,12 @@ static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *
                 return r;
         if (!common->json && !common->events)
                 displays_report(&follow.displays);
+        if (!common->json && !common->events)
+                outputs_report(&follow.outputs);
         r = report_result(common, client, follow.result);
         if (o->session && !pysb_result_is_session_alive(follow.result))
                 text_error("The session has lost its interpreter; close it, and open another one.");
-        return r;
+        return r == 0 && follow.outputs.has_failed ? EXIT_FAILURE : r;
 }
 
 int verb_submit(int argc, char *argv[]) {
@@ -105,7 +108,7 @@ int verb_submit(int argc, char *argv[]) {
                 return r;
         interrupt_setup();
         if (displays_prepare(options.common.display_dir) < 0 ||
-            common_connect(&options.common, &client) < 0)
+            outputs_prepare(options.output_dir) < 0 || common_connect(&options.common, &client) < 0)
                 r = EXIT_NOT_ACCEPTED;
         else if (options.detach)
                 r = submit_detached(&options.common, client, request);

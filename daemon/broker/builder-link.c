@@ -14,7 +14,7 @@
 typedef struct WaitingRequest {
         List link;
         BuilderRequest request;
-        int fds[BUILDER_START_FDS];
+        int fds[BUILDER_FDS_MAX];
         size_t n_fds;
 } WaitingRequest;
 

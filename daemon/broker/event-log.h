@@ -16,7 +16,7 @@ typedef struct JobEvent {
         uint64_t timestamp_usec; /* realtime */
         uint64_t position;       /* queued: jobs ahead; tool_call: its deadline, realtime */
         size_t offset, size;     /* output: a piece of the stream's kept bytes; display: its
-                                index; tool_call: its number, and the tool's in the request */
+                                index; file: its index; tool_call: its number, and the tool's in the request */
 } JobEvent;
 
 typedef struct EventLog {

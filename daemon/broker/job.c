@@ -113,6 +113,8 @@ Job *job_free(Job *job) {
         output_done(&job->output);
         said_done(&job->said);
         tool_calls_done(&job->tools);
+        collector_free(job->collector);
+        collection_done(&job->collection);
         job_spec_free(job->spec);
         free(job);
         return NULL;
@@ -215,6 +217,14 @@ int job_show_said(Job *job, Instant now) {
         return r;
 }
 
+int job_log_file(Job *job, size_t index, Instant now) {
+        return job_log(job, &(JobEvent){
+                                    .kind = EVENT_FILE,
+                                    .timestamp_usec = now.realtime_usec,
+                                    .offset = index,
+                            });
+}
+
 int job_log_tool_call(Job *job, const ToolCall *call, Instant now) {
         return job_log(job, &(JobEvent){
                                     .kind = EVENT_TOOL_CALL,
@@ -270,5 +280,6 @@ uint64_t job_bytes(const Job *job) {
         return sizeof(*job) + job_spec_bytes(job->spec) +
                job->output.streams[STREAM_STDOUT].kept.allocated +
                job->output.streams[STREAM_STDERR].kept.allocated +
-               job->log.allocated * sizeof(JobEvent) + said_bytes(&job->said);
+               job->log.allocated * sizeof(JobEvent) + said_bytes(&job->said) +
+               collection_bytes(&job->collection);
 }

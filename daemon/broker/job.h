@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "basic/list.h"
+#include "broker/collector.h"
 #include "broker/event-log.h"
 #include "broker/frame.h"
 #include "broker/input.h"
@@ -28,6 +29,7 @@ typedef struct Instant {
 
 typedef struct Job Job;
 typedef struct Session Session;
+struct Broker;
 struct RunnerLink;
 
 /* Somebody who follows a job. The callback must not change the job; it makes a note. */
@@ -71,6 +73,9 @@ struct Job {
         size_t n_displays_logged, n_violations_logged;
         ToolCalls tools;
         Input input;
+        Collection collection; /* what it hands back, if the spec has rules */
+        Collector *collector;  /* from its start to its end, then */
+        struct Broker *broker; /* who runs it */
 
         Instant accepted, started, finished;
         uint64_t queue_usec, setup_usec;
@@ -108,6 +113,7 @@ int job_set_started(Job *job, uint64_t setup_usec, Instant now);
 void job_set_cancelling(Job *job, const char *reason);
 /* The displays and violations that are new in what the job said. */
 int job_show_said(Job *job, Instant now);
+int job_log_file(Job *job, size_t index, Instant now); /* of the collection */
 int job_log_tool_call(Job *job, const ToolCall *call, Instant now);
 int job_write_output(Job *job, OutputStream stream, const void *data, size_t size, Instant now);
 

@@ -11,6 +11,7 @@
 #include "broker/reply-said.h"
 #include "profile/limits.h"
 #include "proto/layers.h"
+#include "wire/base64.h"
 #include "wire/build.h"
 
 #define ENGINE "namespace"
@@ -121,6 +122,51 @@ static json_t *tool_call_object(const Job *job, const JobEvent *e) {
         return json_build_take(&b);
 }
 
+/* As text if that makes it at most twice as long: a reply has to hold all of them. */
+static void file_build_bytes(JsonBuild *b, const CollectedFile *file) {
+        const char *data = file->data ?: "";
+        _cleanup_free_ char *base64 = NULL;
+
+        if (json_bytes_are_text(data, file->size, 2)) {
+                json_build_string_n(b, "text", data, file->size);
+                return;
+        }
+        base64 = base64_encode(data, file->size);
+        json_build_value(b, "data", base64 ? json_string(base64) : NULL);
+}
+
+static json_t *file_object(const CollectedFile *file) {
+        JsonBuild b = JSON_BUILD_INIT;
+        char hex[2 * SHA256_BYTES + 1];
+
+        json_build_string(&b, "path", file->path);
+        json_build_uint(&b, "sizeBytes", file->size_bytes);
+        for (size_t i = 0; i < SHA256_BYTES; i++)
+                (void) snprintf(hex + 2 * i, 3, "%02x", file->sha256[i]);
+        if (file->has_sha256)
+                json_build_string(&b, "sha256", hex);
+        if (file->has_data)
+                file_build_bytes(&b, file);
+        if (file->is_truncated)
+                json_build_bool(&b, "truncated", true);
+        json_build_bool(&b, "executable", file->is_executable);
+        if (file->modified_usec > 0)
+                json_build_uint(&b, "modifiedAtUSec", file->modified_usec);
+        json_build_string(&b, "problem", file_problem_names[file->problem]);
+        return json_build_take(&b);
+}
+
+static json_t *files_array(const Collection *collection) {
+        json_t *array = json_array();
+
+        for (size_t i = 0; array && i < collection->n_done; i++)
+                if (json_array_append_new(array, file_object(&collection->files[i])) < 0) {
+                        json_decref(array);
+                        return NULL;
+                }
+        return array;
+}
+
 json_t *reply_event(const Job *job, const JobEvent *e, uint64_t sequence) {
         JsonBuild b = JSON_BUILD_INIT, outer = JSON_BUILD_INIT;
 
@@ -155,6 +201,9 @@ json_t *reply_event(const Job *job, const JobEvent *e, uint64_t sequence) {
         case EVENT_VIOLATION:
                 json_build_value(&b, "violation",
                                  reply_violation(&job->said.violations[e->offset]));
+                break;
+        case EVENT_FILE:
+                json_build_value(&b, "file", file_object(&job->collection.files[e->offset]));
                 break;
         case EVENT_USAGE:
                 json_build_value(&b, "usage", reply_usage(job, e->timestamp_usec));
@@ -229,6 +278,8 @@ json_t *reply_result_object(const Job *job, bool with_output) {
                 json_build_value(&b, "stderr",
                                  captured_object(&job->output.streams[STREAM_STDERR]));
         }
+        if (with_output && job->collection.is_complete)
+                json_build_value(&b, "files", files_array(&job->collection));
         json_build_value(&b, "usage", reply_usage(job, job->finished.realtime_usec));
         build_advice(&b, job);
         build_isolation(&b, job);

@@ -66,6 +66,25 @@ static int dispatch_files(const JsonField *field, json_t *value, void *target, c
         return r;
 }
 
+static const JsonField collect_fields[] = {
+        { "pattern", json_dispatch_string, offsetof(CollectRuleRequest, pattern), JSON_REQUIRED },
+        { "truncate", json_dispatch_bool, offsetof(CollectRuleRequest, truncate) },
+        { "unchanged", json_dispatch_bool, offsetof(CollectRuleRequest, unchanged) },
+        {},
+};
+
+static int dispatch_collect(const JsonField *field, json_t *value, void *target, char *path) {
+        CollectRequest *collect = target;
+        int r = 0;
+
+        if (!json_is_array(value))
+                return -EINVAL;
+        collect->n = json_array_size(value);
+        for (size_t i = 0; r >= 0 && i < MIN(collect->n, (size_t) FILES_PATTERNS_MAX); i++)
+                r = json_dispatch_entry(value, i, collect_fields, &collect->rules[i], path);
+        return r;
+}
+
 static const JsonField tool_fields[] = {
         { "name", json_dispatch_string, offsetof(ToolRequest, name), JSON_REQUIRED },
         { "description", json_dispatch_string, offsetof(ToolRequest, description) },
@@ -108,6 +127,8 @@ static const JsonField limits_fields[] = {
         LIMIT_FIELD("sourceBytes", LIMIT_SOURCE),
         LIMIT_FIELD("toolCalls", LIMIT_TOOL_CALLS),
         LIMIT_FIELD("toolWaitUSec", LIMIT_TOOL_WAIT),
+        LIMIT_FIELD("collectFiles", LIMIT_COLLECT_FILES),
+        LIMIT_FIELD("collectBytes", LIMIT_COLLECT_BYTES),
         LIMIT_FIELD("ticks", LIMIT_TICKS),
         {},
 };
@@ -120,6 +141,7 @@ static const JsonField request_fields[] = {
         { "callable", json_dispatch_string, offsetof(JobRequest, callable) },
         { "inputsJson", json_dispatch_string, offsetof(JobRequest, inputs_json) },
         { "files", dispatch_files, offsetof(JobRequest, files) },
+        { "collect", dispatch_collect, offsetof(JobRequest, collect) },
         { "modules", json_dispatch_strings, offsetof(JobRequest, modules) },
         { "tools", dispatch_tools, offsetof(JobRequest, tools) },
         { "analysis", dispatch_analysis, offsetof(JobRequest, analysis), 0, analysis_names },

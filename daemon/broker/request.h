@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "proto/files-wire.h"
 #include "proto/limits.h"
 #include "proto/runner-wire.h"
 #include "wire/dispatch.h"
@@ -30,6 +31,16 @@ typedef struct FilesRequest {
         FileRequest files[REQUEST_FILES_MAX];
 } FilesRequest;
 
+typedef struct CollectRuleRequest {
+        const char *pattern;
+        bool truncate, unchanged;
+} CollectRuleRequest;
+
+typedef struct CollectRequest {
+        size_t n; /* as in FilesRequest */
+        CollectRuleRequest rules[FILES_PATTERNS_MAX];
+} CollectRequest;
+
 /* Points into the request. */
 typedef struct ToolRequest {
         json_t *json; /* all of it */
@@ -46,6 +57,7 @@ typedef struct JobRequest {
         const char *code, *script_path, *module, *expression; /* one of them, if it is right */
         const char *callable, *inputs_json;
         FilesRequest files;
+        CollectRequest collect;
         json_t *modules;
         ToolsRequest tools;
         OptionalUint analysis; /* AnalysisLevel */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "broker/api.h"
@@ -41,6 +42,7 @@ uint64_t scheduler_slots(const Broker *b) {
 
 static void scheduler_finish(Broker *b, Job *job, const Verdict *verdict, const BoxFacts *facts) {
         job->link = runner_link_free(job->link);
+        job->collector = collector_free(job->collector);
         job->layers = b->layers;
         job_finish(job, verdict, facts, b->clock());
         log_job_finished(job);
@@ -60,6 +62,31 @@ void scheduler_finish_without_box(Broker *b, Job *job, Outcome outcome, const ch
         scheduler_finish(b, job, &verdict, NULL);
 }
 
+static void scheduler_on_file(void *userdata, size_t index) {
+        Job *job = userdata;
+
+        (void) job_log_file(job, index, job->broker->clock());
+}
+
+static void scheduler_end(Broker *b, Job *job, const Verdict *verdict, const BoxFacts *facts);
+
+/* The files are there, or lost: now the job is at its end. */
+static void scheduler_on_files(void *userdata) {
+        Job *job = userdata;
+        const Verdict verdict = job->verdict;
+        const BoxFacts facts = job->facts;
+
+        scheduler_end(job->broker, job, &verdict, &facts);
+}
+
+static int scheduler_open_files(Broker *b, Job *job, int *ret_box_fd) {
+        const CollectorOwner owner = { scheduler_on_file, scheduler_on_files, job };
+
+        job->broker = b;
+        collection_init(&job->collection, job->spec->collect, &job->spec->limits);
+        return collector_new(b->event, &job->collection, &owner, ret_box_fd, &job->collector);
+}
+
 static int scheduler_start(Broker *b, Job *job) {
         BuilderRequest request = {
                 .verb = BUILDER_START,
@@ -69,7 +96,8 @@ static int scheduler_start(Broker *b, Job *job) {
                 .is_session = job->spec->is_session,
                 .limits = job->spec->limits,
         };
-        int fds[BUILDER_START_FDS], r;
+        int fds[BUILDER_FDS_MAX], r;
+        size_t n_fds = BUILDER_START_FDS;
 
         job_set_starting(job, b->clock());
         r = runner_link_new(&b->links, job, fds, &job->link);
@@ -77,7 +105,16 @@ static int scheduler_start(Broker *b, Job *job) {
                 return r;
         job->box = ++b->last_box;
         job_store_add_box(b, job);
-        return builder_link_send(b->builder, &request, fds, BUILDER_START_FDS);
+        if (job->spec->collect) {
+                r = scheduler_open_files(b, job, &fds[n_fds]);
+                if (r < 0) {
+                        FOREACH_ARRAY(fd, fds, n_fds)
+                                fd_close(*fd);
+                        return r;
+                }
+                n_fds++;
+        }
+        return builder_link_send(b->builder, &request, fds, n_fds);
 }
 
 /* A client learns how far its job came once it is among the first of its tenant; before that, what it
@@ -215,11 +252,20 @@ void scheduler_kill(Broker *b, Job *job, EndReason reason) {
                 log_error("cannot ask the builder to end job %s", job->id);
 }
 
+/* The job's processes are dead, init hands out what they left. */
+static bool scheduler_is_collecting(const Job *job) {
+        return job->collector && collector_is_running(job->collector);
+}
+
 void scheduler_cancel(Broker *b, Job *job, const char *reason) {
         char why[JOB_REASON_MAX + 64];
 
         if (job->session && job_is_cell(job)) {
                 session_cancel_cell(b, job, reason, UINT64_MAX);
+                return;
+        }
+        if (scheduler_is_collecting(job)) {
+                collector_abort(job->collector); /* its files are not wanted */
                 return;
         }
         switch (job->state) {
@@ -257,8 +303,9 @@ void scheduler_cancel_gently(Broker *b, Job *job, const char *reason, uint64_t g
                 session_cancel_cell(b, job, reason, grace_usec);
                 return;
         }
-        /* Before it runs there is nobody who could do anything with the time. */
-        if (grace_usec == 0 || job->state == JOB_QUEUED || job->state == JOB_STARTING) {
+        /* Before it runs, and after it, there is nobody who could do anything with the time. */
+        if (grace_usec == 0 || job->state == JOB_QUEUED || job->state == JOB_STARTING ||
+            scheduler_is_collecting(job)) {
                 scheduler_cancel(b, job, reason);
                 return;
         }
@@ -319,6 +366,12 @@ void scheduler_finish_cell(Broker *b, Job *cell, const BoxFacts *facts) {
         scheduler_finish(b, cell, &verdict, facts);
 }
 
+static void scheduler_end(Broker *b, Job *job, const Verdict *verdict, const BoxFacts *facts) {
+        scheduler_finish(b, job, verdict, facts);
+        scheduler_run(b, NULL);
+        broker_check_idle(b);
+}
+
 static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
         Verdict verdict;
 
@@ -327,9 +380,13 @@ static void scheduler_ended(Broker *b, Job *job, const BoxFacts *facts) {
         runner_link_drain(job->link);
         tool_link_closed(b, job);
         scheduler_decide(job, facts, &verdict);
-        scheduler_finish(b, job, &verdict, facts);
-        scheduler_run(b, NULL);
-        broker_check_idle(b);
+        if (!job->collector || !facts->has_record) {
+                scheduler_end(b, job, &verdict, facts);
+                return;
+        }
+        job->verdict = verdict;
+        job->facts = *facts;
+        collector_start(job->collector);
 }
 
 void scheduler_report(void *broker, const BuilderReport *report) {
@@ -402,7 +459,7 @@ void scheduler_sweep(Broker *b, uint64_t now_usec) {
         LIST_FOREACH(l, &b->jobs) {
                 Job *job = container_of(l, Job, jobs);
 
-                if (job->state != JOB_CANCELLING || job->is_killed)
+                if (job->state != JOB_CANCELLING || job->is_killed || scheduler_is_collecting(job))
                         continue;
                 if (now_usec >= job->kill_at_usec)
                         scheduler_kill(b, job, END_CANCEL);

@@ -20,6 +20,8 @@ int spec_tools(const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *
 
 /* Of a cell: the profile, the limits and the tools are the session's. */
 int spec_session(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e);
+/* Before the program, which tells it about the files. */
+int spec_collect(const JobRequest *q, JobSpec *s, SpecError *e);
 
 int spec_program(
         const SpecContext *c, const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *e);

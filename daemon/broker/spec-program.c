@@ -10,6 +10,8 @@
 
 #include "basic/macro.h"
 #include "broker/spec-internal.h"
+#include "profile/limits.h"
+#include "proto/glob.h"
 #include "wire/base64.h"
 
 #define PATH_BYTES_MAX 1024
@@ -140,7 +142,48 @@ spec_file(const FilesRequest *files, size_t index, JobSpec *s, FrameBuilder *fra
                 bytes = decoded;
         }
         s->source_bytes += size;
+        if (s->collect && collect_spec_add_input(s->collect, file->path, bytes, size) < 0)
+                return -ENOMEM;
         frame_add_file(frame, file->path, bytes, size);
+        return 0;
+}
+
+static int spec_collect_rule(const CollectRuleRequest *rule, JobSpec *s, SpecError *e) {
+        const char *problem;
+        Glob glob;
+
+        problem = glob_parse(rule->pattern, &glob);
+        if (problem)
+                return error_invalid(e, "%s", problem);
+        return collect_spec_add_rule(s->collect, rule->pattern, rule->truncate, rule->unchanged);
+}
+
+int spec_collect(const JobRequest *q, JobSpec *s, SpecError *e) {
+        const CollectRequest *collect = &q->collect;
+        size_t bytes = 0;
+
+        if (collect->n == 0)
+                return 0;
+        error_field(e, "collect");
+        if (collect->n > FILES_PATTERNS_MAX)
+                return error_invalid(e, "more than %d rules", FILES_PATTERNS_MAX);
+        if (s->limits.value[LIMIT_COLLECT_FILES] == 0)
+                return error_invalid(e, "this job may hand back no files, raise limits.%s",
+                                     limit_infos[LIMIT_COLLECT_FILES].key);
+        s->collect = calloc(1, sizeof(*s->collect));
+        if (!s->collect)
+                return -ENOMEM;
+        for (size_t i = 0; i < collect->n; i++) {
+                int r;
+
+                bytes += strlen(collect->rules[i].pattern) + 1;
+                if (bytes > FILES_PAYLOAD_MAX)
+                        return error_too_large(e, "collect", bytes, FILES_PAYLOAD_MAX);
+                error_field(e, "collect[%zu].pattern", i);
+                r = spec_collect_rule(&collect->rules[i], s, e);
+                if (r != 0)
+                        return r;
+        }
         return 0;
 }
 

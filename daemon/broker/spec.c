@@ -23,6 +23,7 @@ JobSpec *job_spec_free(JobSpec *spec) {
         profile_store_unref(spec->store);
         buf_done(&spec->frame);
         tool_list_done(&spec->tools);
+        collect_spec_free(spec->collect);
         free(spec->stdin_bytes);
         free(spec->request_id);
         json_decref(spec->labels);
@@ -325,7 +326,9 @@ static int spec_frame(const SpecContext *c, const JobRequest *q, JobSpec *s, Spe
                 frame_add(&frame, FIELD_SEED, &q->seed.value, sizeof(q->seed.value));
         if (s->limits.value[LIMIT_TICKS] > 0)
                 frame_add(&frame, FIELD_TICKS, &s->limits.value[LIMIT_TICKS], sizeof(uint64_t));
-        r = spec_arguments(q, &frame, e);
+        r = spec_collect(q, s, e);
+        if (r == 0)
+                r = spec_arguments(q, &frame, e);
         if (r == 0)
                 r = spec_environment(q, &frame, e);
         if (r == 0)

@@ -10,6 +10,7 @@
 
 #include "basic/buf.h"
 #include "basic/cleanup.h"
+#include "broker/collect.h"
 #include "broker/request.h"
 #include "broker/tools.h"
 #include "profile/profile.h"
@@ -56,9 +57,10 @@ typedef struct JobSpec {
         ToolList tools;
         json_t *labels; /* object of strings, or NULL */
         size_t n_files;
-        bool is_session; /* the host of one: a box without a program */
-        bool is_check;   /* examined only; nobody but its client sees it */
-        json_t *modules; /* narrowed list; NULL is the profile's own */
+        CollectSpec *collect; /* NULL: no file is handed back */
+        bool is_session;      /* the host of one: a box without a program */
+        bool is_check;        /* examined only; nobody but its client sees it */
+        json_t *modules;      /* narrowed list; NULL is the profile's own */
 } JobSpec;
 
 JobSpec *job_spec_free(JobSpec *spec);

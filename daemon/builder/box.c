@@ -48,8 +48,8 @@ static void box_free(Box *box) {
         box_unref_sources(box);
         list_remove(&box->bucket);
         list_remove(&box->queue);
-        for (size_t i = 0; i < BUILDER_START_FDS; i++)
-                fd_close(box->fds[i]);
+        FOREACH_ARRAY(fd, box->fds, BUILDER_FDS_MAX)
+                fd_close(*fd);
         fd_close(box->control_fd);
         fd_close(box->pidfd);
         builder_release_slot(box->builder, box->slot, box->leaf_fd >= 0);
@@ -177,8 +177,12 @@ static void box_job_ended(Box *box, const BoxReport *end) {
         if (box->leaf_fd >= 0)
                 cgroup_leaf_read_facts(box->leaf_fd, &facts);
         box_report_end(box, &facts);
-        /* Init is on its way out; this makes sure that nothing can hold it up. */
-        (void) sys_kill_pidfd(box->pidfd);
+        /* Init may have files to hand out. If not it is on its way out; this makes sure that nothing can
+         * hold it up. */
+        if (!box->has_files ||
+            box_set_timer(box, &box->wall_source, clock_monotonic_usec() + FILES_USEC_MAX,
+                          box_on_wall) < 0)
+                (void) sys_kill_pidfd(box->pidfd);
 }
 
 /* The box ended before init could report: init was reaped, and with PID 1 the kernel ended everything
@@ -206,11 +210,12 @@ static int box_on_wall(sd_event_source *source, uint64_t usec, void *userdata) {
 
         if (box->state == BOX_SETUP)
                 box->setup_error = ETIMEDOUT;
-        if (box->in_cell && box->overdue == END_BY_ITSELF && box->end_reason == END_BY_ITSELF) {
+        if (box->state == BOX_RUNNING && box->in_cell && box->overdue == END_BY_ITSELF &&
+            box->end_reason == END_BY_ITSELF) {
                 box_interrupt(box, END_WALL_TIME);
                 return 0;
         }
-        if (box->state != BOX_SETUP && box->end_reason == END_BY_ITSELF) {
+        if (box->state == BOX_RUNNING && box->end_reason == END_BY_ITSELF) {
                 box_kill(box, box->overdue != END_BY_ITSELF ? box->overdue : END_WALL_TIME);
                 return 0;
         }
@@ -454,12 +459,14 @@ int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
         _cleanup_close_ int control_fd = -EBADF;
         TemplateMake make = {
                 .box = box->id,
+                .has_files = box->has_files,
                 .has_cgroup = box->leaf_fd >= 0,
                 .has_counter = box->builder->counter_error == 0,
                 .vm_bytes = template_vm_bytes,
                 .limits = box->limits,
         };
         int fds[_MAKE_FD_MAX], control[2], r;
+        size_t n_fds;
 
         /* RLIMIT_CPU counts all cells together. */
         if (box->is_session)
@@ -473,18 +480,21 @@ int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
         if (r < 0)
                 return r;
         fds[MAKE_FD_CONTROL] = control_fd;
-        memcpy(fds + MAKE_FD_STDIN, box->fds, sizeof(box->fds));
-        fds[MAKE_FD_CGROUP] = box->leaf_fd;
-        r = link_send(link_fd, &make, sizeof(make), fds,
-                      box->leaf_fd >= 0 ? _MAKE_FD_MAX : MAKE_FD_CGROUP);
+        memcpy(fds + MAKE_FD_STDIN, box->fds, BUILDER_START_FDS * sizeof(int));
+        n_fds = MAKE_FD_FILES;
+        if (box->has_files)
+                fds[n_fds++] = box->fds[BUILDER_START_FDS];
+        if (box->leaf_fd >= 0)
+                fds[n_fds++] = box->leaf_fd;
+        r = link_send(link_fd, &make, sizeof(make), fds, n_fds);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < BUILDER_START_FDS; i++)
-                box->fds[i] = fd_close(box->fds[i]);
+        FOREACH_ARRAY(fd, box->fds, BUILDER_FDS_MAX)
+                *fd = fd_close(*fd);
         return 0;
 }
 
-static Box *box_new(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_START_FDS]) {
+static Box *box_new(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_FDS_MAX]) {
         Builder *builder = set->builder;
         uint32_t slot;
         Box *box;
@@ -503,6 +513,7 @@ static Box *box_new(PlanSet *set, const BuilderRequest *request, int fds[BUILDER
                 .plan = request->plan,
                 .slot = slot,
                 .limits = request->limits,
+                .has_files = fds[BUILDER_START_FDS] >= 0,
                 .is_session = request->is_session,
                 .control_fd = -EBADF,
                 .pidfd = -EBADF,
@@ -533,7 +544,7 @@ static void box_refuse(Builder *builder, uint64_t id, int error) {
         builder_report(builder, &report);
 }
 
-void box_start(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_START_FDS]) {
+void box_start(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_FDS_MAX]) {
         Template **template = &set->templates[request->plan];
         Builder *builder = set->builder;
         Box *box = NULL;
@@ -542,7 +553,7 @@ void box_start(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_STAR
         if (builder->n_boxes < builder->max_boxes)
                 box = box_new(set, request, fds);
         if (!box) {
-                for (size_t i = 0; i < BUILDER_START_FDS; i++)
+                for (size_t i = 0; i < BUILDER_FDS_MAX; i++)
                         fd_close(fds[i]);
                 box_refuse(builder, request->box, -EAGAIN);
                 return;

@@ -11,7 +11,7 @@ typedef enum BoxState {
         BOX_WAITING, /* for a template, or for its clone */
         BOX_SETUP,   /* cloned; its init walks the plan */
         BOX_RUNNING, /* the job runs */
-        BOX_OVER,    /* ENDED is reported; its init is on its way out */
+        BOX_OVER,    /* ENDED is reported; its init hands out files, or is on its way out */
 } BoxState;
 
 typedef struct Box {
@@ -25,7 +25,8 @@ typedef struct Box {
         List bucket; /* Builder.boxes */
         List queue;  /* Template.waiting or .making */
 
-        int fds[BUILDER_START_FDS]; /* stdin, stdout, stderr, channel, until they are sent */
+        int fds[BUILDER_FDS_MAX]; /* as in BUILDER_START, until they are sent */
+        bool has_files;           /* the last of them */
         int control_fd, pidfd, leaf_fd;
         pid_t pid; /* behind the pidfd, as long as that is not reaped */
         sd_event_source *control_source, *exit_source, *wall_source, *cpu_source;
@@ -45,7 +46,7 @@ typedef struct Box {
 
 /* Makes a box from a request that was checked; takes the descriptors over. Failures are reported
  * to the broker as ENDED, not returned. */
-void box_start(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_START_FDS]);
+void box_start(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_FDS_MAX]);
 
 Box *box_find(Builder *builder, uint64_t id);
 

@@ -31,7 +31,8 @@ static int request_check_start(const ProfileStore *store, const BuilderRequest *
 int request_check(const ProfileStore *store, const BuilderRequest *request, size_t n_fds) {
         switch (request->verb) {
         case BUILDER_START:
-                if (n_fds != BUILDER_START_FDS || request->is_session > 1)
+                if ((n_fds != BUILDER_START_FDS && n_fds != BUILDER_FDS_MAX) ||
+                    request->is_session > 1)
                         return -EPROTO;
                 return request_check_start(store, request);
         case BUILDER_KILL:
@@ -73,7 +74,8 @@ static int request_cell(Box *box, const BuilderRequest *request) {
 }
 
 /* START: safe because the plan is one of ours, the numbers are within what the operator allows for
- * it, and the descriptors only ever become the job's own 0, 1, 2 and 3.
+ * it, and the descriptors only ever become the job's own 0, 1, 2 and 3, and one that init, which
+ * has no more rights than the job, answers questions about the job's files on.
  * KILL: safe because it can only end a box that the broker started.
  * TOOL_WAIT: safe because it moves a deadline by no more than LIMIT_TOOL_WAIT.
  * INTERRUPT: safe because a job can send itself any signal.
@@ -108,7 +110,7 @@ static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *req
         if (request->verb == BUILDER_CELL || request->verb == BUILDER_IDLE)
                 return request_cell(box, request);
         if (box) {
-                for (size_t i = 0; i < BUILDER_START_FDS; i++)
+                for (size_t i = 0; i < BUILDER_FDS_MAX; i++)
                         fd_close(fds[i]);
                 return -EPROTO;
         }
@@ -122,7 +124,7 @@ static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *req
 }
 
 int request_receive(Builder *builder, int fd) {
-        int fds[BUILDER_START_FDS] = { -EBADF, -EBADF, -EBADF, -EBADF };
+        int fds[BUILDER_FDS_MAX] = { -EBADF, -EBADF, -EBADF, -EBADF, -EBADF };
         PlanSet *set = NULL;
         BuilderRequest request;
         size_t n_fds = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* PID 1 of a box: it builds the cage around itself, forks the job, reaps, answers denied system
- * calls and reports. It is a copy of the template and never runs a byte of the job's code. */
+ * calls, reports, and hands out what the job left in /app. It is a copy of the template and never runs a byte of the job's code. */
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,6 +31,7 @@ enum {
         INIT_FD_SYNC_READ,
         INIT_FD_CONTROL,
         INIT_FD_CHILDREN, /* signalfd of SIGCHLD */
+        INIT_FD_FILES,    /* the last one: only with has_files */
         INIT_FD_END,
 };
 
@@ -92,7 +93,7 @@ static int init_place_fds(const CageBox *box) {
                 box->fds[MAKE_FD_STDERR],
                 box->fds[MAKE_FD_CHANNEL],
         };
-        int sync_fds[2], r;
+        int end = box->make.has_files ? INIT_FD_END : INIT_FD_FILES, sync_fds[2], r;
         sigset_t children;
 
         r = fd_pipe(sync_fds, 0);
@@ -106,19 +107,20 @@ static int init_place_fds(const CageBox *box) {
         from[INIT_FD_SYNC_READ] = sync_fds[0];
         from[INIT_FD_CONTROL] = box->fds[MAKE_FD_CONTROL];
         from[INIT_FD_CHILDREN] = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
+        from[INIT_FD_FILES] = box->fds[MAKE_FD_FILES];
 
         /* First out of each other's way, then into place. */
-        FOREACH_ARRAY(fd, from, INIT_FD_END) {
+        FOREACH_ARRAY(fd, from, end) {
                 *fd = fcntl(*fd, F_DUPFD_CLOEXEC, INIT_FD_END);
                 if (*fd < 0)
                         return -errno;
         }
-        for (int i = 0; i < INIT_FD_END; i++) {
+        for (int i = 0; i < end; i++) {
                 r = init_move_fd(from[i], i);
                 if (r < 0)
                         return r;
         }
-        return close_range(INIT_FD_END, ~0U, 0) < 0 ? -errno : 0;
+        return close_range((unsigned) end, ~0U, 0) < 0 ? -errno : 0;
 }
 
 /* Counts this process and what it will start, for init: afterwards the filter denies it. */
@@ -394,5 +396,7 @@ void cage_init_main(const CageBox *box, CageJobMain job_main) {
         (void) kill(-1, SIGKILL);
         (void) init_reap(&init, &status, 0);
         init_report_end(&init, status);
+        if (box->make.has_files)
+                cage_serve_files(INIT_FD_FILES);
         _exit(0);
 }

@@ -48,3 +48,6 @@ typedef struct DeniedCalls {
 int cage_prepare_denied(void);
 void cage_answer_denied(int listener_fd, DeniedCalls *denied);
 void cage_count_denied(DeniedCalls *denied, uint32_t number);
+
+/* files.c: answers what the broker asks of /app, until it closes the channel or sends nonsense. */
+void cage_serve_files(int fd);

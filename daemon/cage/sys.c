@@ -29,3 +29,9 @@ int sys_seccomp_sizes(struct seccomp_notif_sizes *ret_sizes) {
 int sys_tid_address(int **ret_address) {
         return prctl(PR_GET_TID_ADDRESS, ret_address, 0, 0, 0) < 0 ? -errno : 0;
 }
+
+int sys_openat2(int directory_fd, const char *path, const struct open_how *how) {
+        long fd = syscall(SYS_openat2, directory_fd, path, how, sizeof(*how));
+
+        return fd < 0 ? -errno : (int) fd;
+}

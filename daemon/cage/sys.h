@@ -5,6 +5,7 @@
  * return a negative errno. */
 
 #include <linux/filter.h>
+#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 
@@ -22,3 +23,6 @@ int sys_seccomp_sizes(struct seccomp_notif_sizes *ret_sizes);
 
 /* prctl(PR_GET_TID_ADDRESS): where glibc keeps the thread id of this thread. */
 int sys_tid_address(int **ret_address);
+
+/* openat2(): returns the descriptor. */
+int sys_openat2(int directory_fd, const char *path, const struct open_how *how);

@@ -36,6 +36,11 @@ const LimitInfo limit_infos[_LIMIT_MAX] = {
                                10000 },
         [LIMIT_TOOL_WAIT] = { "toolWaitUSec", "tool_wait", "limit on waiting for tools",
                               LIMIT_UNIT_USEC, 0, 24 * USEC_PER_HOUR },
+        [LIMIT_COLLECT_FILES] = { "collectFiles", "collect_files", "limit on collected files",
+                                  LIMIT_UNIT_COUNT, 0, 256 },
+        /* All of them come in one message, see collection_init() */
+        [LIMIT_COLLECT_BYTES] = { "collectBytes", "collect_bytes", "limit on collected bytes",
+                                  LIMIT_UNIT_BYTES, 0, 4 * MIB },
         [LIMIT_TICKS] = { "ticks", "ticks", "tick limit", LIMIT_UNIT_COUNT, 0, TICKS_MAX },
 };
 

@@ -23,7 +23,11 @@
 #define BROKER_FD_LISTEN 7   /* the first of N sockets, listening or (embedded) connected */
 
 typedef enum BuilderVerb {
-        BUILDER_START, /* fds: stdin, stdout, stderr, channel. Answered by STARTED, later ENDED */
+        /* fds: stdin, stdout, stderr, channel, and the files channel if somebody wants the files of the
+         * job. Answered by STARTED, later ENDED. With a files channel the box is still there then, with
+         * its slot and its memory, until the broker closes it; the builder waits for that no longer than
+         * FILES_USEC_MAX. */
+        BUILDER_START,
         BUILDER_KILL, /* answered by the box's ENDED; unknown boxes are ignored: it raced the end */
         BUILDER_TOOL_WAIT, /* the wall clock stands still: see waited_usec; unknown boxes are ignored */
         BUILDER_INTERRUPT, /* SIGINT for the job; boxes that are unknown or do not run are ignored */
@@ -35,7 +39,9 @@ typedef enum BuilderVerb {
 } BuilderVerb;
 
 #define BUILDER_START_FDS 4
+#define BUILDER_FDS_MAX (BUILDER_START_FDS + 1)
 #define BUILDER_RELOADED_FDS 2
+#define FILES_USEC_MAX (UINT64_C(10) * 1000000)
 
 typedef struct BuilderRequest {
         uint32_t verb; /* BuilderVerb */

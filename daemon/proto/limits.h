@@ -22,7 +22,9 @@ typedef enum LimitId {
         LIMIT_SOURCE,     /* bytes of the program text, and of all files of the request */
         LIMIT_TOOL_CALLS, /* tool calls of one job; 0 is none */
         LIMIT_TOOL_WAIT, /* microseconds in which at least one tool call waits: not wall clock time */
-        LIMIT_TICKS,     /* loop iterations and function entries of the program; 0: not counted */
+        LIMIT_COLLECT_FILES, /* files that a job hands back; 0 is none */
+        LIMIT_COLLECT_BYTES, /* bytes of them, together */
+        LIMIT_TICKS, /* loop iterations and function entries of the program; 0: not counted */
         _LIMIT_MAX,
 } LimitId;
 

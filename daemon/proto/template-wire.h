@@ -31,15 +31,18 @@ enum {
         MAKE_FD_STDOUT,
         MAKE_FD_STDERR,
         MAKE_FD_CHANNEL,
+        MAKE_FD_FILES,  /* only with has_files: the files channel, which init keeps for itself */
         MAKE_FD_CGROUP, /* only with has_cgroup */
         _MAKE_FD_MAX,
 };
 
 typedef struct TemplateMake {
         uint64_t box;
+        uint32_t has_files;   /* MAKE_FD_FILES comes with it */
         uint32_t has_cgroup;  /* MAKE_FD_CGROUP comes with it */
         uint32_t has_counter; /* the job can be counted: COUNTER_JOB */
-        uint64_t vm_bytes;    /* TemplateHello.vm_bytes, for RLIMIT_AS */
+        uint32_t _reserved;
+        uint64_t vm_bytes; /* TemplateHello.vm_bytes, for RLIMIT_AS */
         Limits limits;
 } TemplateMake;
 
@@ -90,6 +93,6 @@ typedef struct BoxReport {
 } BoxReport;
 
 _Static_assert(sizeof(TemplateHello) == 32, "wire layout");
-_Static_assert(sizeof(TemplateMake) == 24 + sizeof(Limits), "wire layout");
+_Static_assert(sizeof(TemplateMake) == 32 + sizeof(Limits), "wire layout");
 _Static_assert(sizeof(TemplateMade) == 16, "wire layout");
 _Static_assert(sizeof(BoxReport) == 88 + 8 * DENIED_CALLS_MAX, "wire layout");

@@ -157,27 +157,49 @@ static int template_make_box(const CageBox *box) {
         return link_send(TEMPLATE_FD_BUILDER, &made, sizeof(made), &pidfd, r < 0 ? 0 : 1);
 }
 
+/* Two of the descriptors may be absent. */
+static int template_sort_fds(CageBox *box, const int *fds, size_t n_fds) {
+        const bool is_there[_MAKE_FD_MAX] = {
+                [MAKE_FD_CONTROL] = true,
+                [MAKE_FD_STDIN] = true,
+                [MAKE_FD_STDOUT] = true,
+                [MAKE_FD_STDERR] = true,
+                [MAKE_FD_CHANNEL] = true,
+                [MAKE_FD_FILES] = box->make.has_files,
+                [MAKE_FD_CGROUP] = box->make.has_cgroup,
+        };
+        size_t n = 0;
+
+        for (size_t i = 0; i < _MAKE_FD_MAX; i++) {
+                box->fds[i] = -EBADF;
+                if (!is_there[i])
+                        continue;
+                if (n == n_fds)
+                        return -EPROTO;
+                box->fds[i] = fds[n++];
+        }
+        return n == n_fds ? 0 : -EPROTO;
+}
+
 /* Until the builder closes the link. */
 static int template_serve(const PlanImage *plan) {
         for (;;) {
                 CageBox box = { .plan = plan };
+                int fds[_MAKE_FD_MAX];
                 size_t n_fds = 0;
                 int r;
 
-                for (size_t i = 0; i < _MAKE_FD_MAX; i++)
-                        box.fds[i] = -EBADF;
-                r = link_receive(TEMPLATE_FD_BUILDER, &box.make, sizeof(box.make), box.fds,
+                r = link_receive(TEMPLATE_FD_BUILDER, &box.make, sizeof(box.make), fds,
                                  _MAKE_FD_MAX, &n_fds);
                 if (r == 0)
                         return 0;
                 if (r < 0)
                         return template_fail(r, "the builder sent no valid request");
-                if (n_fds == (box.make.has_cgroup ? _MAKE_FD_MAX : MAKE_FD_CGROUP))
+                r = template_sort_fds(&box, fds, n_fds);
+                if (r >= 0)
                         r = template_make_box(&box);
-                else
-                        r = -EPROTO;
                 for (size_t i = 0; i < n_fds; i++)
-                        fd_close(box.fds[i]);
+                        fd_close(fds[i]);
                 if (r < 0)
                         return template_fail(r, "cannot serve the builder");
         }

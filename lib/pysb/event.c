@@ -13,6 +13,7 @@ _Static_assert((int) PYSB_EVENT_OUTPUT == (int) EVENT_OUTPUT + 1, "output");
 _Static_assert((int) PYSB_EVENT_DISPLAY == (int) EVENT_DISPLAY + 1, "display");
 _Static_assert((int) PYSB_EVENT_TOOL_CALL == (int) EVENT_TOOL_CALL + 1, "tool_call");
 _Static_assert((int) PYSB_EVENT_VIOLATION == (int) EVENT_VIOLATION + 1, "violation");
+_Static_assert((int) PYSB_EVENT_FILE == (int) EVENT_FILE + 1, "file");
 _Static_assert((int) PYSB_EVENT_USAGE == (int) EVENT_USAGE + 1, "usage");
 _Static_assert((int) PYSB_EVENT_HEARTBEAT == (int) EVENT_HEARTBEAT + 1, "heartbeat");
 _Static_assert((int) _EVENT_KIND_MAX == PYSB_EVENT_HEARTBEAT, "a kind is missing here");

@@ -46,6 +46,7 @@ typedef struct PysbRequest PysbRequest;
 typedef struct PysbResult PysbResult;
 typedef struct PysbEvent PysbEvent;
 typedef struct PysbDocument PysbDocument;
+typedef struct PysbFile PysbFile;
 
 /* How a job ended. A daemon that is newer than this library may send others: _UNKNOWN. */
 typedef enum PysbOutcome {
@@ -77,6 +78,7 @@ typedef enum PysbEventKind {
         PYSB_EVENT_DISPLAY,   /* a rich value: pysb_event_get_display() */
         PYSB_EVENT_TOOL_CALL, /* the program called a tool: pysb_event_get_tool_call() */
         PYSB_EVENT_VIOLATION, /* something was blocked: pysb_event_to_json() */
+        PYSB_EVENT_FILE,      /* a file that the job hands back: pysb_event_get_file() */
         PYSB_EVENT_USAGE, /* figures so far, if the request asks for them: pysb_event_to_json() */
         PYSB_EVENT_HEARTBEAT /* nothing happened, if the request asks for it */
 } PysbEventKind;
@@ -314,6 +316,13 @@ int pysb_request_set_inputs_json(PysbRequest *request, const char *json);
 /* Adds a file of size bytes, at a path relative to /app. */
 int pysb_request_add_file(PysbRequest *request, const char *path, const void *data, size_t size);
 
+/* Files below /app to be handed back at the end, by a pattern such as "out/[a-z]*.csv". truncate: the
+ * head of what is too large; unchanged: also files of the request that are as they were. */
+int pysb_request_add_collect(PysbRequest *request,
+                             const char *pattern,
+                             bool truncate,
+                             bool unchanged);
+
 /* Narrows what may be imported to this module, and those of further calls. */
 int pysb_request_add_module(PysbRequest *request, const char *module);
 
@@ -438,6 +447,10 @@ int pysb_result_get_display(const PysbResult *result,
                             char **ret_data,
                             size_t *ret_size);
 
+/* A file that the job hands back, by index from 0; NULL at the end. None if they came as events. It
+ * lives as long as the result. */
+const PysbFile *pysb_result_get_file(const PysbResult *result, size_t index);
+
 /* The result as a document, for what has no getter here, such as "findings.0.message" and
  * "violations.0.subject". */
 int pysb_result_get_document(const PysbResult *result, PysbDocument **ret_document);
@@ -504,8 +517,34 @@ int pysb_event_get_display(const PysbEvent *event,
                            char **ret_data,
                            size_t *ret_size);
 
+/* The file of a "file" event, which it lives as long as; NULL for another kind. */
+const PysbFile *pysb_event_get_file(const PysbEvent *event);
+
 /* The whole event as the interface's Event (free() it). */
 int pysb_event_to_json(const PysbEvent *event, char **ret_json);
+
+/*
+ * File: what a job hands back. The name is the job's: relative to /app, but not yours to trust.
+ */
+
+const char *pysb_file_get_path(const PysbFile *file);
+
+/* Why there is no content, such as "too-large" or "not-regular"; NULL if there is one. */
+const char *pysb_file_get_problem(const PysbFile *file);
+
+/* Hexadecimal, of the whole file; NULL if not all of it was read. */
+const char *pysb_file_get_sha256(const PysbFile *file);
+
+/* Of the file in the sandbox, in bytes. */
+uint64_t pysb_file_get_size(const PysbFile *file);
+
+bool pysb_file_is_executable(const PysbFile *file);
+
+/* Only the head of it is here. */
+bool pysb_file_is_truncated(const PysbFile *file);
+
+/* The content (free() it; a NUL stands behind it). Errors: -ENODATA if there is none. */
+int pysb_file_get_content(const PysbFile *file, char **ret_data, size_t *ret_size);
 
 /*
  * Document: reads JSON text, such as that of pysb_call(). A path is names and array indices with dots between

@@ -103,3 +103,16 @@ pysb_request_add_file(PysbRequest *request, const char *path, const void *data, 
         }
         return r < 0 ? r : request_append(request, "files", TAKE_PTR(file));
 }
+
+_public_ int
+pysb_request_add_collect(PysbRequest *request, const char *pattern, bool truncate, bool unchanged) {
+        _cleanup_(json_decrefp) json_t *rule = json_object();
+        int r;
+
+        r = object_set_string(rule, "pattern", pattern, strlen(pattern));
+        if (r >= 0 && truncate)
+                r = object_set(rule, "truncate", json_true());
+        if (r >= 0 && unchanged)
+                r = object_set(rule, "unchanged", json_true());
+        return r < 0 ? r : request_append(request, "collect", TAKE_PTR(rule));
+}

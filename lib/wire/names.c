@@ -32,8 +32,8 @@ const char *const event_kind_names[_EVENT_KIND_MAX + 1] = {
         [EVENT_ACCEPTED] = "accepted",   [EVENT_QUEUED] = "queued",
         [EVENT_STARTED] = "started",     [EVENT_OUTPUT] = "output",
         [EVENT_DISPLAY] = "display",     [EVENT_TOOL_CALL] = "tool_call",
-        [EVENT_VIOLATION] = "violation", [EVENT_USAGE] = "usage",
-        [EVENT_HEARTBEAT] = "heartbeat",
+        [EVENT_VIOLATION] = "violation", [EVENT_FILE] = "file",
+        [EVENT_USAGE] = "usage",         [EVENT_HEARTBEAT] = "heartbeat",
 };
 
 int wire_name_find(const char *const *names, const char *name) {

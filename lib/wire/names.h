@@ -41,6 +41,7 @@ typedef enum EventKind {
         EVENT_DISPLAY,
         EVENT_TOOL_CALL,
         EVENT_VIOLATION,
+        EVENT_FILE,
         EVENT_USAGE, /* like the next one in no log: of one connection only */
         EVENT_HEARTBEAT,
         _EVENT_KIND_MAX,

@@ -20,6 +20,7 @@ with open(f"{ROOT}/lib/wire/io.pysb.sandbox.varlink", encoding="utf-8") as file:
 
 # All that one request can have; the ways to say what to run exclude each other
 EVERYTHING = {
+    "collect": [{"pattern": "**", "truncate": True, "unchanged": True}],
     "scriptPath": "m.py", "callable": "f", "inputsJson": '{"n": 1}', "arguments": ["a"],
     "environment": {"K": "v"}, "stdinText": "in", "profile": "default",
     "files": [{"path": "m.py", "text": "def f(n): return n"}, {"path": "b", "data": "AA=="}],
@@ -34,6 +35,7 @@ OTHERS = [{"code": "1", "stdinData": "AA=="}, {"module": "this"}, {"expression":
 
 # Programs whose results have, together, every field that a result can have here
 RESULTS = [
+    {"code": "open('a', 'w')", "collect": [{"pattern": "*"}]},
     {"code": "1 / 0"},
     {"code": "import os; os.abort()", "profile": "raw"},
     {"code": "print(1); eval('1')", "analysis": "strict"},

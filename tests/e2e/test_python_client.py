@@ -269,6 +269,21 @@ class Cases:
                 await job.write_input(b"more")
         self.with_client(go)
 
+    def test_collect(self):
+        """files come back in the result of a call, and of a stream"""
+        async def go(c):
+            code = ("import os\nopen('a', 'wb').write(b'\\xff')\nopen('b', 'w').write('text')\n"
+                    "os.symlink('a', 'c')")
+            collect = [pysb.types.CollectRule("a", truncate=True), "[bc]"]
+            results = [await c.run(code, collect=collect)]
+            async with c.stream(code, collect=collect) as stream:
+                self.assertEqual([e.file.path for e in [e async for e in stream] if e.file], ["a", "b", "c"])
+                results.append(await stream.wait())
+            for result in results:
+                self.assertEqual([(f.path, f.data, f.problem) for f in result.files],
+                                 [("a", b"\xff", None), ("b", b"text", None), ("c", b"", "not-regular")])
+        self.with_client(go)
+
     def test_grace_and_forget(self):
         """a job that is asked to stop may clean up; its result can be dropped"""
         async def go(c):

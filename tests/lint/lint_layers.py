@@ -41,6 +41,7 @@ FOREIGN = {
     r"netlink/.*": {"daemon/cage"},
     r"Python\.h": {"daemon/runner"},
     r"jansson\.h": {"lib/wire", "lib/pysb", "daemon/broker"},
+    r"nettle/.*": {"daemon/broker"},
     r"systemd/.*": {"daemon/builder", "daemon/broker", "daemon/journal"},
 }
 INCLUDE_OURS = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional
 
 from . import errors
 from .tools import Tool
-from .types import Captured, Display, Event, Result
+from .types import Captured, Display, Event, FileOutput, Result
 
 
 class Follower:
@@ -21,6 +21,7 @@ class Follower:
         self._streams: Optional[Dict[str, bytearray]] = (
             {"stdout": bytearray(), "stderr": bytearray()} if collect else None)
         self._displays: List[Display] = []
+        self._files: List[FileOutput] = []
 
     def feed(self, reply: Mapping[str, Any]) -> Optional[Event]:
         """The event of this reply; None for the last one, whose result is in .result."""
@@ -36,6 +37,8 @@ class Follower:
             self._streams.setdefault(event.output.stream, bytearray()).extend(event.output.data)
         if event.display:
             self._displays.append(event.display)
+        if event.file and self._streams is not None:
+            self._files.append(event.file)
         return event
 
     def tool_of(self, event: Event) -> Optional[Tool]:
@@ -54,4 +57,6 @@ class Follower:
                 known[name] = Captured(total, total > len(data), bytes(data))
         if result.displays is None and self._displays:
             known["displays"] = self._displays
+        if result.files is None and self._files:
+            known["files"] = self._files
         return dataclasses.replace(result, **known)

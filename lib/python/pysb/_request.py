@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any, Dict, List, Mapping, Optional, Sequence, TypedDict, Union
 
 from .tools import Tool, Tools, make_tools
-from .types import Limits, camel_case
+from .types import CollectRule, Limits, camel_case
 
 # Longer standard input goes by a sealed memfd: a message has its limit
 STDIN_INLINE_BYTES = 256 << 10
@@ -39,6 +39,8 @@ class JobOptions(TypedDict, total=False):
     # Limits(memory_bytes=…), or a dict with the same names
     limits: Union[Limits, Mapping[str, int]]
     files: Mapping[str, Union[str, bytes]]
+    # Patterns relative to /app: what matches is in Result.files, or comes as events
+    collect: Sequence[Union[str, CollectRule]]
     modules: Sequence[str]
     tools: Tools
     analysis: str
@@ -150,6 +152,9 @@ def _request(known: type, options: Mapping[str, Any], **fixed: Optional[str]) ->
             request.wire["limits"] = _limits(value)
         elif name == "files":
             request.wire["files"] = [{"path": path, **text_or_data(data)} for path, data in value.items()]
+        elif name == "collect":
+            request.wire["collect"] = [rule.to_wire() if isinstance(rule, CollectRule) else {"pattern": rule}
+                                       for rule in value]
         elif name == "tools":
             request.wire["tools"] = [tool.to_wire() for tool in request.tools.values()]
         else:

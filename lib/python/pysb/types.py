@@ -97,6 +97,8 @@ class Limits(Wire):
     source_bytes: Optional[int] = None
     tool_calls: Optional[int] = None
     tool_wait_usec: Optional[int] = None
+    collect_files: Optional[int] = None
+    collect_bytes: Optional[int] = None
     ticks: Optional[int] = None
 
     def to_wire(self) -> Dict[str, int]:
@@ -185,6 +187,34 @@ class ToolCall(Wire):
 
 
 @dataclass(frozen=True)
+class CollectRule(Wire):
+    """Which files in /app a job hands back: the option 'collect' takes these, or only their patterns."""
+
+    pattern: str
+    truncate: Optional[bool] = None
+    unchanged: Optional[bool] = None
+
+    def to_wire(self) -> Dict[str, Any]:
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class FileOutput(Bytes, Wire):
+    """A file that a job hands back. Its path and its bytes are the program's: look at them before you
+    write anything to that path. No data if there is a problem."""
+
+    path: str
+    size_bytes: int
+    executable: bool
+    sha256: Optional[str] = None
+    data: bytes = b""
+    truncated: Optional[bool] = None
+    modified_at_usec: Optional[int] = None
+    problem: Optional[str] = None
+
+
+@dataclass(frozen=True)
 class ResultProblem(Wire):
     type: str
     message: str
@@ -203,6 +233,7 @@ class Event(Wire):
     display: Optional[Display] = None
     tool_call: Optional[ToolCall] = None
     violation: Optional[Violation] = None
+    file: Optional[FileOutput] = None
 
 
 @dataclass(frozen=True)
@@ -223,6 +254,7 @@ class Result(Wire):
     displays: Optional[List[Display]] = None
     stdout: Optional[Captured] = None
     stderr: Optional[Captured] = None
+    files: Optional[List[FileOutput]] = None
     findings: Optional[List[Finding]] = None
     violations: Optional[List[Violation]] = None
     engine: Optional[str] = None

@@ -77,14 +77,15 @@ json_t *reply_get(json_t *reply, const char *path);
 typedef struct Box {
         Harness *h;
         BuilderRequest request;
-        int fds[BUILDER_START_FDS];
+        int fds[BUILDER_FDS_MAX];
 } Box;
 
 enum {
         BOX_STDIN,
         BOX_STDOUT,
         BOX_STDERR,
-        BOX_CHANNEL
+        BOX_CHANNEL,
+        BOX_FILES /* only of a job that is collected: the test's to close */
 };
 
 bool builder_next(Harness *h, BuilderRequest *ret_request);

@@ -106,6 +106,9 @@ static void test_bad(void **state) {
                 assert_int_equal(fixture_check(&f, n), -EPROTO);
         }
         f = good;
+        assert_int_equal(fixture_check(&f, BUILDER_FDS_MAX), 0);
+        assert_int_equal(fixture_check(&f, BUILDER_FDS_MAX + 1), -EPROTO);
+        f = good;
         f.request.verb = BUILDER_KILL;
         f.request.reason = END_CANCEL;
         assert_int_equal(fixture_check(&f, 1), -EPROTO);

@@ -35,6 +35,8 @@ static const char *const good_profile[] = {
         "p.toml:24: limits.source = \"64K\"",
         "p.toml:25: limits.tool_calls = 0",
         "p.toml:26: limits.tool_wait = 60",
+        "p.toml:27: limits.collect_files = 64",
+        "p.toml:27: limits.collect_bytes = 1048576",
         "p.toml:27: limits.ticks = 0",
         "p.toml:32: maximum.wall_time = \"10s\"",
         "p.toml:33: maximum.cpu_time = \"60s\"",
@@ -51,6 +53,8 @@ static const char *const good_profile[] = {
         "p.toml:44: maximum.source = \"64K\"",
         "p.toml:45: maximum.tool_calls = 10",
         "p.toml:46: maximum.tool_wait = 60",
+        "p.toml:47: maximum.collect_files = 256",
+        "p.toml:47: maximum.collect_bytes = 4194304",
         "p.toml:47: maximum.ticks = 1000",
         "p:1: profile.digest = \"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\"",
 };
