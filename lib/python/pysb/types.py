@@ -266,7 +266,7 @@ class Result(Wire):
 
     def describe(self) -> str:
         """One sentence: the outcome, and what is known of its reason."""
-        if self.exception:
+        if self.exception and self.outcome == "exception":
             return f"{self.outcome}: {self.exception.type}: {self.exception.message}"
         reason = self.message or self.signal_name
         if reason is None and self.findings:
