@@ -35,12 +35,15 @@ class Generator(random.Random):
         made = end.join(line() for _ in range(self.randint(0, most)))
         return made + end if made and self.random() < 0.7 else made
 
-    def pattern(self, depth=2):
-        """What a POSIX ERE and Python find in the same lines, if not always at the same places."""
+    def pattern(self, depth=2, repeats=("*", "+", "?", "{2}", "{1,2}")):
+        """What a POSIX ERE and Python find in the same lines, if not always at the same places. In what is
+        repeated without end nothing is: some such patterns keep the C library busy for hours."""
         kinds = ["letter"] * 4 + ["any", "class", "not"] + ["group", "either"] * (depth > 0)
         pieces = []
         for _ in range(self.randint(1, 3)):
             kind = self.choice(kinds)
+            repeat = self.choice(("", "", "", *repeats))
+            inner = [r for r in repeats if r not in ("*", "+")] if repeat in ("*", "+") else repeats
             if kind == "letter":
                 piece = self.choice(LETTERS)
             elif kind == "any":
@@ -48,10 +51,10 @@ class Generator(random.Random):
             elif kind in ("class", "not"):
                 piece = f"[{'^' * (kind == 'not')}{''.join(self.sample(LETTERS, 2))}]"
             elif kind == "group":
-                piece = f"({self.pattern(depth - 1)})"
+                piece = f"({self.pattern(depth - 1, inner)})"
             else:
-                piece = f"({self.pattern(depth - 1)}|{self.pattern(depth - 1)})"
-            pieces.append(piece + self.choice(["", "", "", "*", "+", "?", "{2}", "{1,2}"]))
+                piece = f"({self.pattern(depth - 1, inner)}|{self.pattern(depth - 1, inner)})"
+            pieces.append(piece + repeat)
         return "".join(pieces)
 
     def anchored(self, pattern):
