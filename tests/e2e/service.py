@@ -51,7 +51,7 @@ class Service(harness.Daemon):
                 connection.call("GetNode")
         except varlink.Refused:
             pass
-        except (EOFError, ConnectionError):
+        except ConnectionError:
             self.process.wait(harness.PATIENCE)
             return False
         return True

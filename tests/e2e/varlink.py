@@ -1,27 +1,28 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A varlink client of a few lines: what the tests say to the daemon is theirs to the byte."""
+"""A connection of the Python client, whose messages are a test's to write: a Client has one for each call, and
+makes requests of its own. What is about bytes says them to .socket."""
 
-import json
-import socket
+import os
+import sys
 
+sys.path.insert(2, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../lib/python"))
 import harness
+from pysb import _connection, errors
 
 
 class Refused(Exception):
     """An error reply; .name is without the interface."""
 
-    def __init__(self, name, parameters):
-        super().__init__(name, parameters)
-        self.name = name.removeprefix("io.pysb.sandbox.")
-        self.parameters = parameters
+    def __init__(self, error):
+        super().__init__(error.name, error.parameters)
+        self.name = error.name.removeprefix("io.pysb.sandbox.")
+        self.parameters = error.parameters
 
 
-class Connection:
+class Connection(_connection.Connection):
     def __init__(self, address):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(harness.PATIENCE)
-        self.socket.connect(address)
-        self.bytes = b""
+        connection = _connection.Connection.open(f"unix:{address}", harness.PATIENCE)
+        super().__init__(connection.socket, harness.PATIENCE)
 
     def __enter__(self):
         return self
@@ -29,27 +30,12 @@ class Connection:
     def __exit__(self, *_):
         self.close()
 
-    def close(self):
-        self.socket.close()
-
-    def send(self, method, parameters, more=False):
-        message = {"method": f"io.pysb.sandbox.{method}", "parameters": parameters}
-        if more:
-            message["more"] = True
-        self.socket.sendall(json.dumps(message).encode() + b"\0")
-
     def receive(self):
         """The parameters of the next reply; raises what the daemon refused."""
-        while b"\0" not in self.bytes:
-            data = self.socket.recv(1 << 16)
-            if not data:
-                raise EOFError("the daemon closed the connection")
-            self.bytes += data
-        message, self.bytes = self.bytes.split(b"\0", 1)
-        reply = json.loads(message)
-        if "error" in reply:
-            raise Refused(reply["error"], reply.get("parameters", {}))
-        return reply["parameters"]
+        try:
+            return super().receive()
+        except errors.ProtocolError as e:
+            raise Refused(e) from e
 
     def call(self, method, **parameters):
         self.send(method, parameters)

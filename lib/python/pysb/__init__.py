@@ -13,7 +13,8 @@
             session.execute("x = 6")
             session.execute("x * 7").value         # 42
 
-pysb.aio.Client is the same for asyncio, pysb.types has what comes back, pysb.errors what is raised.
+pysb.aio.Client is the same for asyncio, pysb.Manager is for administrators, pysb.types has what comes back,
+pysb.errors what is raised.
 """
 
 from typing import TYPE_CHECKING, Any, Optional
@@ -23,15 +24,16 @@ from ._request import CellOptions, JobOptions, SessionOptions
 from .aio import Client as AsyncClient
 from .client import Client, Job, Session, Stream
 from .errors import OutcomeError, ProtocolError, PysbError, ToolFailure
+from .manager import AsyncManager, Manager
 from .tools import Tool, tool
-from .types import Event, Limits, Result
+from .types import Event, Limits, Quota, Result
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["AsyncClient", "CellOptions", "Client", "Event", "Job", "JobOptions", "Limits", "OutcomeError",
-           "ProtocolError", "PysbError", "Result", "Session", "SessionOptions", "Stream", "Tool",
-           "ToolFailure", "errors", "run", "tool", "types"]
+__all__ = ["AsyncClient", "AsyncManager", "CellOptions", "Client", "Event", "Job", "JobOptions", "Limits",
+           "Manager", "OutcomeError", "ProtocolError", "PysbError", "Quota", "Result", "Session",
+           "SessionOptions", "Stream", "Tool", "ToolFailure", "errors", "run", "tool", "types"]
 
 
 def run(code: Optional[str] = None, *, address: Optional[str] = None, embedded: bool = False,

@@ -23,11 +23,11 @@ class PysbError(Exception):
     """Everything that this package raises on its own account."""
 
 
-class ConnectFailed(PysbError):
+class ConnectFailed(PysbError, ConnectionError):
     """There is no daemon at the address, or it could not be started."""
 
 
-class Disconnected(PysbError):
+class Disconnected(PysbError, ConnectionError):
     """The daemon closed the connection before it answered: nobody knows what became of the call."""
 
 
@@ -163,6 +163,18 @@ class ShuttingDown(ProtocolError):
     retry_after_usec: Optional[int]
 
 
+class TenantNotFound(ProtocolError):
+    interface = "io.pysb.manager"
+    tenant: str
+
+
+class ReloadFailed(ProtocolError):
+    interface = "io.pysb.manager"
+    file: Optional[str]
+    line: Optional[int]
+    message: str
+
+
 class InterfaceNotFound(ProtocolError):
     interface = "org.varlink.service"
 
@@ -192,6 +204,8 @@ class ExpectedMore(ProtocolError):
 
 PROTOCOL_ERRORS: Dict[str, Type[ProtocolError]] = {
     f"{cls.interface}.{cls.__name__}": cls for cls in ProtocolError.__subclasses__()}
+# Both interfaces have it, and it is the same
+PROTOCOL_ERRORS["io.pysb.manager.InvalidRequest"] = InvalidRequest
 
 
 def protocol_error(name: str, parameters: Mapping[str, Any]) -> ProtocolError:

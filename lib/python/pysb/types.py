@@ -80,6 +80,11 @@ class Bytes:
         return self.data.decode("utf-8", "replace")
 
 
+def _given(numbers: Wire) -> Dict[str, int]:
+    values = {camel_case(field.name): getattr(numbers, field.name) for field in fields(numbers)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 @dataclass(frozen=True)
 class Limits(Wire):
     wall_time_usec: Optional[int] = None
@@ -102,8 +107,7 @@ class Limits(Wire):
     ticks: Optional[int] = None
 
     def to_wire(self) -> Dict[str, int]:
-        values = {camel_case(f.name): getattr(self, f.name) for f in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+        return _given(self)
 
 
 @dataclass(frozen=True)
@@ -408,3 +412,69 @@ class GetNodeReply(Wire):
     queued_jobs: int
     draining: bool
     counters: Optional[str] = None
+
+
+#
+# Of io.pysb.manager
+#
+
+@dataclass(frozen=True)
+class Quota(Wire):
+    """What a tenant may have; None is no maximum, and for Manager.set_tenant() as it is."""
+
+    weight: Optional[int] = None
+    max_running_jobs: Optional[int] = None
+    max_queued_jobs: Optional[int] = None
+    max_connections: Optional[int] = None
+    max_memory_bytes: Optional[int] = None
+    submits_per_second: Optional[int] = None
+    submit_burst: Optional[int] = None
+
+    def to_wire(self) -> Dict[str, int]:
+        return _given(self)
+
+
+@dataclass(frozen=True)
+class Tenant(Wire):
+    tenant: str
+    quota: Quota
+    running_jobs: int
+    queued_jobs: int
+    finished_jobs: int
+    connections: int
+    memory_bytes: int
+    daemon_bytes: int
+
+
+@dataclass(frozen=True)
+class LiveJob(Wire):
+    """The interface's Job: one that is not finished, of any tenant."""
+
+    job: str
+    tenant: str
+    profile: str
+    state: str
+    accepted_at_usec: int
+    memory_limit_bytes: int
+    running_usec: Optional[int] = None
+
+
+@dataclass(frozen=True)
+class DrainReply(Wire):
+    running_jobs: int
+    queued_jobs: int
+
+
+@dataclass(frozen=True)
+class GetStatusReply(Wire):
+    version: str
+    uptime_usec: int
+    draining: bool
+    reloads: int
+    running_jobs: int
+    max_running_jobs: int
+    queued_jobs: int
+    max_queued_jobs: int
+    connections: int
+    max_connections: int
+    memory_bytes: int

@@ -24,8 +24,9 @@ def read(path):
 
 
 SANDBOX = schema.Interface(read("lib/wire/io.pysb.sandbox.varlink"))
+MANAGER = schema.Interface(read("lib/wire/io.pysb.manager.varlink"))
 SERVICE = schema.Interface(read("lib/wire/org.varlink.service.varlink"))
-OWN_NAMES = {"Exception": "ExceptionInfo"}
+OWN_NAMES = {"Exception": "ExceptionInfo", "Job": "LiveJob"}
 # Given by Python's own types: see _request.py and tools.py
 REQUEST_TYPES = {"JobRequest", "FileInput", "Tool", "ToolFailure"}
 # How JobOptions says what JSON says otherwise
@@ -70,7 +71,7 @@ class Tables(unittest.TestCase):
 
     def test_types(self):
         """each struct of the interface is a dataclass with the same fields of the same types"""
-        for name, kind in SANDBOX.types.items():
+        for name, kind in [*SANDBOX.types.items(), *MANAGER.types.items()]:
             if isinstance(kind, dict) and name not in REQUEST_TYPES:
                 self.assert_fields(getattr(types, OWN_NAMES.get(name, name)), kind)
 
@@ -79,7 +80,8 @@ class Tables(unittest.TestCase):
         replies = [name for name in vars(types) if name.endswith("Reply")]
         self.assertGreater(len(replies), 3)
         for name in replies:
-            self.assert_fields(getattr(types, name), SANDBOX.methods[name[:-len("Reply")]][1])
+            methods = {**MANAGER.methods, **SANDBOX.methods}
+            self.assert_fields(getattr(types, name), methods[name[:-len("Reply")]][1])
 
     def test_options(self):
         """each field of JobRequest is an option"""
@@ -99,8 +101,8 @@ class Tables(unittest.TestCase):
         self.assertEqual(set(tool.to_wire()), set(SANDBOX.types["Tool"]))
 
     def test_errors(self):
-        """each error of both interfaces has a class, with its parameters as attributes"""
-        for interface in (SANDBOX, SERVICE):
+        """each error of the interfaces has a class, with its parameters as attributes"""
+        for interface in (SANDBOX, MANAGER, SERVICE):
             for name, parameters in interface.errors.items():
                 values = {key: f"value of {key}" for key in parameters}
                 e = errors.protocol_error(f"{interface.name}.{name}", values)
@@ -108,7 +110,7 @@ class Tables(unittest.TestCase):
                 mine = {types.camel_case(a): getattr(e, a) for a in type(e).__annotations__
                         if a != "interface"}
                 self.assertEqual(mine, {k: v for k, v in values.items() if k != "interface"}, name)
-        known = {f"{i.name}.{name}" for i in (SANDBOX, SERVICE) for name in i.errors}
+        known = {f"{i.name}.{name}" for i in (SANDBOX, MANAGER, SERVICE) for name in i.errors}
         self.assertEqual(set(errors.PROTOCOL_ERRORS), known)
 
     def test_outcomes(self):
@@ -117,26 +119,31 @@ class Tables(unittest.TestCase):
 
     def test_methods(self):
         """each method is called by both clients"""
-        called = {node.args[0].value for node in ast.walk(ast.parse(read("lib/python/pysb/_calls.py")))
-                  if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
-                  and getattr(node.func, "id", "") in ("Call", "_call")}
-        self.assertEqual(called, set(SANDBOX.methods))
-        functions = {node.name for node in ast.parse(read("lib/python/pysb/_calls.py")).body
-                     if isinstance(node, ast.FunctionDef) and node.name[0] != "_"}
-        for client in ("client", "aio"):
-            text = read(f"lib/python/pysb/{client}.py")
-            self.assertFalse([f for f in functions if f"_calls.{f}(" not in text], client)
+        for interface, calls, clients in ((SANDBOX, "_calls", ("client", "aio")),
+                                          (MANAGER, "_manage", ("manager",))):
+            tree = ast.parse(read(f"lib/python/pysb/{calls}.py"))
+            called = {node.args[0].value for node in ast.walk(tree)
+                      if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)
+                      and getattr(node.func, "id", "") in ("Call", "_call")}
+            self.assertEqual(called, set(interface.methods))
+            functions = {node.name for node in tree.body
+                         if isinstance(node, ast.FunctionDef) and node.name[0] != "_"}
+            for client in clients:
+                text = read(f"lib/python/pysb/{client}.py")
+                self.assertFalse([f for f in functions if f"{calls}.{f}(" not in text], client)
 
     def test_both_clients(self):
-        """both clients have the same methods with the same parameters"""
+        """both clients have the same methods with the same parameters, and so have both managers"""
         def methods(name):
             found = {}
             for cls in ast.parse(read(f"lib/python/pysb/{name}.py")).body:
                 if isinstance(cls, ast.ClassDef) and cls.name[0] != "_":
-                    found.update({f"{cls.name}.{f.name}": ast.unparse(f.args) for f in cls.body if isinstance(
-                        f, (ast.FunctionDef, ast.AsyncFunctionDef)) and f.name[0] != "_"})
+                    found[cls.name] = {f.name: ast.unparse(f.args) for f in cls.body if isinstance(
+                        f, (ast.FunctionDef, ast.AsyncFunctionDef)) and f.name[0] != "_"}
             return found
         self.assertEqual(methods("client"), methods("aio"))
+        managers = methods("manager")
+        self.assertEqual(managers["Manager"], managers["AsyncManager"])
 
     def test_installed(self):
         """meson installs every file of the package"""
