@@ -36,6 +36,7 @@ static json_t *profile_info(const Connection *c, const Profile *p) {
         json_build_string(&b, "fileSystem", profile_files_to_string(p->files));
         json_build_string(&b, "analysis", profile_analysis_to_string(p->analysis));
         json_build_bool(&b, "tools", p->maximum.value[LIMIT_TOOL_CALLS] > 0);
+        json_build_bool(&b, "sessions", p->has_sessions);
         json_build_string(&b, "problem", profile_problem(p, problem, sizeof(problem)));
         return json_build_take(&b);
 }

@@ -18,7 +18,7 @@
 /* Nobody knows when another daemon serves. */
 #define RETRY_AFTER_USEC (UINT64_C(1) * 1000000)
 
-static void answer_spec_error(Connection *c, SpecErrorKind kind, const SpecError *e) {
+void api_answer_spec_error(Connection *c, SpecErrorKind kind, const SpecError *e) {
         JsonBuild b = JSON_BUILD_INIT;
         const char *name = NULL;
 
@@ -120,7 +120,7 @@ static int take_stdin(Connection *c, const JobSpec *spec, int *ret_fd) {
         problem = stdin_problem(*fd);
         if (problem) {
                 (void) snprintf(e.reason, sizeof(e.reason), "%s", problem);
-                answer_spec_error(c, SPEC_INVALID, &e);
+                api_answer_spec_error(c, SPEC_INVALID, &e);
                 return -EINVAL;
         }
         *ret_fd = TAKE_FD(*fd);
@@ -140,7 +140,7 @@ JobSpec *api_make_spec(Connection *c, const SpecContext *kind, const JobRequest 
         context.all_granted = b->embedded;
         r = job_spec_make(&context, request, &spec, &error);
         if (r > 0)
-                answer_spec_error(c, (SpecErrorKind) r, &error);
+                api_answer_spec_error(c, (SpecErrorKind) r, &error);
         if (r < 0)
                 c->is_dead = true;
         return r == 0 ? spec : NULL;

@@ -14,7 +14,9 @@
 
 #define LIST_ENTRIES_DEFAULT 100
 #define LIST_ENTRIES_MAX 1000
-#define LIFETIME_USEC_MIN (UINT64_C(1) * 1000000)
+
+_Static_assert(SESSION_TIME_USEC_MAX <= SESSION_LIFETIME_USEC_MAX,
+               "the builder gives it that time");
 
 typedef struct SessionParameters {
         const char *session;
@@ -68,26 +70,24 @@ static Session *parse_session(Connection *c, const JsonField *fields, SessionPar
         return api_parse(c, fields, p) ? find_session(c, p->session) : NULL;
 }
 
-/* Both times, or false once the call is answered. */
-static bool check_times(Connection *c, const OptionalUint *idle, const OptionalUint *lifetime) {
-        if (idle->is_set &&
-            (idle->value < LIFETIME_USEC_MIN || idle->value > SESSION_LIFETIME_USEC_MAX)) {
-                api_answer_invalid(c, "idleTimeoutUSec", "not from 1 second to 24 hours");
-                return false;
-        }
-        if (lifetime->is_set &&
-            (lifetime->value < LIFETIME_USEC_MIN || lifetime->value > SESSION_LIFETIME_USEC_MAX)) {
-                api_answer_invalid(c, "lifetimeUSec", "not from 1 second to 24 hours");
-                return false;
-        }
-        return true;
+/* Whether the profile has that much time; else the call is answered. */
+static bool check_times(Connection *c,
+                        const Profile *profile,
+                        const OptionalUint *idle_usec,
+                        const OptionalUint *lifetime_usec) {
+        SpecError error;
+        int r = spec_session_times(profile, idle_usec, lifetime_usec, &error);
+
+        if (r != 0)
+                api_answer_spec_error(c, (SpecErrorKind) r, &error);
+        return r == 0;
 }
 
 void api_open_session(Connection *c) {
+        _cleanup_(job_spec_freep) JobSpec *spec = NULL;
         SessionRequest request;
         char path[JSON_PATH_MAX];
         Refusal refusal;
-        JobSpec *spec;
         Session *s;
         int r;
 
@@ -95,16 +95,13 @@ void api_open_session(Connection *c) {
                 connection_reply(c, varlink_error_invalid_parameter(path));
                 return;
         }
-        if (!check_times(c, &request.idle_usec, &request.lifetime_usec))
-                return;
         spec = api_make_spec(c, &(SpecContext){ .is_session = true }, &request.job);
-        if (!spec)
+        if (!spec || !check_times(c, spec->profile, &request.idle_usec, &request.lifetime_usec))
                 return;
         r = session_open(c->broker, c->tenant, spec, &s, &refusal);
-        if (!api_answer_submit(c, r, &refusal)) {
-                job_spec_free(spec);
+        if (!api_answer_submit(c, r, &refusal))
                 return;
-        }
+        TAKE_PTR(spec);
         if (request.idle_usec.is_set)
                 s->idle_usec = request.idle_usec.value;
         if (request.lifetime_usec.is_set)
@@ -172,7 +169,7 @@ void api_extend_session(Connection *c) {
         Session *s = parse_session(c, extend_fields, &p);
         Instant now = c->broker->clock();
 
-        if (!s || !check_times(c, &p.idle_usec, &p.lifetime_usec))
+        if (!s || !check_times(c, s->profile, &p.idle_usec, &p.lifetime_usec))
                 return;
         if (p.idle_usec.is_set)
                 s->idle_usec = p.idle_usec.value;

@@ -37,6 +37,7 @@ static const JsonField quota_fields[] = {
         { "maxRunningJobs", dispatch_number, offsetof(TenantPolicy, maximum[QUOTA_RUNNING]) },
         { "maxQueuedJobs", dispatch_number, offsetof(TenantPolicy, maximum[QUOTA_QUEUED]) },
         { "maxConnections", dispatch_number, offsetof(TenantPolicy, maximum[QUOTA_CONNECTIONS]) },
+        { "maxSessions", dispatch_number, offsetof(TenantPolicy, maximum[QUOTA_SESSIONS]) },
         { "maxMemoryBytes", dispatch_number, offsetof(TenantPolicy, maximum[QUOTA_MEMORY]) },
         { "submitsPerSecond", dispatch_number, offsetof(TenantPolicy, submits_per_second) },
         { "submitBurst", dispatch_number, offsetof(TenantPolicy, submit_burst) },
@@ -70,6 +71,7 @@ tenant_object(const char *name, const TenantPolicy *policy, const uint64_t used[
         json_build_uint(&b, "queuedJobs", used[QUOTA_QUEUED]);
         json_build_uint(&b, "finishedJobs", used[QUOTA_RETAINED]);
         json_build_uint(&b, "connections", used[QUOTA_CONNECTIONS]);
+        json_build_uint(&b, "sessions", used[QUOTA_SESSIONS]);
         json_build_uint(&b, "memoryBytes", used[QUOTA_MEMORY]);
         json_build_uint(&b, "daemonBytes",
                         used[QUOTA_QUEUED_BYTES] + used[QUOTA_RETAINED_BYTES] +

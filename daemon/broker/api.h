@@ -38,6 +38,8 @@ Job *api_accept_job(Connection *c, AcceptKind kind, bool *ret_created); /* api-r
 /* A spec for this request, in a context that says what kind it is; NULL if the call is answered. */
 JobSpec *api_make_spec(Connection *c, const SpecContext *context, const JobRequest *request);
 
+void api_answer_spec_error(Connection *c, SpecErrorKind kind, const SpecError *error);
+
 /* Whether r, of scheduler_submit(), is 0; else the call is answered. */
 bool api_answer_submit(Connection *c, int r, const Refusal *refusal);
 

@@ -108,6 +108,13 @@ static void print_tools(const Profile *p, FILE *f) {
         fputs(".\n", f);
 }
 
+static void print_sessions(const Profile *p, FILE *f) {
+        if (p->has_sessions)
+                fputs("If you were told of a session: variables, imports and files stay from one program to "
+                      "the next, also after an error; else each program starts anew.\n",
+                      f);
+}
+
 static void print_limits(const Profile *p, FILE *f) {
         fputs("Limits: ", f);
         print_limit(p, LIMIT_WALL_TIME, " of time", f);
@@ -152,6 +159,7 @@ void prompt_print(const Profile *profile, const char *python_version, FILE *f) {
         print_modules(profile, f);
         print_utils(profile, f);
         print_tools(profile, f);
+        print_sessions(profile, f);
         print_limits(profile, f);
         print_errors(profile, f);
 }

@@ -115,7 +115,8 @@ void reload_forget(Broker *b) {
         LIST_FOREACH(l, &b->jobs) {
                 const Job *job = container_of(l, Job, jobs);
 
-                if (job->state == JOB_QUEUED)
+                /* A cell that waits has its session's box already. */
+                if (job->state == JOB_QUEUED && !job_is_cell(job))
                         oldest = MIN(oldest, job->spec->store->generation);
         }
         if (oldest == b->reload.forgotten)

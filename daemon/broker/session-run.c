@@ -45,6 +45,8 @@ int session_open(
         Job *host;
         int r;
 
+        if (b->is_stopping || b->is_draining)
+                return SUBMIT_STOPPING;
         if (getrandom(random, sizeof(random), 0) != sizeof(random))
                 return -errno;
         r = tenant_fits(tenant, QUOTA_SESSIONS, 1);

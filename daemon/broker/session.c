@@ -29,8 +29,8 @@ Session *session_new(Job *host, const uint8_t random[static 16], json_t *labels,
         s->profile = host->spec->profile;
         s->labels = labels;
         s->opened = now;
-        s->idle_usec = SESSION_IDLE_USEC_DEFAULT;
-        s->lifetime_usec = SESSION_LIFETIME_USEC_DEFAULT;
+        s->idle_usec = s->profile->session_idle_usec;
+        s->lifetime_usec = s->profile->session_lifetime_usec;
         host->session = s;
         return s;
 }

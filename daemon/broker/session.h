@@ -11,9 +11,6 @@
 #define SESSIONS_PER_TENANT_MAX 16
 #define SESSION_WAITING_MAX 16 /* cells in line */
 
-#define SESSION_IDLE_USEC_DEFAULT (UINT64_C(600) * 1000000)
-#define SESSION_LIFETIME_USEC_DEFAULT (UINT64_C(3600) * 1000000)
-
 typedef enum SessionState {
         SESSION_OPENING,   /* its box is not ready */
         SESSION_IDLE,      /* it waits for a cell */

@@ -18,6 +18,9 @@ int error_too_large(SpecError *e, const char *field, uint64_t requested, uint64_
 
 int spec_tools(const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *e);
 
+/* Of OpenSession: whether the profile has them. */
+int spec_session_allowed(const Profile *p, SpecError *e);
+
 /* Of a cell: the profile, the limits and the tools are the session's. */
 int spec_session(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e);
 /* Before the program, which tells it about the files. */

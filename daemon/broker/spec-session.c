@@ -3,6 +3,7 @@
 /* A cell of a session: what it may ask for is what the session has. */
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,38 @@ static int spec_cell_limit(LimitId id, uint64_t wanted, JobSpec *s, SpecError *e
         }
         s->limits.value[id] = wanted;
         return 0;
+}
+
+static int
+spec_session_time(const char *field, const Profile *p, const OptionalUint *wanted, SpecError *e) {
+        error_field(e, "%s", field);
+        if (!wanted->is_set)
+                return 0;
+        if (wanted->value < SESSION_TIME_USEC_MIN)
+                return error_invalid(e, "less than 1 second");
+        if (wanted->value <= p->session_lifetime_max_usec)
+                return 0;
+        e->requested = wanted->value;
+        e->maximum = p->session_lifetime_max_usec;
+        return SPEC_LIMIT_EXCEEDED;
+}
+
+int spec_session_times(const Profile *profile,
+                       const OptionalUint *idle_usec,
+                       const OptionalUint *lifetime_usec,
+                       SpecError *ret_error) {
+        int r = spec_session_time("idleTimeoutUSec", profile, idle_usec, ret_error);
+
+        return r != 0 ? r : spec_session_time("lifetimeUSec", profile, lifetime_usec, ret_error);
+}
+
+int spec_session_allowed(const Profile *p, SpecError *e) {
+        if (p->has_sessions)
+                return 0;
+        error_field(e, "sessions in the profile %s", p->name);
+        (void) snprintf(e->reason, sizeof(e->reason),
+                        "it has [sessions] allowed = false; use another one, such as default");
+        return SPEC_NOT_SUPPORTED;
 }
 
 int spec_session(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {

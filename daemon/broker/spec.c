@@ -359,6 +359,8 @@ int job_spec_make(const SpecContext *c,
         *ret_error = (SpecError){};
         s->is_session = c->is_session;
         r = c->session ? spec_session(c, q, s, ret_error) : spec_profile(c, q, s, ret_error);
+        if (r == 0 && c->is_session)
+                r = spec_session_allowed(s->profile, ret_error);
         if (r == 0 && !c->session)
                 r = spec_limits(q, s, ret_error);
         if (r == 0)

@@ -99,6 +99,13 @@ typedef struct SpecContext {
         size_t n_fds;           /* descriptors that came with the call */
 } SpecContext;
 
+/* How long a session of the profile lives, as far as the request says so: checks both times. Returns 0 or a
+ * SpecErrorKind. */
+int spec_session_times(const Profile *profile,
+                       const OptionalUint *idle_usec,
+                       const OptionalUint *lifetime_usec,
+                       SpecError *ret_error);
+
 /* Returns 0 with *ret_spec, a SpecErrorKind with *ret_error, or -ENOMEM. */
 int job_spec_make(const SpecContext *context,
                   const JobRequest *request,

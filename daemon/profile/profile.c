@@ -277,6 +277,25 @@ static const Key keys[] = {
                     grace_usec,
                     .documentation = "How long a job that is cancelled has from SIGINT, which is "
                                      "KeyboardInterrupt, until it is killed. 0 kills at once"),
+        PROFILE_KEY("sessions.allowed",
+                    key_parse_boolean,
+                    has_sessions,
+                    .documentation = "Whether sessions can be opened: interpreters whose variables "
+                                     "live from one program to the next"),
+        PROFILE_KEY("sessions.idle",
+                    key_parse_duration,
+                    session_idle_usec,
+                    .documentation = "How long a session lives in which nothing is executed, if it "
+                                     "was not opened with another time"),
+        PROFILE_KEY("sessions.lifetime",
+                    key_parse_duration,
+                    session_lifetime_usec,
+                    .documentation = "How long it lives at all, if it was not opened with another "
+                                     "time"),
+        PROFILE_KEY("sessions.max_lifetime",
+                    key_parse_duration,
+                    session_lifetime_max_usec,
+                    .documentation = "The most that a session may ask for, of either; at most 24h"),
         PROFILE_KEY("limits.",
                     parse_limit,
                     limits,
@@ -364,6 +383,28 @@ static int check_limits(const Profile *p, const KeySources *sources, char **ret_
         return 0;
 }
 
+static int check_sessions(const Profile *p, const KeySources *sources, char **ret_error) {
+        const struct {
+                const char *key;
+                uint64_t value, maximum;
+                const char *maximum_text;
+        } rows[] = {
+                { "sessions.max_lifetime", p->session_lifetime_max_usec, SESSION_TIME_USEC_MAX,
+                  "24 hours" },
+                { "sessions.lifetime", p->session_lifetime_usec, p->session_lifetime_max_usec,
+                  "sessions.max_lifetime" },
+                { "sessions.idle", p->session_idle_usec, p->session_lifetime_max_usec,
+                  "sessions.max_lifetime" },
+        };
+
+        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows))
+                if (row->value < SESSION_TIME_USEC_MIN || row->value > row->maximum)
+                        return flat_error(ret_error, "%s: %s: must be from 1 second to %s",
+                                          key_sources_find(sources, row->key), row->key,
+                                          row->maximum_text);
+        return 0;
+}
+
 static const size_t list_offsets[] = {
         offsetof(Profile, modules),       offsetof(Profile, internal),
         offsetof(Profile, preload),       offsetof(Profile, deny_modules),
@@ -445,6 +486,9 @@ int profile_parse(const char *lines, size_t size, Profile **ret_profile, char **
         if (r < 0)
                 return r;
         r = check_limits(p, &sources, ret_error);
+        if (r < 0)
+                return r;
+        r = check_sessions(p, &sources, ret_error);
         if (r < 0)
                 return r;
         r = check_combinations(p, &sources, ret_error);

@@ -21,6 +21,9 @@
 #define PROFILE_NAME_MAX 31
 #define PROFILES_MAX 64
 
+#define SESSION_TIME_USEC_MIN (UINT64_C(1) * 1000000)
+#define SESSION_TIME_USEC_MAX (UINT64_C(24) * 3600 * 1000000)
+
 typedef enum ProfileNetwork {
         PROFILE_NETWORK_NONE,     /* no socket() at all, a net namespace without even lo up */
         PROFILE_NETWORK_LOOPBACK, /* lo is up; AF_INET, AF_INET6 and AF_UNIX sockets */
@@ -92,6 +95,10 @@ typedef struct Profile {
         Limits maximum;       /* what a request may ask for at most */
         uint64_t retain_usec; /* keep the result of a submitted job this long */
         uint64_t grace_usec;  /* between SIGINT and SIGKILL of a Cancel that does not say */
+
+        bool has_sessions;
+        uint64_t session_idle_usec, session_lifetime_usec; /* of one that does not say */
+        uint64_t session_lifetime_max_usec;                /* of one that does, both times */
 
         ProfileSource *sources;
         size_t n_sources;

@@ -96,6 +96,11 @@ static const Key keys[] = {
                    key_parse_size,
                    policy.maximum[QUOTA_MEMORY],
                    "Sum of the memory limits of its jobs that run. Default: no maximum"),
+        TENANT_KEY("max_sessions",
+                   key_parse_count,
+                   policy.maximum[QUOTA_SESSIONS],
+                   "Sessions that are open, 0 is none. Default: 16. Those of all tenants together "
+                   "take half of the node's places"),
         TENANT_KEY("submits_per_second",
                    key_parse_count,
                    policy.submits_per_second,
@@ -115,6 +120,7 @@ static const struct {
         { "tenant.max_running", offsetof(TenantPolicy, maximum[QUOTA_RUNNING]), 1, 4096 },
         { "tenant.max_queued", offsetof(TenantPolicy, maximum[QUOTA_QUEUED]), 0, 65536 },
         { "tenant.max_connections", offsetof(TenantPolicy, maximum[QUOTA_CONNECTIONS]), 1, 4096 },
+        { "tenant.max_sessions", offsetof(TenantPolicy, maximum[QUOTA_SESSIONS]), 0, 4096 },
         { "tenant.submits_per_second", offsetof(TenantPolicy, submits_per_second), 0, 1000000 },
         { "tenant.submit_burst", offsetof(TenantPolicy, submit_burst), 1, 65536 },
 };

@@ -273,6 +273,20 @@ class Reloading(OnOwnDaemon):
         os.unlink(path)
         self.assertIn("good", self.manager.call("Reload")["profiles"])
 
+    def test_sessions_keep_what_they_were_opened_with(self):
+        path = self.write_profile("mine")
+        self.manager.call("Reload")
+        with varlink.Connection(self.daemon.address) as client:
+            session = client.call("OpenSession", profile="mine")["info"]["session"]
+            client.call("Execute", session=session, code="x = 6")
+            os.unlink(path)
+            # More of them than there may be generations: none is kept for the session's sake but its own
+            for _ in range(20):
+                self.assertNotIn("mine", self.manager.call("Reload")["profiles"])
+            result = client.call("Execute", session=session, code="x * 7")["result"]
+            self.assertEqual(result["resultJson"], "42")
+            client.call("CloseSession", session=session)
+
     def test_jobs_keep_what_they_were_accepted_with(self):
         path = self.write_profile("mine")
         self.manager.call("Reload")

@@ -385,9 +385,17 @@ class Methods(SessionCase):
                                lifetimeUSec=3600_000_000)["info"]
         self.assertEqual(info["idleTimeoutUSec"], 7200_000_000)
         self.assertGreater(info["expiresAtUSec"], session.info["expiresAtUSec"] + 3000_000_000)
-        for times in {"idleTimeoutUSec": 0}, {"lifetimeUSec": 24 * 3600_000_000 + 1}:
-            self.refused("InvalidRequest", "ExtendSession", session=session.id, **times)
-            self.refused("InvalidRequest", "OpenSession", **times)
+        for error, times in (("InvalidRequest", {"idleTimeoutUSec": 0}),
+                             ("LimitExceeded", {"lifetimeUSec": 24 * 3600_000_000 + 1})):
+            self.refused(error, "ExtendSession", session=session.id, **times)
+            self.refused(error, "OpenSession", **times)
+
+    def test_profile_without(self):
+        profiles = {p["name"]: p["sessions"] for p in self.other.call("ListProfiles")["profiles"]}
+        self.assertEqual((profiles["eval"], profiles["default"], profiles["agent"]), (False, True, True))
+        said = self.refused("NotSupported", "OpenSession", profile="eval")
+        self.assertEqual(said["feature"], "sessions in the profile eval")
+        self.assertEqual(self.other.call("WhoAmI")["sessions"], 0)
 
     def test_list(self):
         first, second = self.open(labels={"k": "1"}), self.open(labels={"k": "2"})

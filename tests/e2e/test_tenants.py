@@ -18,10 +18,13 @@ profiles = ["default", "raw"]
 max_running = 1
 max_queued = 1
 max_connections = 3
+max_sessions = 0
 
 [crew]
 groups = ["crew"]
 max_memory = "100M"
+
+max_sessions = 1
 
 [fast]
 uids = [2003]
@@ -107,6 +110,20 @@ class Tenants(unittest.TestCase):
         result = self.connect(STRANGER).call("Run", request={"code": "1"})["result"]
         self.assertEqual(result["outcome"], "success", result)
         self.assertNotEqual(first, second["job"])
+
+    def test_sessions(self):
+        """a session above max_sessions is refused, and closing one makes room"""
+        small = {"limits": {"memoryBytes": 50 * MIB}}
+        for uid, groups, maximum in ((ALICE, (), 0), (MEMBER, (service.GROUP,), 1)):
+            connection = self.connect(uid, groups)
+            opened = [connection.call("OpenSession", **small)["info"]["session"] for _ in range(maximum)]
+            said = self.refused(connection, "QuotaExceeded", "OpenSession", **small)
+            self.assertEqual((said["quota"], said["used"], said["maximum"]), ("sessions", maximum, maximum))
+            me = connection.call("WhoAmI")
+            self.assertEqual((me["sessions"], me["maxSessions"]), (maximum, maximum))
+            for session in opened:
+                connection.call("CloseSession", session=session)
+                connection.call("OpenSession", bindToConnection=True, **small)
 
     def test_connections(self):
         """a connection above max_connections is closed"""

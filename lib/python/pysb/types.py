@@ -340,6 +340,7 @@ class ProfileInfo(Wire):
     file_system: str
     analysis: str
     tools: bool
+    sessions: bool
     problem: Optional[str] = None
 
 

@@ -52,6 +52,10 @@ static Profile *make_profile(const char *name, bool granted) {
         p->digest = strdup("00000000000000070000000000000000"
                            "00000000000000000000000000000000");
         p->granted = granted;
+        p->has_sessions = granted;
+        p->session_idle_usec = 600 * USEC_PER_SEC;
+        p->session_lifetime_usec = 3600 * USEC_PER_SEC;
+        p->session_lifetime_max_usec = 7200 * USEC_PER_SEC;
         p->policy = granted;
         p->extends = calloc(1, sizeof(char *));
         p->internal = calloc(1, sizeof(char *));

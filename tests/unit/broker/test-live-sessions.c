@@ -295,15 +295,129 @@ static void test_drain(void **state) {
 
         h->broker->is_draining = true;
         client_call(c, "OpenSession", "{}", false);
-        expect_error(c, "QuotaExceeded");
+        expect_error(c, "ShuttingDown");
+        execute(c, &box, id, ",\"code\":\"1\"");
+        end_cell(&box, 0);
+        expect_result(c, "success", 1, true);
+        close_session(c, &box, id);
+        h->broker->is_draining = false;
+        client_free(c);
+}
+
+static void set_config(Harness *h, const char *lines) {
+        DaemonConfig *config;
+        char *error;
+
+        assert_int_equal(daemon_config_parse(lines, strlen(lines), &config, &error), 0);
+        broker_set_config(h->broker, config);
+}
+
+/* A tenant's own number, from its table; those that are open stay above a new one. */
+static void test_quota_of_tenant(void **state) {
+        Client *c = client_new(*state, geteuid());
+        char id[ID_SIZE];
+        json_t *r;
+        Box box;
+
+        set_config(*state, "== default\nt:2: tenant.max_sessions = 1\n");
+        box = open_session(c, "{}", id);
+        r = client_ask(c, "WhoAmI", "{}");
+        assert_int_equal(reply_int(r, "sessions"), 1);
+        assert_int_equal(reply_int(r, "maxSessions"), 1);
+        json_decref(r);
+        set_config(*state, "== default\nt:2: tenant.max_sessions = 0\n");
         execute(c, &box, id, ",\"code\":\"1\"");
         end_cell(&box, 0);
         expect_result(c, "success", 1, true);
         close_session(c, &box, id);
         client_call(c, "OpenSession", "{}", false);
-        expect_error(c, "ShuttingDown");
-        h->broker->is_draining = false;
+        r = client_error(c, "QuotaExceeded");
+        assert_string_equal(reply_string(r, "quota"), "sessions");
+        assert_int_equal(reply_int(r, "used"), 0);
+        assert_int_equal(reply_int(r, "maximum"), 0);
+        json_decref(r);
         client_free(c);
+}
+
+/* A profile without sessions, and times above its maximum. */
+static void test_profile(void **state) {
+        Profile *profile = ((Harness *) *state)->broker->store->profiles[0];
+        static const char *const times[] = { "idleTimeoutUSec", "lifetimeUSec" };
+        Client *c = client_new(*state, geteuid());
+        char id[ID_SIZE], parameters[64];
+        json_t *r;
+        Box box;
+
+        profile->has_sessions = false;
+        client_call(c, "OpenSession", "{}", false);
+        r = client_error(c, "NotSupported");
+        assert_string_equal(reply_string(r, "feature"), "sessions in the profile default");
+        json_decref(r);
+        profile->has_sessions = true;
+        FOREACH_ARRAY(time, times, ELEMENTSOF(times)) {
+                (void) snprintf(parameters, sizeof(parameters), "{\"%s\":7200000001}", *time);
+                client_call(c, "OpenSession", parameters, false);
+                r = client_error(c, "LimitExceeded");
+                assert_string_equal(reply_string(r, "limit"), *time);
+                assert_int_equal(reply_int(r, "maximum"), 7200000000);
+                json_decref(r);
+        }
+        box = open_session(c, "{}", id);
+        r = client_ask(c, "ListSessions", "{}");
+        assert_int_equal(reply_int(r, "sessions.0.idleTimeoutUSec"), 600000000);
+        json_decref(r);
+        call(c, "ExtendSession", id, ",\"lifetimeUSec\":7200000001");
+        expect_error(c, "LimitExceeded");
+        call(c, "ExtendSession", id, ",\"idleTimeoutUSec\":1");
+        expect_error(c, "InvalidRequest");
+        close_session(c, &box, id);
+        client_free(c);
+}
+
+/* Profiles that a reload has replaced are needed until the last START of them is sent; a cell that waits
+ * has its box, and needs none. */
+static void test_reload(void **state) {
+        Client *c = client_new(*state, geteuid()), *other = client_new(*state, geteuid());
+        Harness *h = *state;
+        BuilderRequest request;
+        char id[ID_SIZE];
+        Box jobs[2], box;
+        json_t *r;
+
+        for (size_t i = 0; i < 2; i++) {
+                client_call(i == 0 ? c : other, "Run", "{\"request\":{\"code\":\"1\"}}", false);
+                jobs[i] = builder_start(h);
+        }
+        builder_exited(&jobs[0], 0);
+        json_decref(client_reply(c));
+        client_call(c, "Submit", "{\"request\":{\"code\":\"1\"}}", false);
+        jobs[0] = builder_start(h);
+        json_decref(client_reply(c));
+        r = client_ask(c, "OpenSession", "{}");
+        (void) snprintf(id, sizeof(id), "%s", reply_string(r, "info.session"));
+        json_decref(r);
+        h->broker->reload.generation = 1;
+        reload_forget(h->broker);
+        builder_expect_nothing(h);
+        builder_exited(&jobs[1], 0);
+        json_decref(client_reply(other));
+        box = builder_start(h);
+        assert_true(builder_next(h, &request));
+        assert_int_equal(request.verb, BUILDER_FORGET);
+        assert_int_equal(request.plan, 1);
+        builder_started(&box);
+        execute(c, &box, id, ",\"code\":\"1\"");
+        call(other, "Execute", id, ",\"code\":\"1\",\"queue\":true");
+        builder_expect_nothing(h);
+        h->broker->reload.generation = 2;
+        reload_forget(h->broker);
+        assert_true(builder_next(h, &request));
+        assert_int_equal(request.verb, BUILDER_FORGET);
+        assert_int_equal(request.plan, 2);
+        builder_exited(&jobs[0], 0);
+        builder_exited(&box, 0);
+        client_free(c);
+        client_free(other);
 }
 
 static void test_box_that_cannot_be(void **state) {
@@ -330,6 +444,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_forged_end, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_times, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_quota, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_quota_of_tenant, harness_setup,
+                                                harness_teardown),
+                cmocka_unit_test_setup_teardown(test_profile, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_reload, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_drain, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_box_that_cannot_be, harness_setup,
                                                 harness_teardown),

@@ -21,6 +21,7 @@ static Profile make_profile(char **modules, char **packages) {
                 .packages = packages,
                 .recommended = packages,
                 .deny_modules = none,
+                .has_sessions = true,
         };
 
         p.limits.value[LIMIT_PROCESSES] = 1;
@@ -62,6 +63,7 @@ static void test_whitelist(void **state) {
                 "imported already: yaml.\n",
                 "tools.NAME(key=value)",
                 "At most 7 calls.\n",
+                "variables, imports and files stay",
                 "5 s of time",
                 "50 MiB of memory with all files, 20 MiB in /app",
                 "\"memory limit of 50 MiB reached, raise limits.memory\"",
@@ -78,9 +80,10 @@ static void test_blacklist(void **state) {
         char *denied[] = { "ctypes", "_ctypes", NULL };
         const char *there[] = { "the standard library without ctypes, _ctypes.\n",
                                 "with processes of its own.", "with 127.0.0.1 only", NULL };
-        const char *absent[] = { "Available", "RECOMMENDED", "threads", "tools", NULL };
+        const char *absent[] = { "Available", "RECOMMENDED", "threads", "tools", "session", NULL };
         Profile p = make_profile(none, none);
 
+        p.has_sessions = false;
         p.imports = PROFILE_IMPORTS_BLACKLIST;
         p.deny_modules = denied;
         p.network = PROFILE_NETWORK_LOOPBACK;

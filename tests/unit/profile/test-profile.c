@@ -51,6 +51,10 @@ static void test_good(void **state) {
         assert_null(p->deny_modules[0]);
         assert_string_equal(p->environment[0], "HOME=/app");
         assert_int_equal(p->retain_usec, 600 * USEC_PER_SEC);
+        assert_true(p->has_sessions);
+        assert_int_equal(p->session_idle_usec, 60 * USEC_PER_SEC);
+        assert_int_equal(p->session_lifetime_usec, 3600 * USEC_PER_SEC);
+        assert_int_equal(p->session_lifetime_max_usec, 7200 * USEC_PER_SEC);
         assert_int_equal(p->grace_usec, 2 * USEC_PER_SEC);
         assert_int_equal(p->limits.value[LIMIT_WALL_TIME], 1500 * USEC_PER_MSEC);
         assert_int_equal(p->limits.value[LIMIT_CPU_TIME], 60 * USEC_PER_SEC);
@@ -189,6 +193,14 @@ static const struct {
         { "python.environment", "p.toml:9: python.environment = \"=x\"\n", "is no variable" },
         { "python.environment", "p.toml:9: python.environment = \"A B=x\"\n", "is no variable" },
         { "job.retain", "p.toml:10: job.retain = \"soon\"\n", "is no time" },
+        { "sessions.allowed", "", "p.toml: sessions.allowed: is missing" },
+        { "sessions.idle", "p.toml:11: sessions.idle = \"3h\"\n",
+          "p.toml:11: sessions.idle: must be from 1 second to sessions.max_lifetime" },
+        { "sessions.lifetime", "p.toml:11: sessions.lifetime = \"3h\"\n",
+          "p.toml:11: sessions.lifetime: must be from 1 second to sessions.max_lifetime" },
+        { "sessions.lifetime", "p.toml:11: sessions.lifetime = 0\n", "must be from 1 second" },
+        { "sessions.max_lifetime", "p.toml:11: sessions.max_lifetime = \"25h\"\n",
+          "p.toml:11: sessions.max_lifetime: must be from 1 second to 24 hours" },
         { "profile.description", "p.toml:2: profile.description = \"\"\n", "not empty" },
         { "profile.description", "p.toml:2: profile.description = \"a\"b\"\n", "is no line" },
         { "profile.description", "p.toml:2: profile.description = \"a\\n\"\n", "is no line" },
@@ -420,6 +432,8 @@ static void test_print(void **state) {
                 "\npython.preload = [\"json\", \"os.path\"]        # p.toml:8\n",
                 "\n# python.modules = []                       # empty\n",
                 "\njob.retain = \"10min\"                        # p.toml:10\n",
+                "\nsessions.allowed = true                     # p.toml:11\n"
+                "sessions.idle = \"1min\"                      # p.toml:11\n",
                 "\nlimits.wall_time = \"1500ms\"                 # p.toml:12\n"
                 "maximum.wall_time = \"10s\"                   # p.toml:32\n",
                 "\nlimits.disk = \"1M\"                          # p.toml:18\n",

@@ -30,7 +30,7 @@ MISTAKES = [
     ("default", '[limit]\nmemory = "1M"',
      "mine.toml:5: limit.memory: there is no such key; it stands in [limits]"),
     ("agent", '[policy]\non = true',
-     "mine.toml:5: policy.on: there is no such key; the sections are [python], [job], [limits], …"),
+     "mine.toml:5: policy.on: there is no such key; the sections are [python], [job], [sessions], …"),
     ("default", "limits.memroy = 1",
      "mine.toml:4: limits.memroy: there is no such limit; there are wall_time, cpu_time, memory, …"),
     ("text-processing", '[limits]\nmemory = "1G"',
