@@ -115,6 +115,7 @@ int verb_eval(int argc, char *argv[]) {
         if (set_defaults(&options, request) < 0 || common_connect(&options.common, &client) < 0)
                 return EXIT_NOT_ACCEPTED;
         follow.client = client;
+        follow.feed = &options.feed;
         r = pysb_start_quiet(client, request, follow_callback, &follow);
         if (r < 0)
                 return call_failed(client, r);

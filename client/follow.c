@@ -91,11 +91,14 @@ static bool follow_interrupt(Follow *follow) {
 
 int follow_run(Follow *follow) {
         while (!follow->done && follow->write_error == 0) {
-                struct pollfd fds[1 + TOOL_FDS_MAX] = { {
-                        .fd = pysb_client_get_fd(follow->client),
-                        .events = (short) pysb_client_get_events(follow->client),
-                } };
-                size_t n = 1 + (follow->tools ? tools_poll(follow->tools, fds + 1) : 0);
+                struct pollfd fds[2 + TOOL_FDS_MAX] = {
+                        {
+                                .fd = pysb_client_get_fd(follow->client),
+                                .events = (short) pysb_client_get_events(follow->client),
+                        },
+                        follow->feed ? feed_poll(follow->feed) : (struct pollfd){ .fd = -EBADF },
+                };
+                size_t n = 2 + (follow->tools ? tools_poll(follow->tools, fds + 2) : 0);
 
                 if (interrupt_poll(fds, n) == -EINTR) {
                         if (follow_interrupt(follow))
@@ -103,6 +106,8 @@ int follow_run(Follow *follow) {
                         return EXIT_SIGNAL_BASE + interrupt_get_signal();
                 }
                 pysb_client_process(follow->client);
+                if (follow->feed)
+                        feed_process(follow->feed, fds[1].revents);
                 if (follow->tools)
                         tools_process(follow->tools);
         }

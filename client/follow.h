@@ -5,6 +5,7 @@
 
 #include "basic/buf.h"
 #include "client/displays.h"
+#include "client/feed.h"
 #include "client/outputs.h"
 #include "client/tools.h"
 #include "client/verb.h"
@@ -18,6 +19,7 @@ typedef struct Follow {
         Displays displays;
         Outputs outputs;
         Tools *tools;    /* NULL is none */
+        Feed *feed;      /* of its standard input; NULL is none */
         bool interrupts; /* a first SIGINT is for the job, see follow_run() */
         /* Says that the call failed and returns the exit status; NULL is common_call_failed() */
         int (*call_failed)(PysbClient *client, int error);

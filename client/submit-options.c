@@ -208,15 +208,23 @@ static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
         }
 }
 
-static int load_stdin(const SubmitOptions *o, PysbRequest *request) {
-        _cleanup_close_ int opened = -EBADF;
-        int fd = STDIN_FILENO, r = 0;
+/* Who does not stay cannot pass on what comes later: that is read to its end first. */
+static int load_stdin(SubmitOptions *o, PysbRequest *request) {
+        _cleanup_close_ int fd = -EBADF;
+        int r;
 
         if (!o->stdin_)
                 return 0;
-        if (strcmp(o->stdin_, "-") != 0)
-                fd = opened = open(o->stdin_, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        r = fd < 0 ? -errno : pysb_request_set_stdin_fd(request, fd);
+        if (strcmp(o->stdin_, "-") == 0)
+                fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+        else
+                fd = open(o->stdin_, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        if (fd < 0)
+                r = -errno;
+        else if (!o->detach && feed_is_for(fd))
+                r = feed_start(&o->feed, TAKE_FD(fd), request);
+        else
+                r = pysb_request_set_stdin_fd(request, fd);
         if (r < 0)
                 text_error("--stdin: %s: %s.", o->stdin_, strerror(-r));
         return r;
@@ -318,6 +326,7 @@ int submit_options_parse(int argc,
                 .common.summary = isatty(STDERR_FILENO),
                 .idle_usec = UINT64_MAX,
                 .lifetime_usec = UINT64_MAX,
+                .feed = FEED_INIT,
         };
         int option, r;
 

@@ -4,6 +4,7 @@
 /* The command line of `pysbctl submit`, as a request; check and eval, and open and exec of session, take what
  * of it makes sense there. */
 
+#include "client/feed.h"
 #include "client/program-options.h"
 #include "client/tools.h"
 
@@ -16,6 +17,7 @@ typedef struct SubmitOptions {
         bool collects;
         const char *output_dir;
         const char *stdin_;  /* a file for the program's standard input */
+        Feed feed;           /* of it, while the program runs */
         const char *session; /* of `session exec`: where the program is a cell; else NULL */
         bool queue;
         uint64_t idle_usec,

@@ -71,6 +71,7 @@ static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *
                 .displays.dir = common->display_dir,
                 .outputs.dir = o->output_dir,
                 .tools = &o->tools,
+                .feed = &o->feed,
                 .interrupts = true,
                 .shows_values = o->session && !common->json && !common->events && !common->value &&
                                 !common->display_dir,
@@ -82,6 +83,8 @@ static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *
         r = submit_start(o, request, &follow);
         if (r < 0)
                 return common_call_failed(client, r);
+        /* Sent: with another reader who writes would not learn that the program reads no more. */
+        (void) pysb_request_set_stdin_open(request, false);
         r = follow_run(&follow);
         if (r == 0)
                 r = submit_fetch(o, &follow);
@@ -115,5 +118,6 @@ int verb_submit(int argc, char *argv[]) {
         else
                 r = submit_and_follow(&options, client, request);
         tools_done(&options.tools);
+        feed_done(&options.feed);
         return r;
 }

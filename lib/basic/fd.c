@@ -2,8 +2,11 @@
 #include "basic/fd.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "basic/cleanup.h"
@@ -39,6 +42,15 @@ int fd_set_cloexec(int fd, bool cloexec) {
 
 int fd_pipe(int ret_fds[static 2], int flags) {
         return pipe2(ret_fds, O_CLOEXEC | flags) < 0 ? -errno : 0;
+}
+
+int fd_is_pipe(int fd) {
+        struct statfs fs;
+        struct stat st;
+
+        if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
+                return -errno;
+        return S_ISFIFO(st.st_mode) && fs.f_type == PIPEFS_MAGIC;
 }
 
 int fd_socketpair(int ret_fds[static 2], int type) {

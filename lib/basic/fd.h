@@ -20,5 +20,8 @@ int fd_pipe(int ret_fds[static 2], int flags);
 /* An AF_UNIX socket pair of the given type, both ends CLOEXEC. */
 int fd_socketpair(int ret_fds[static 2], int type);
 
+/* Returns 1 for a pipe that no file system has a name for, 0 for anything else. */
+int fd_is_pipe(int fd);
+
 /* A memfd with these bytes, sealed against every change. Returns the descriptor. */
 int fd_new_sealed(const char *name, const void *data, size_t size);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -82,16 +79,6 @@ static int copy_to_memfd(int fd) {
         if (fcntl(copy, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) < 0)
                 return -errno;
         return TAKE_FD(copy);
-}
-
-/* Returns 1 for a pipe that no file system has a name for. */
-static int fd_is_pipe(int fd) {
-        struct statfs fs;
-        struct stat st;
-
-        if (fstat(fd, &st) < 0 || fstatfs(fd, &fs) < 0)
-                return -errno;
-        return S_ISFIFO(st.st_mode) && fs.f_type == PIPEFS_MAGIC;
 }
 
 _public_ int pysb_request_set_stdin_fd(PysbRequest *request, int fd) {
