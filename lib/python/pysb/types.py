@@ -427,6 +427,7 @@ class Quota(Wire):
     max_running_jobs: Optional[int] = None
     max_queued_jobs: Optional[int] = None
     max_connections: Optional[int] = None
+    max_sessions: Optional[int] = None
     max_memory_bytes: Optional[int] = None
     submits_per_second: Optional[int] = None
     submit_burst: Optional[int] = None
@@ -443,6 +444,7 @@ class Tenant(Wire):
     queued_jobs: int
     finished_jobs: int
     connections: int
+    sessions: int
     memory_bytes: int
     daemon_bytes: int
 
