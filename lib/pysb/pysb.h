@@ -38,7 +38,7 @@ extern "C" {
 
 /* Where the service listens. */
 #define PYSB_DEFAULT_ADDRESS "unix:/run/pysb/io.pysb.sandbox"
-/* Where administrators call io.pysb.manager, by pysb_call() with full names of methods. */
+/* Where administrators connect to: see pysb-manager.h. */
 #define PYSB_MANAGER_ADDRESS "unix:/run/pysb/io.pysb.manager"
 
 typedef struct PysbClient PysbClient;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pysb-manager.h>
 #include <pysb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -429,6 +430,47 @@ static int case_documents(void) {
         return 0;
 }
 
+static int case_manager(void) {
+        PysbDocument *document;
+        char tenant[64];
+        int64_t value;
+
+        CHECK(pysb_manager_get_status(client, &document) == 0);
+        CHECK(pysb_document_get_integer(document, "runningJobs", &value) == 0 && value == 0);
+        pysb_document_free(document);
+        CHECK(pysb_manager_list_tenants(client, NULL, &document) == 0);
+        CHECK(pysb_document_get_string(document, "tenants.0.tenant"));
+        (void) snprintf(tenant, sizeof(tenant), "%s",
+                        pysb_document_get_string(document, "tenants.0.tenant"));
+        pysb_document_free(document);
+        CHECK(pysb_manager_set_tenant(client, tenant, "[", NULL) == -EINVAL);
+        CHECK(pysb_manager_set_tenant(client, "nobody", "{}", NULL) == -EREMOTEIO);
+        CHECK(is_text(pysb_client_get_error_name(client), "io.pysb.manager.TenantNotFound"));
+        CHECK(pysb_manager_set_tenant(client, tenant, "{\"weight\": 7}", &document) == 0);
+        CHECK(pysb_document_get_integer(document, "quota.weight", &value) == 0 && value == 7);
+        pysb_document_free(document);
+        CHECK(pysb_manager_drain(client, 0, &document) == 0);
+        CHECK(pysb_document_get_integer(document, "queuedJobs", &value) == 0 && value == 0);
+        pysb_document_free(document);
+        CHECK(pysb_submit(sibling, request, NULL) == -EREMOTEIO);
+        CHECK(is_text(pysb_client_get_error_name(sibling), "io.pysb.sandbox.ShuttingDown"));
+        CHECK(pysb_manager_resume(client) == 0);
+        CHECK(pysb_manager_list_jobs(client, &document) == 0);
+        CHECK(pysb_document_get_size(document, "jobs") == 0);
+        pysb_document_free(document);
+        CHECK(pysb_manager_cancel_all(client, tenant, "enough", &document) == 0);
+        CHECK(pysb_document_get_integer(document, "jobs", &value) == 0 && value == 0);
+        pysb_document_free(document);
+        CHECK(pysb_manager_set_log_level(client, 8) == -EREMOTEIO);
+        CHECK(pysb_manager_set_log_level(client, 6) == 0);
+        if (pysb_manager_reload(client, &document) == 0) {
+                CHECK(pysb_document_get_size(document, "profiles") > 0);
+                pysb_document_free(document);
+        } else /* its own user cannot read the build directory of somebody else */
+                CHECK(is_text(pysb_client_get_error_name(client), "io.pysb.manager.ReloadFailed"));
+        return 0;
+}
+
 /* Each method that has no function of its own, by pysb_call(). */
 static int case_calls(void) {
         static const char *const calls[][2] = {
@@ -484,6 +526,7 @@ static const struct {
         { "files that a job hands back, in the result and as events", case_files },
         { "check, and documents", case_documents },
         { "each other method by its name, and an error", case_calls },
+        { "administration: each method of the manager", case_manager },
         { "ways to make a client", case_clients },
 };
 
