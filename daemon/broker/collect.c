@@ -140,7 +140,9 @@ static CollectedFile *collection_new_file(Collection *c) {
 static FileProblem problem_of_type(uint32_t type) {
         static const FileProblem problems[_FILES_TYPE_MAX] = {
                 [FILES_REGULAR] = FILE_OK,
-                [FILES_NOT_REGULAR] = FILE_NOT_REGULAR,
+                [FILES_DIRECTORY] = FILE_NOT_REGULAR, /* not asked for */
+                [FILES_SYMLINK] = FILE_NOT_REGULAR,
+                [FILES_OTHER] = FILE_NOT_REGULAR,
                 [FILES_TOO_DEEP] = FILE_TOO_DEEP,
                 [FILES_UNREADABLE] = FILE_UNREADABLE,
         };

@@ -114,6 +114,7 @@ Job *job_free(Job *job) {
         said_done(&job->said);
         tool_calls_done(&job->tools);
         collector_free(job->collector);
+        files_link_free(job->files);
         collection_done(&job->collection);
         job_spec_free(job->spec);
         free(job);

@@ -11,6 +11,7 @@
 #include "basic/list.h"
 #include "broker/collector.h"
 #include "broker/event-log.h"
+#include "broker/files-link.h"
 #include "broker/frame.h"
 #include "broker/input.h"
 #include "broker/outcome.h"
@@ -76,6 +77,7 @@ struct Job {
         Collection collection; /* what it hands back, if the spec has rules */
         Collector *collector;  /* from its start to its end, then */
         struct Broker *broker; /* who runs it */
+        FilesLink *files;      /* of the host of a session: while there is a box */
 
         Instant accepted, started, finished;
         uint64_t queue_usec, setup_usec;

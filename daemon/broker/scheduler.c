@@ -43,6 +43,7 @@ uint64_t scheduler_slots(const Broker *b) {
 static void scheduler_finish(Broker *b, Job *job, const Verdict *verdict, const BoxFacts *facts) {
         job->link = runner_link_free(job->link);
         job->collector = collector_free(job->collector);
+        job->files = files_link_free(job->files); /* then the box goes */
         job->layers = b->layers;
         job_finish(job, verdict, facts, b->clock());
         log_job_finished(job);
@@ -82,6 +83,8 @@ static void scheduler_on_files(void *userdata) {
 static int scheduler_open_files(Broker *b, Job *job, int *ret_box_fd) {
         const CollectorOwner owner = { scheduler_on_file, scheduler_on_files, job };
 
+        if (job->spec->is_session)
+                return files_link_new(b->event, ret_box_fd, &job->files);
         job->broker = b;
         collection_init(&job->collection, job->spec->collect, &job->spec->limits);
         return collector_new(b->event, &job->collection, &owner, ret_box_fd, &job->collector);
@@ -105,7 +108,7 @@ static int scheduler_start(Broker *b, Job *job) {
                 return r;
         job->box = ++b->last_box;
         job_store_add_box(b, job);
-        if (job->spec->collect) {
+        if (job->spec->collect || job->spec->is_session) {
                 r = scheduler_open_files(b, job, &fds[n_fds]);
                 if (r < 0) {
                         FOREACH_ARRAY(fd, fds, n_fds)

@@ -2,7 +2,7 @@
 
 /* Init's end of the files channel. It has no privilege, follows no symlink, opens nothing but
  * directories and regular files, and has its memory from the start: a job may have used up all that
- * its box has. */
+ * its box has. While the job lives it does not wait for init any longer than the bounds here allow. */
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,12 +15,12 @@
 
 #include "basic/fd.h"
 #include "basic/macro.h"
+#include "cage/files-internal.h"
 #include "cage/internal.h"
 #include "cage/sys.h"
 #include "proto/files-wire.h"
 #include "proto/glob.h"
 
-#define APP "/app"
 #define ENTRIES_BYTES 4096
 
 /* One directory on the way down. */
@@ -46,7 +46,9 @@ static struct {
         int fd;
         Glob globs[FILES_PATTERNS_MAX];
         size_t n_globs;
-        uint64_t left; /* entries that may still be sent */
+        uint64_t left;  /* entries that may still be sent */
+        uint64_t looks; /* names that may still be looked at */
+        bool has_directories;
         Level levels[FILES_DEPTH_MAX];
         size_t n_levels;
         char path[FILES_PATH_MAX + 1];
@@ -68,17 +70,20 @@ static int files_end(int fd, int error) {
         return files_send(fd, FILES_END, 0);
 }
 
+/* What is known of a file, in the answer. */
+static void files_set_facts(const struct stat *st) {
+        int64_t usec = st->st_mtim.tv_sec * (int64_t) USEC_PER_SEC + st->st_mtim.tv_nsec / 1000;
+
+        out.answer.is_executable = !!(st->st_mode & S_IXUSR);
+        out.answer.size_bytes = (uint64_t) st->st_size;
+        out.answer.modified_usec = usec > 0 ? (uint64_t) usec : 0;
+}
+
 static int walk_send(FilesType type, uint32_t rule, size_t path_size, const struct stat *st) {
         walk.left--;
         out.answer = (FilesAnswer){ .type = type, .rule = rule };
-        if (st) {
-                int64_t usec =
-                        st->st_mtim.tv_sec * (int64_t) USEC_PER_SEC + st->st_mtim.tv_nsec / 1000;
-
-                out.answer.is_executable = !!(st->st_mode & S_IXUSR);
-                out.answer.size_bytes = (uint64_t) st->st_size;
-                out.answer.modified_usec = usec > 0 ? (uint64_t) usec : 0;
-        }
+        if (st)
+                files_set_facts(st);
         memcpy(out.payload, walk.path, path_size);
         return files_send(walk.fd, FILES_ENTRY, path_size);
 }
@@ -111,9 +116,18 @@ static int walk_enter(int fd, size_t path_size, const GlobPlaces *places, uint32
 
 static int
 walk_directory(int parent_fd, const char *name, size_t path_size, const GlobPlaces *places) {
-        int rule = walk_rule(places, glob_goes_on), fd;
+        int rule = walk_rule(places, glob_accepts), fd;
+        struct stat st;
 
-        if (rule < 0)
+        if (walk.has_directories && rule >= 0 &&
+            fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) >= 0) {
+                int r = walk_send(FILES_DIRECTORY, (uint32_t) rule, path_size, &st);
+
+                if (r < 0)
+                        return r;
+        }
+        rule = walk_rule(places, glob_goes_on);
+        if (rule < 0 || walk.left == 0)
                 return 0;
         fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 && errno == ENOENT)
@@ -129,8 +143,10 @@ static int walk_file(int parent_fd, const char *name, size_t path_size, const Gl
 
         if (rule < 0 || fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return 0;
-        return walk_send(S_ISREG(st.st_mode) ? FILES_REGULAR : FILES_NOT_REGULAR, (uint32_t) rule,
-                         path_size, &st);
+        return walk_send(S_ISREG(st.st_mode)   ? FILES_REGULAR
+                         : S_ISLNK(st.st_mode) ? FILES_SYMLINK
+                                               : FILES_OTHER,
+                         (uint32_t) rule, path_size, &st);
 }
 
 static int walk_name(Level *level, const struct dirent64 *entry) {
@@ -167,6 +183,8 @@ static int walk_next(void) {
                 level->start = 0;
                 level->end = (size_t) n;
         }
+        if (walk.looks-- == 0)
+                return -E2BIG;
         entry = (const struct dirent64 *) (level->entries + level->start);
         level->start += entry->d_reclen;
         return walk_name(level, entry);
@@ -182,51 +200,55 @@ static int files_parse_patterns(void) {
         return walk.n_globs > 0 ? 0 : -EINVAL;
 }
 
-static int files_list(int fd) {
+static int files_list(int fd, const char *app) {
         GlobPlaces places[FILES_PATTERNS_MAX];
         int app_fd, r;
 
         r = files_parse_patterns();
         if (r < 0)
                 return files_end(fd, r);
-        app_fd = open(APP, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        app_fd = open(app, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (app_fd < 0)
                 return files_end(fd, -errno);
         for (size_t i = 0; i < walk.n_globs; i++)
                 places[i] = glob_start(&walk.globs[i]);
         walk.fd = fd;
         walk.left = in.ask.max;
+        walk.looks = FILES_LOOKS_MAX;
+        walk.has_directories = in.ask.flags & FILES_DIRECTORIES;
         walk.n_levels = 0;
         r = walk_enter(app_fd, 0, places, 0);
         while (r >= 0 && walk.n_levels > 0 && walk.left > 0)
                 r = walk_next();
         while (walk.n_levels > 0)
                 fd_close(walk.levels[--walk.n_levels].fd);
-        return r < 0 ? r : files_end(fd, 0);
+        return r < 0 && r != -E2BIG ? r : files_end(fd, r);
 }
 
-/* A regular file below /app, on no way over a symlink. Never blocks, as for a FIFO. */
-static int files_open(const char *path) {
+int files_open_below(const char *app, const char *path, int flags) {
         struct open_how how = {
-                .flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+                .flags = (unsigned) (flags | O_NOFOLLOW | O_CLOEXEC),
                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
         };
-        _cleanup_close_ int app_fd = open(APP, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        _cleanup_close_ int fd = -EBADF;
-        struct stat st;
+        _cleanup_close_ int app_fd = open(app, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-        if (app_fd < 0)
-                return -errno;
-        fd = sys_openat2(app_fd, path, &how);
-        if (fd < 0)
-                return fd;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        return S_ISREG(st.st_mode) ? TAKE_FD(fd) : -EINVAL;
+        return app_fd < 0 ? -errno : sys_openat2(app_fd, path, &how);
 }
 
-static int files_read(int fd) {
-        _cleanup_close_ int file_fd = files_open(in.payload);
+/* A regular file. Never blocks, as for a FIFO. */
+static int files_open(const char *app, const char *path, struct stat *ret_st) {
+        _cleanup_close_ int fd = files_open_below(app, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, ret_st) < 0)
+                return -errno;
+        return S_ISREG(ret_st->st_mode) ? TAKE_FD(fd) : -EINVAL;
+}
+
+static int files_read(int fd, const char *app) {
+        struct stat st;
+        _cleanup_close_ int file_fd = files_open(app, in.payload, &st);
         uint64_t offset = in.ask.offset, left = in.ask.max;
 
         if (file_fd < 0)
@@ -247,24 +269,57 @@ static int files_read(int fd) {
                 if (r < 0)
                         return r;
         }
-        return files_end(fd, 0);
+        out.answer = (FilesAnswer){};
+        files_set_facts(&st);
+        return files_send(fd, FILES_END, 0);
 }
 
-void cage_serve_files(int fd) {
-        for (;;) {
-                ssize_t n = recv(fd, &in, sizeof(in.ask) + FILES_PAYLOAD_MAX, 0);
-                int r = -EPROTO;
+static int files_take_stage(const char *app) {
+        size_t path_size = strlen(in.payload) + 1;
 
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < (ssize_t) sizeof(in.ask) || (size_t) n != sizeof(in.ask) + in.ask.size)
-                        return;
-                in.payload[in.ask.size] = '\0';
-                if (in.ask.verb == FILES_LIST)
-                        r = files_list(fd);
-                else if (in.ask.verb == FILES_READ)
-                        r = files_read(fd);
-                if (r < 0)
-                        return;
+        if (path_size > in.ask.size)
+                return -EINVAL;
+        return files_stage(app, in.payload, in.ask.offset, in.ask.flags, in.payload + path_size,
+                           in.ask.size - path_size);
+}
+
+static int files_take_remove(int fd, const char *app) {
+        uint64_t removed = 0;
+        int r = files_remove(app, in.payload, in.ask.flags, &removed);
+
+        out.answer = (FilesAnswer){ .error = -r, .size_bytes = removed };
+        return files_send(fd, FILES_END, 0);
+}
+
+static int files_answer(int fd, const char *app) {
+        switch ((FilesVerb) in.ask.verb) {
+        case FILES_LIST:
+                return files_list(fd, app);
+        case FILES_READ:
+                return files_read(fd, app);
+        case FILES_STAGE:
+                return files_end(fd, files_take_stage(app));
+        case FILES_COMMIT:
+                return files_end(fd, files_commit(app));
+        case FILES_DROP:
+                files_drop(app);
+                return files_end(fd, 0);
+        case FILES_REMOVE:
+                return files_take_remove(fd, app);
+        case _FILES_VERB_MAX:
+                break;
         }
+        return -EPROTO;
+}
+
+bool cage_answer_files(int fd, const char *app) {
+        ssize_t n;
+
+        do
+                n = recv(fd, &in, sizeof(in.ask) + FILES_PAYLOAD_MAX, 0);
+        while (n < 0 && errno == EINTR);
+        if (n < (ssize_t) sizeof(in.ask) || (size_t) n != sizeof(in.ask) + in.ask.size)
+                return false;
+        in.payload[in.ask.size] = '\0';
+        return files_answer(fd, app) >= 0;
 }

@@ -35,6 +35,8 @@ enum {
         INIT_FD_END,
 };
 
+#define APP "/app"
+
 /* The low numbers are for the listener, which comes later: then RLIMIT_NOFILE of the job holds. */
 #define COUNTER_FD_MIN 64
 
@@ -59,6 +61,7 @@ typedef struct Init {
         uint64_t job_rss_bytes;
         uint64_t job_start_usec, job_end_usec;
         uint64_t nudge_at_usec, nudge_wait_usec; /* UINT64_MAX is never */
+        int files_fd;                            /* negative: nobody asks for files */
         DeniedCalls denied;
 } Init;
 
@@ -281,6 +284,7 @@ static int init_serve(Init *init) {
                 { .fd = INIT_FD_CHILDREN, .events = POLLIN },
                 { .fd = INIT_FD_CONTROL, .events = POLLIN },
                 { .fd = init->listener_fd, .events = POLLIN },
+                { .fd = init->files_fd, .events = POLLIN },
         };
         int status = 0;
 
@@ -300,6 +304,8 @@ static int init_serve(Init *init) {
                         cage_answer_denied(init->listener_fd, &init->denied);
                 if (fds[2].revents & POLLHUP)
                         fds[2].fd = -1; /* nobody is left who has the filter */
+                if (fds[3].revents && !cage_answer_files(init->files_fd, APP))
+                        fds[3].fd = init->files_fd = -EBADF;
                 if (fds[0].revents & POLLIN) {
                         struct signalfd_siginfo ignored;
 
@@ -366,7 +372,11 @@ static void init_report_ready(const Init *init) {
 
 void cage_init_main(const CageBox *box, CageJobMain job_main) {
         Init init = {
-                .box = box, .listener_fd = -EBADF, .counter_fd = -EBADF, .nudge_at_usec = UINT64_MAX
+                .box = box,
+                .listener_fd = -EBADF,
+                .counter_fd = -EBADF,
+                .nudge_at_usec = UINT64_MAX,
+                .files_fd = box->make.has_files ? INIT_FD_FILES : -EBADF,
         };
         int control_fd = box->fds[MAKE_FD_CONTROL], status, r;
         uint32_t step = UINT32_MAX;
@@ -396,7 +406,7 @@ void cage_init_main(const CageBox *box, CageJobMain job_main) {
         (void) kill(-1, SIGKILL);
         (void) init_reap(&init, &status, 0);
         init_report_end(&init, status);
-        if (box->make.has_files)
-                cage_serve_files(INIT_FD_FILES);
+        while (init.files_fd >= 0 && cage_answer_files(init.files_fd, APP))
+                ;
         _exit(0);
 }

@@ -49,5 +49,6 @@ int cage_prepare_denied(void);
 void cage_answer_denied(int listener_fd, DeniedCalls *denied);
 void cage_count_denied(DeniedCalls *denied, uint32_t number);
 
-/* files.c: answers what the broker asks of /app, until it closes the channel or sends nonsense. */
-void cage_serve_files(int fd);
+/* files.c: answers one thing that the broker asks of the files below app. false: it closed the channel, or
+ * sent nonsense, and there is no more to answer. */
+bool cage_answer_files(int fd, const char *app);
