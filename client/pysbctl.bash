@@ -67,7 +67,7 @@ _pysbctl() {
         -c | --code | -e | --expression | --module | --callable | --inputs | --modules | \
                 --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
                 --output-limit | --source-limit | --tool | --tool-calls | --tool-wait | --ticks | \
-                --env | --grace | --idle | --lifetime | --priority | --request-id | --collect | \
+                --env | --grace | --idle | --lifetime | --priority | --tenant | --request-id | --collect | \
                 --address)
                 return
                 ;;
@@ -75,7 +75,7 @@ _pysbctl() {
         case $verb in
         submit | check | eval)
                 words+=" --code --expression --module --callable --inputs --file --modules --analysis"
-                [[ $verb != submit ]] || words+=" --result --display-dir --collect --output-dir --detach --priority --request-id --events --summary"
+                [[ $verb != submit ]] || words+=" --result --display-dir --collect --output-dir --detach --priority --tenant --request-id --events --summary"
                 [[ $verb != submit ]] || words+=" --tool"
                 words+=" --profile --memory --timeout --cpu-time --cpus --processes --disk"
                 words+=" --tool-calls --tool-wait --ticks --output-limit --source-limit --stdin --env"

@@ -52,6 +52,7 @@ enum {
         OPTION_ENV,
         OPTION_DETACH,
         OPTION_PRIORITY,
+        OPTION_TENANT,
         OPTION_REQUEST_ID,
         OPTION_TOOL,
         OPTION_RESULT,
@@ -74,6 +75,7 @@ static const struct option options[] = {
         { "output-dir", required_argument, NULL, OPTION_OUTPUT_DIR },
         { "detach", no_argument, NULL, OPTION_DETACH },
         { "priority", required_argument, NULL, OPTION_PRIORITY },
+        { "tenant", required_argument, NULL, OPTION_TENANT },
         { "request-id", required_argument, NULL, OPTION_REQUEST_ID },
         OPTIONS_PROGRAM,
         { "profile", required_argument, NULL, 'p' },
@@ -139,6 +141,14 @@ static int take_priority(PysbRequest *request, const char *value) {
         return pysb_request_set_priority(request, (unsigned) number);
 }
 
+static int take_tenant(PysbRequest *request, const char *value) {
+        int r = pysb_request_set_tenant(request, value);
+
+        if (r < 0)
+                text_error("--tenant: %s.", r == -EILSEQ ? "not UTF-8" : strerror(-r));
+        return r;
+}
+
 static int take_request_id(PysbRequest *request, const char *value) {
         int r = pysb_request_set_request_id(request, value);
 
@@ -183,6 +193,8 @@ static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
                 return tools_add(&o->tools, request, optarg);
         case OPTION_PRIORITY:
                 return take_priority(request, optarg);
+        case OPTION_TENANT:
+                return take_tenant(request, optarg);
         case OPTION_REQUEST_ID:
                 return take_request_id(request, optarg);
         case OPTION_COLLECT:

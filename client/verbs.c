@@ -62,6 +62,7 @@ static const char options_text[] =
         "      --display-dir DIR   write plots and tables to files\n"
         "      --detach            print the job's identifier and leave it running\n"
         "      --priority NUMBER   from 0 to 9, of the caller's own jobs that wait\n"
+        "      --tenant NAME       whom the job is for; of gateways only\n"
         "      --request-id ID     the same request with it makes no second job\n"
         "      --events            print events as JSON lines, then the result\n"
         "      --json              print the result with the output as one JSON document\n"

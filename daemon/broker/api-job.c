@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Methods about jobs that exist: of the caller's own tenant only. */
+/* Methods about jobs that exist: those that the caller reaches. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -172,7 +172,7 @@ typedef struct ListParameters {
         OptionalUint states; /* bits of JobState */
         json_t *labels;
         const char *request_id;
-        const char *session;
+        const char *session, *tenant;
         OptionalUint max_entries;
         const char *cursor;
 } ListParameters;
@@ -182,6 +182,7 @@ static const JsonField list_fields[] = {
         { "labels", json_dispatch_string_map, offsetof(ListParameters, labels) },
         { "requestId", json_dispatch_string, offsetof(ListParameters, request_id) },
         { "session", json_dispatch_string, offsetof(ListParameters, session) },
+        { "tenant", json_dispatch_string, offsetof(ListParameters, tenant) },
         { "maxEntries", request_dispatch_uint, offsetof(ListParameters, max_entries) },
         { "cursor", json_dispatch_string, offsetof(ListParameters, cursor) },
         {},
@@ -197,8 +198,8 @@ static bool job_has_labels(const Job *job, json_t *labels) {
         return true;
 }
 
-static bool job_is_listed(const Connection *c, const Job *job, const ListParameters *p) {
-        return job_tenant(job) == c->tenant && !job->spec->is_check && !job->spec->is_session &&
+static bool job_is_listed(const Tenant *tenant, const Job *job, const ListParameters *p) {
+        return job_tenant(job) == tenant && !job->spec->is_check && !job->spec->is_session &&
                (!p->states.is_set || (p->states.value & UINT64_C(1) << job_visible_state(job))) &&
                job_has_labels(job, p->labels) &&
                (!p->session || strcmp(p->session, job->session_id) == 0) &&
@@ -207,6 +208,7 @@ static bool job_is_listed(const Connection *c, const Job *job, const ListParamet
 }
 
 void api_list_jobs(Connection *c) {
+        _cleanup_(tenant_unrefp) Tenant *tenant = NULL;
         ListParameters p = {};
         JsonBuild b = JSON_BUILD_INIT;
         json_t *array = json_array();
@@ -214,6 +216,9 @@ void api_list_jobs(Connection *c) {
         char cursor[24];
 
         if (!api_parse(c, list_fields, &p))
+                goto finish;
+        tenant = api_acting_tenant(c, p.tenant);
+        if (!tenant)
                 goto finish;
         max = p.max_entries.is_set ? p.max_entries.value : LIST_ENTRIES_DEFAULT;
         if (max < 1 || max > LIST_ENTRIES_MAX) {
@@ -227,7 +232,7 @@ void api_list_jobs(Connection *c) {
         for (List *l = c->broker->jobs.prev; l != &c->broker->jobs; l = l->prev) {
                 const Job *job = container_of(l, Job, jobs);
 
-                if (job->number >= before || !job_is_listed(c, job, &p))
+                if (job->number >= before || !job_is_listed(tenant, job, &p))
                         continue;
                 if (json_array_size(array) == max) {
                         (void) snprintf(cursor, sizeof(cursor), "%" PRIu64, last);

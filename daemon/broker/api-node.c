@@ -30,7 +30,8 @@ static json_t *profile_info(const Connection *c, const Profile *p) {
         json_build_bool(&b, "allowed",
                         broker->embedded ||
                                 tenant_policy_allows(c->tenant->policy, p->name, p->granted));
-        json_build_bool(&b, "isDefault", strcmp(p->name, api_default_profile(c)) == 0);
+        json_build_bool(&b, "isDefault",
+                        strcmp(p->name, api_default_profile(c->tenant, broker->config)) == 0);
         json_build_string(&b, "pythonVersion", broker->python_version);
         json_build_string(&b, "network", profile_network_to_string(p->network));
         json_build_string(&b, "fileSystem", profile_files_to_string(p->files));
@@ -255,17 +256,27 @@ build_use(JsonBuild *b, const char *used, const char *maximum, const Tenant *ten
 }
 
 void api_who_am_i(Connection *c) {
-        const Tenant *t = c->tenant;
+        struct {
+                const char *tenant;
+        } q = {};
+        static const JsonField fields[] = {
+                { "tenant", json_dispatch_string, 0 },
+                {},
+        };
+        _cleanup_(tenant_unrefp) Tenant *t = NULL;
         JsonBuild b = JSON_BUILD_INIT;
-        int unused;
 
-        if (!api_parse(c, no_fields, &unused)) {
+        if (api_parse(c, fields, &q))
+                t = api_acting_tenant(c, q.tenant);
+        if (!t) {
                 json_build_done(&b);
                 return;
         }
         json_build_uint(&b, "uid", c->uid);
         json_build_uint(&b, "gid", c->gid);
         json_build_string(&b, "tenant", t->name);
+        json_build_bool(&b, "gateway", c->is_gateway);
+        json_build_bool(&b, "administrator", api_is_administrator(c));
         build_use(&b, "runningJobs", "maxRunningJobs", t, QUOTA_RUNNING);
         build_use(&b, "queuedJobs", "maxQueuedJobs", t, QUOTA_QUEUED);
         build_use(&b, "sessions", "maxSessions", t, QUOTA_SESSIONS);

@@ -61,8 +61,7 @@ static void answer_stopping(Connection *c) {
         connection_error(c, "ShuttingDown", json_build_take(&b));
 }
 
-static void answer_refusal(Connection *c, const Refusal *refusal) {
-        const Tenant *t = c->tenant;
+static void answer_refusal(Connection *c, const Tenant *t, const Refusal *refusal) {
         bool is_own = refusal->scope == CHARGE_OVER_TENANT;
         JsonBuild b = JSON_BUILD_INIT;
 
@@ -127,7 +126,10 @@ static int take_stdin(Connection *c, const JobSpec *spec, int *ret_fd) {
         return 0;
 }
 
-JobSpec *api_make_spec(Connection *c, const SpecContext *kind, const JobRequest *request) {
+JobSpec *api_make_spec(Connection *c,
+                       const Tenant *tenant,
+                       const SpecContext *kind,
+                       const JobRequest *request) {
         const Broker *b = c->broker;
         SpecContext context = *kind;
         JobSpec *spec = NULL;
@@ -135,8 +137,8 @@ JobSpec *api_make_spec(Connection *c, const SpecContext *kind, const JobRequest 
         int r;
 
         context.store = b->store;
-        context.tenant = c->tenant->policy;
-        context.default_profile = api_default_profile(c);
+        context.tenant = tenant->policy;
+        context.default_profile = api_default_profile(tenant, b->config);
         context.all_granted = b->embedded;
         r = job_spec_make(&context, request, &spec, &error);
         if (r > 0)
@@ -146,11 +148,11 @@ JobSpec *api_make_spec(Connection *c, const SpecContext *kind, const JobRequest 
         return r == 0 ? spec : NULL;
 }
 
-bool api_answer_submit(Connection *c, int r, const Refusal *refusal) {
+bool api_answer_submit(Connection *c, const Tenant *tenant, int r, const Refusal *refusal) {
         if (r == SUBMIT_STOPPING)
                 answer_stopping(c);
         if (r == SUBMIT_REFUSED)
-                answer_refusal(c, refusal);
+                answer_refusal(c, tenant, refusal);
         if (r < 0)
                 c->is_dead = true;
         return r == 0;
@@ -158,9 +160,12 @@ bool api_answer_submit(Connection *c, int r, const Refusal *refusal) {
 
 /* Whether the request was here before: then *ret_job is its job, or NULL and the call is answered with
  * RequestConflict. */
-static bool
-find_repeated(Connection *c, const JobRequest *request, uint64_t fingerprint, Job **ret_job) {
-        Job *job = job_store_find_request(c->broker, c->tenant, request->request_id);
+static bool find_repeated(Connection *c,
+                          const Tenant *tenant,
+                          const JobRequest *request,
+                          uint64_t fingerprint,
+                          Job **ret_job) {
+        Job *job = job_store_find_request(c->broker, tenant, request->request_id);
         JsonBuild b;
 
         if (!job)
@@ -177,8 +182,11 @@ find_repeated(Connection *c, const JobRequest *request, uint64_t fingerprint, Jo
 }
 
 /* A new job of this request, or NULL once the call is answered. */
-static Job *
-submit_job(Connection *c, const JobRequest *request, AcceptKind kind, uint64_t fingerprint) {
+static Job *submit_job(Connection *c,
+                       Tenant *tenant,
+                       const JobRequest *request,
+                       AcceptKind kind,
+                       uint64_t fingerprint) {
         const SpecContext context = {
                 .is_submit = kind == ACCEPT_SUBMIT,
                 .is_check = kind == ACCEPT_CHECK,
@@ -189,18 +197,19 @@ submit_job(Connection *c, const JobRequest *request, AcceptKind kind, uint64_t f
         Refusal refusal;
         Job *job;
 
-        spec = api_make_spec(c, &context, request);
+        spec = api_make_spec(c, tenant, &context, request);
         if (!spec || take_stdin(c, spec, &stdin_fd) < 0)
                 return NULL;
         spec->fingerprint = fingerprint;
-        r = scheduler_submit(c->broker, c->tenant, spec, stdin_fd, &job, &refusal);
-        if (!api_answer_submit(c, r, &refusal))
+        r = scheduler_submit(c->broker, tenant, spec, stdin_fd, &job, &refusal);
+        if (!api_answer_submit(c, tenant, r, &refusal))
                 return NULL;
         TAKE_PTR(spec);
         return job;
 }
 
 Job *api_accept_job(Connection *c, AcceptKind kind, bool *ret_created) {
+        _cleanup_(tenant_unrefp) Tenant *tenant = NULL;
         char path[JSON_PATH_MAX];
         uint64_t fingerprint = 0;
         JobRequest request;
@@ -211,16 +220,19 @@ Job *api_accept_job(Connection *c, AcceptKind kind, bool *ret_created) {
                 connection_reply(c, varlink_error_invalid_parameter(path));
                 return NULL;
         }
+        tenant = api_acting_tenant(c, request.tenant);
+        if (!tenant)
+                return NULL;
         if (request.request_id && kind != ACCEPT_CHECK) {
                 if (job_request_fingerprint(c->call.parameters, &fingerprint) < 0) {
                         c->is_dead = true;
                         return NULL;
                 }
-                if (find_repeated(c, &request, fingerprint, &job))
+                if (find_repeated(c, tenant, &request, fingerprint, &job))
                         return job;
         }
         *ret_created = true;
-        return submit_job(c, &request, kind, fingerprint);
+        return submit_job(c, tenant, &request, kind, fingerprint);
 }
 
 void api_run(Connection *c) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Methods about sessions: of the caller's own tenant only. */
+/* Methods about sessions: those that the caller reaches. */
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -57,9 +57,9 @@ static void answer_empty(Connection *c) {
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }
 
-/* The caller's session, or NULL once the call is answered. */
+/* A session that the caller reaches, or NULL once the call is answered. */
 static Session *find_session(Connection *c, const char *id) {
-        Session *s = session_find(c->broker, c->tenant, id);
+        Session *s = session_find(c->broker, api_reach(c), id);
 
         if (!s)
                 answer_session_error(c, "SessionNotFound", id, NULL);
@@ -84,6 +84,7 @@ static bool check_times(Connection *c,
 }
 
 void api_open_session(Connection *c) {
+        _cleanup_(tenant_unrefp) Tenant *tenant = NULL;
         _cleanup_(job_spec_freep) JobSpec *spec = NULL;
         SessionRequest request;
         char path[JSON_PATH_MAX];
@@ -95,11 +96,14 @@ void api_open_session(Connection *c) {
                 connection_reply(c, varlink_error_invalid_parameter(path));
                 return;
         }
-        spec = api_make_spec(c, &(SpecContext){ .is_session = true }, &request.job);
+        tenant = api_acting_tenant(c, request.job.tenant);
+        if (!tenant)
+                return;
+        spec = api_make_spec(c, tenant, &(SpecContext){ .is_session = true }, &request.job);
         if (!spec || !check_times(c, spec->profile, &request.idle_usec, &request.lifetime_usec))
                 return;
-        r = session_open(c->broker, c->tenant, spec, &s, &refusal);
-        if (!api_answer_submit(c, r, &refusal))
+        r = session_open(c->broker, tenant, spec, &s, &refusal);
+        if (!api_answer_submit(c, tenant, r, &refusal))
                 return;
         TAKE_PTR(spec);
         if (request.idle_usec.is_set)
@@ -142,11 +146,11 @@ void api_execute(Connection *c) {
         }
         context.session = s->host->spec;
         context.execution = s->n_executions + 1;
-        spec = api_make_spec(c, &context, &request.job);
+        spec = api_make_spec(c, s->tenant, &context, &request.job);
         if (!spec)
                 return;
         r = session_execute(c->broker, s, spec, &cell, &refusal);
-        if (!api_answer_submit(c, r, &refusal)) {
+        if (!api_answer_submit(c, s->tenant, r, &refusal)) {
                 job_spec_free(spec);
                 return;
         }
@@ -214,17 +218,18 @@ void api_get_session(Connection *c) {
 typedef struct ListParameters {
         json_t *labels;
         OptionalUint max_entries;
-        const char *cursor;
+        const char *cursor, *tenant;
 } ListParameters;
 
 static const JsonField list_fields[] = {
         { "labels", json_dispatch_string_map, offsetof(ListParameters, labels) },
         { "maxEntries", request_dispatch_uint, offsetof(ListParameters, max_entries) },
         { "cursor", json_dispatch_string, offsetof(ListParameters, cursor) },
+        { "tenant", json_dispatch_string, offsetof(ListParameters, tenant) },
         {},
 };
 
-static bool session_is_listed(const Connection *c, const Session *s, json_t *labels) {
+static bool session_is_listed(const Tenant *tenant, const Session *s, json_t *labels) {
         const char *key;
         json_t *value;
 
@@ -232,7 +237,7 @@ static bool session_is_listed(const Connection *c, const Session *s, json_t *lab
                 if (!json_equal(json_object_get(s->labels, key), value))
                         return false;
         }
-        return s->tenant == c->tenant && s->state != SESSION_CLOSING;
+        return s->tenant == tenant && s->state != SESSION_CLOSING;
 }
 
 /* Whether the parameters are in order; else the call is answered. */
@@ -253,6 +258,7 @@ static bool list_check(Connection *c, ListParameters *p, uint64_t *ret_before) {
 }
 
 void api_list_sessions(Connection *c) {
+        _cleanup_(tenant_unrefp) Tenant *tenant = NULL;
         List *sessions = &c->broker->sessions;
         JsonBuild b = JSON_BUILD_INIT;
         ListParameters p = {};
@@ -260,7 +266,9 @@ void api_list_sessions(Connection *c) {
         json_t *array;
         char cursor[24];
 
-        if (!list_check(c, &p, &before)) {
+        if (list_check(c, &p, &before))
+                tenant = api_acting_tenant(c, p.tenant);
+        if (!tenant) {
                 json_build_done(&b);
                 return;
         }
@@ -268,7 +276,7 @@ void api_list_sessions(Connection *c) {
         for (List *l = sessions->prev; l != sessions; l = l->prev) {
                 const Session *s = container_of(l, Session, sessions);
 
-                if (s->number >= before || !session_is_listed(c, s, p.labels))
+                if (s->number >= before || !session_is_listed(tenant, s, p.labels))
                         continue;
                 if (json_array_size(array) == p.max_entries.value) {
                         (void) snprintf(cursor, sizeof(cursor), "%" PRIu64, last);

@@ -76,13 +76,6 @@ static const VarlinkService *api_service(const Connection *c) {
         return c->is_manager ? &manager_service : &sandbox_service;
 }
 
-static void answer_denied(Connection *c) {
-        JsonBuild b = JSON_BUILD_INIT;
-
-        json_build_string(&b, "tenant", c->tenant->name);
-        connection_error(c, "TenantDenied", json_build_take(&b));
-}
-
 void api_handle(Connection *c) {
         const VarlinkMethod *method = NULL;
         json_t *reply = NULL;
@@ -94,8 +87,8 @@ void api_handle(Connection *c) {
                         ((void (*)(Connection *)) method->handler)(c);
                 else
                         connection_reply(c, varlink_error_permission_denied());
-        } else if (r == VARLINK_METHOD && c->tenant->policy->is_denied)
-                answer_denied(c);
+        } else if (r == VARLINK_METHOD && c->tenant->policy->is_denied && !c->is_gateway)
+                api_answer_denied(c, c->tenant->name);
         else if (r == VARLINK_METHOD)
                 ((void (*)(Connection *)) method->handler)(c);
         else if (r == VARLINK_ANSWERED)
@@ -113,12 +106,12 @@ bool api_parse(Connection *c, const JsonField *fields, void *target) {
         return false;
 }
 
-const char *api_default_profile(const Connection *c) {
-        return c->tenant->policy->default_profile ?: c->broker->config->default_profile;
+const char *api_default_profile(const Tenant *tenant, const DaemonConfig *config) {
+        return tenant->policy->default_profile ?: config->default_profile;
 }
 
 Job *api_find_job(Connection *c, const char *id) {
-        Job *job = job_store_find(c->broker, c->tenant, id);
+        Job *job = job_store_find(c->broker, api_reach(c), id);
         JsonBuild b = JSON_BUILD_INIT;
 
         if (job) {

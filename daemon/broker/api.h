@@ -15,10 +15,20 @@ bool api_parse(Connection *c, const struct JsonField *fields, void *target);
 /* Answers with InvalidRequest. */
 void api_answer_invalid(Connection *c, const char *field, const char *reason); /* api-job.c */
 
-/* Of a request that names none. */
-const char *api_default_profile(const Connection *c);
+/* Of a request of this tenant that names none. */
+const char *api_default_profile(const Tenant *tenant, const DaemonConfig *config);
 
-/* The caller's own job, or NULL, and then the call is answered with JobNotFound. */
+/* For whom the call acts, with one reference more: the caller's own tenant (NULL), or the one that a
+ * gateway names. NULL: the call is answered. */
+Tenant *api_acting_tenant(Connection *c, const char *name); /* api-acting.c */
+
+/* Answers with TenantDenied. */
+void api_answer_denied(Connection *c, const char *tenant); /* api-acting.c */
+
+/* Whose jobs and sessions the caller reaches by their identifiers; NULL: those of all. */
+const Tenant *api_reach(const Connection *c); /* api-acting.c */
+
+/* A job that the caller reaches, or NULL, and then the call is answered with JobNotFound. */
 Job *api_find_job(Connection *c, const char *id);
 
 /* The reason of a client as it may stand in a line of a log or on a terminal; it has at most
@@ -31,17 +41,20 @@ typedef enum AcceptKind {
         ACCEPT_CHECK,
 } AcceptKind;
 
-/* Request -> job, which is not created if its requestId was here before. Returns NULL if the call is
+/* Request -> job, of the tenant that it names, which is not created if its requestId was here before. Returns NULL if the call is
  * answered with an error. */
 Job *api_accept_job(Connection *c, AcceptKind kind, bool *ret_created); /* api-run.c */
 
 /* A spec for this request, in a context that says what kind it is; NULL if the call is answered. */
-JobSpec *api_make_spec(Connection *c, const SpecContext *context, const JobRequest *request);
+JobSpec *api_make_spec(Connection *c,
+                       const Tenant *tenant,
+                       const SpecContext *context,
+                       const JobRequest *request);
 
 void api_answer_spec_error(Connection *c, SpecErrorKind kind, const SpecError *error);
 
-/* Whether r, of scheduler_submit(), is 0; else the call is answered. */
-bool api_answer_submit(Connection *c, int r, const Refusal *refusal);
+/* Whether r, of scheduler_submit() for this tenant, is 0; else the call is answered. */
+bool api_answer_submit(Connection *c, const Tenant *tenant, int r, const Refusal *refusal);
 
 void api_run(Connection *c);
 void api_submit(Connection *c);

@@ -32,8 +32,7 @@ static int connection_on_io(sd_event_source *source, int fd, uint32_t revents, v
         return 0;
 }
 
-int connection_new(
-        Server *server, Tenant *tenant, int client, uid_t uid, gid_t gid, bool is_manager) {
+int connection_new(Server *server, Tenant *tenant, int client, const Peer *peer) {
         _cleanup_close_ int fd = client;
         Connection *c = calloc(1, sizeof(*c));
         uint64_t now = server->broker->clock().monotonic_usec;
@@ -50,9 +49,10 @@ int connection_new(
         c->server = server;
         c->broker = server->broker;
         c->tenant = tenant;
-        c->uid = uid;
-        c->gid = gid;
-        c->is_manager = is_manager;
+        c->uid = peer->uid;
+        c->gid = peer->gid;
+        c->is_manager = peer->is_manager;
+        c->is_gateway = peer->is_gateway;
         r = varlink_conn_new(fd, &varlink_server_limits, now, &c->conn);
         if (r < 0)
                 goto fail;

@@ -43,6 +43,7 @@ typedef struct Connection {
         uid_t uid;
         gid_t gid;
         bool is_manager;       /* came by the socket for administrators */
+        bool is_gateway;       /* may act for any tenant */
         size_t buffered_bytes; /* as accounted for */
         bool is_dead;          /* to be freed at the end of its turn */
 
@@ -61,8 +62,15 @@ typedef struct Connection {
         uint64_t wait_deadline_usec;
 } Connection;
 
+/* Who is at the other end, from the begin on. */
+typedef struct Peer {
+        uid_t uid;
+        gid_t gid;
+        bool is_manager, is_gateway;
+} Peer;
+
 /* Takes fd, whatever happens. Charges the tenant. */
-int connection_new(Server *server, Tenant *tenant, int fd, uid_t uid, gid_t gid, bool is_manager);
+int connection_new(Server *server, Tenant *tenant, int fd, const Peer *peer);
 
 /* Ends it: a job that depends on it is cancelled. */
 void connection_free(Connection *connection);

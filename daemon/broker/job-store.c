@@ -40,7 +40,8 @@ Job *job_store_find(Broker *b, const Tenant *tenant, const char *id) {
         LIST_FOREACH(l, bucket(b->index.ids, id)) {
                 Job *job = container_of(l, Job, by_id);
 
-                if (job_tenant(job) == tenant && !job->spec->is_session && strcmp(job->id, id) == 0)
+                if ((!tenant || job_tenant(job) == tenant) && !job->spec->is_session &&
+                    strcmp(job->id, id) == 0)
                         return job;
         }
         return NULL;

@@ -16,7 +16,8 @@ void job_store_add_box(Broker *b, Job *job);
 /* The job that a request with this requestId made, or NULL. */
 Job *job_store_find_request(Broker *b, const Tenant *tenant, const char *request_id);
 
-/* The job of this tenant, or NULL: nobody learns whether an identifier of somebody else exists. */
+/* The job of this tenant, or NULL: nobody learns whether an identifier of somebody else exists. Tenant NULL is
+ * any. */
 Job *job_store_find(Broker *b, const Tenant *tenant, const char *id);
 
 Job *job_store_find_box(Broker *b, uint64_t box);

@@ -157,6 +157,7 @@ static const JsonField request_fields[] = {
         { "limits", json_dispatch_object, offsetof(JobRequest, limits), 0, limits_fields },
         { "requestId", json_dispatch_string, offsetof(JobRequest, request_id) },
         { "priority", request_dispatch_uint, offsetof(JobRequest, priority) },
+        { "tenant", json_dispatch_string, offsetof(JobRequest, tenant) },
         { "queueTimeoutUSec", request_dispatch_uint, offsetof(JobRequest, queue_timeout_usec) },
         { "labels", json_dispatch_string_map, offsetof(JobRequest, labels) },
         { "detach", json_dispatch_bool, offsetof(JobRequest, detach) },
@@ -220,6 +221,7 @@ static const JsonField session_fields[] = {
         { "seed", request_dispatch_int, offsetof(SessionRequest, job.seed) },
         { "idleTimeoutUSec", request_dispatch_uint, offsetof(SessionRequest, idle_usec) },
         { "lifetimeUSec", request_dispatch_uint, offsetof(SessionRequest, lifetime_usec) },
+        { "tenant", json_dispatch_string, offsetof(SessionRequest, job.tenant) },
         { "bindToConnection", json_dispatch_bool, offsetof(SessionRequest, bind_to_connection) },
         {},
 };

@@ -69,7 +69,7 @@ typedef struct JobRequest {
         bool stdin_open;
         const char *profile;
         LimitsRequest limits;
-        const char *request_id;
+        const char *request_id, *tenant;
         OptionalUint priority;
         OptionalUint queue_timeout_usec;
         json_t *labels;

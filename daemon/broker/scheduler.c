@@ -97,6 +97,7 @@ static int scheduler_start(Broker *b, Job *job) {
                 .box = b->last_box + 1,
                 .digest = profile_digest_short(job->spec->profile),
                 .is_session = job->spec->is_session,
+                .cpu_weight = (uint32_t) job_tenant(job)->policy->cpu_weight,
                 .limits = job->spec->limits,
         };
         int fds[BUILDER_FDS_MAX], r;

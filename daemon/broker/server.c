@@ -16,26 +16,34 @@
 
 /* The groups of whoever connected, as the kernel noted them then; a process that has changed since, or
  * a pid that is somebody else's now, makes no difference. */
-static TenantEntry *server_find_entry(const Server *s, int fd, const struct ucred *cred) {
-        gid_t gids[1 + GROUPS_MAX] = { cred->gid };
+static size_t peer_groups(int fd, gid_t gid, gid_t gids[static 1 + GROUPS_MAX]) {
         socklen_t size = GROUPS_MAX * sizeof(gid_t);
-        const TenantTable *table = &s->broker->config->tenants;
 
-        if (table->n == 0)
-                return NULL;
+        gids[0] = gid;
         if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids + 1, &size) < 0)
                 size = 0;
-        return tenant_table_find(table, cred->uid, gids, 1 + size / sizeof(gid_t));
+        return 1 + size / sizeof(gid_t);
 }
 
-static Tenant *server_find_tenant(const Server *s, int fd, const struct ucred *cred) {
-        const TenantEntry *entry = server_find_entry(s, fd, cred);
+/* The tenant of whoever connected, and whether he is a gateway. */
+static Tenant *server_find_tenant(const Server *s, int fd, Peer *peer) {
+        Broker *b = s->broker;
+        const DaemonConfig *config = b->config;
+        const TenantEntry *entry = NULL;
         char name[TENANT_NAME_MAX];
 
+        if (config->tenants.n > 0 || config->gateway_gid != NO_GATEWAY) {
+                gid_t gids[1 + GROUPS_MAX];
+                size_t n = peer_groups(fd, peer->gid, gids);
+
+                entry = tenant_table_find(&config->tenants, peer->uid, gids, n);
+                FOREACH_ARRAY(gid, gids, n)
+                        peer->is_gateway |= *gid == config->gateway_gid;
+        }
         if (entry)
-                return tenants_get(&s->broker->tenants, entry->name, &entry->policy);
-        (void) snprintf(name, sizeof(name), "uid:%u", cred->uid);
-        return tenants_get(&s->broker->tenants, name, &s->broker->default_policy);
+                return tenants_get(&b->tenants, entry->name, &entry->policy);
+        (void) snprintf(name, sizeof(name), "uid:%u", peer->uid);
+        return tenants_get(&b->tenants, name, &b->default_policy);
 }
 
 /* Identity is fixed here, once: the kernel's word at connect time, never a pid, never a message. */
@@ -44,15 +52,17 @@ static int server_add(Server *s, int client, bool is_manager) {
         struct ucred cred;
         socklen_t size = sizeof(cred);
         _cleanup_(tenant_unrefp) Tenant *tenant = NULL;
+        Peer peer;
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
                 return -errno;
-        tenant = server_find_tenant(s, fd, &cred);
+        peer = (Peer){ .uid = cred.uid, .gid = cred.gid, .is_manager = is_manager };
+        tenant = server_find_tenant(s, fd, &peer);
         if (!tenant)
                 return -ENOMEM;
         if (tenant_fits(tenant, QUOTA_CONNECTIONS, 1) != 0)
                 return -EBUSY;
-        return connection_new(s, tenant, TAKE_FD(fd), cred.uid, cred.gid, is_manager);
+        return connection_new(s, tenant, TAKE_FD(fd), &peer);
 }
 
 static void server_pause(Server *s, bool pause) {

@@ -20,7 +20,8 @@ Session *session_find(Broker *b, const Tenant *tenant, const char *id) {
         LIST_FOREACH(l, &b->sessions) {
                 Session *s = container_of(l, Session, sessions);
 
-                if (s->tenant == tenant && s->state != SESSION_CLOSING && strcmp(s->id, id) == 0)
+                if ((!tenant || s->tenant == tenant) && s->state != SESSION_CLOSING &&
+                    strcmp(s->id, id) == 0)
                         return s;
         }
         return NULL;

@@ -6,7 +6,8 @@
 #include "broker/broker.h"
 #include "broker/session.h"
 
-/* The session of this tenant, or NULL: nobody learns whether an identifier of somebody else exists. */
+/* The session of this tenant, or NULL: nobody learns whether an identifier of somebody else exists. Tenant
+ * NULL is any. */
 Session *session_find(Broker *b, const Tenant *tenant, const char *id);
 
 /* Asks for its box. Returns 0, a SubmitRefusal, or a negative errno. Takes the spec on success. */

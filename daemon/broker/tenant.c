@@ -34,13 +34,28 @@ void tenants_done(Tenants *t) {
                 tenant_free(container_of(l, Tenant, link));
 }
 
+static uint64_t token_cost(const TenantPolicy *p) {
+        return MAX(USEC_PER_SEC / p->submits_per_second, UINT64_C(1));
+}
+
+static uint64_t token_burst(const TenantPolicy *p) {
+        return token_cost(p) * MAX(p->submit_burst, UINT64_C(1));
+}
+
+/* Whether one that is new now could submit more. */
+static bool tenant_owes_tokens(const Tenant *tenant) {
+        const TenantPolicy *p = tenant->policy;
+
+        return p->submits_per_second > 0 &&
+               tenant->token_usec + token_burst(p) > tenant->tenants->now_usec;
+}
+
 /* What a tenant has had of its share is not forgotten by going away for a moment: that would buy the
  * next job a place before the others. Nor are the tokens that it owes. */
 static bool tenant_is_forgettable(const Tenant *tenant) {
         const Tenants *t = tenant->tenants;
 
-        if (tenant->n_refs > 0 || tenant->policy->submits_per_second > 0 ||
-            tenant->policy == &tenant->changed)
+        if (tenant->n_refs > 0 || tenant->policy == &tenant->changed || tenant_owes_tokens(tenant))
                 return false;
         for (Quota q = 0; q < _QUOTA_MAX; q++)
                 if (tenant->used[q] > 0)
@@ -148,10 +163,11 @@ bool tenant_take_token(Tenant *tenant, uint64_t now, uint64_t *ret_retry_usec) {
         const TenantPolicy *p = tenant->policy;
         uint64_t cost, burst, paid;
 
+        tenant->tenants->now_usec = now;
         if (p->submits_per_second == 0)
                 return true;
-        cost = MAX(USEC_PER_SEC / p->submits_per_second, UINT64_C(1));
-        burst = cost * MAX(p->submit_burst, UINT64_C(1));
+        cost = token_cost(p);
+        burst = token_burst(p);
         paid = MAX(tenant->token_usec, now > burst ? now - burst : 0) + cost;
         if (paid > now) {
                 *ret_retry_usec = paid - now;

@@ -11,8 +11,6 @@
 #include "basic/list.h"
 #include "profile/tenants.h"
 
-#define TENANT_NAME_MAX 64
-
 /* How fast places become free, to tell a client when to come again. */
 typedef struct Pace {
         uint64_t last_usec;     /* of the last end, 0 is none yet */
@@ -45,6 +43,7 @@ struct Tenants {
         uint64_t used[_QUOTA_MAX]; /* always the sum over the tenants */
         uint64_t maximum[_QUOTA_MAX];
         Pace pace;
+        uint64_t now_usec; /* when the last submission came */
 
         /* For the queue: */
         List ready;

@@ -559,7 +559,8 @@ void box_start(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_FDS_
                 return;
         }
         if (builder->cgroups.layers != 0)
-                r = cgroup_leaf_new(&builder->cgroups, box->slot, &box->limits, &box->leaf_fd);
+                r = cgroup_leaf_new(&builder->cgroups, box->slot, &box->limits, request->cpu_weight,
+                                    &box->leaf_fd);
         if (r >= 0 && !*template)
                 r = template_new(set, request->plan, template);
         if (r < 0) {

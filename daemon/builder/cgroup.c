@@ -210,7 +210,8 @@ bool cgroup_tree_is_complete(const CgroupTree *tree) {
         return true;
 }
 
-static int cgroup_leaf_limit(const CgroupTree *tree, int fd, const Limits *limits) {
+static int
+cgroup_leaf_limit(const CgroupTree *tree, int fd, const Limits *limits, uint32_t cpu_weight) {
         const uint64_t *limit = limits->value;
         char text[48];
         int r = 0;
@@ -230,6 +231,8 @@ static int cgroup_leaf_limit(const CgroupTree *tree, int fd, const Limits *limit
                 (void) snprintf(text, sizeof(text), "%" PRIu64 " %d",
                                 limit[LIMIT_CPU] * CPU_PERIOD_USEC / 100, CPU_PERIOD_USEC);
                 r = io_write_string(fd, "cpu.max", text);
+                if (r >= 0 && cpu_weight > 0)
+                        r = attribute_write_number(fd, "cpu.weight", cpu_weight);
                 if (r < 0)
                         return r;
         }
@@ -247,7 +250,11 @@ static const char *leaf_name(uint32_t slot, char name[static 16]) {
         return name;
 }
 
-int cgroup_leaf_new(const CgroupTree *tree, uint32_t slot, const Limits *limits, int *ret_fd) {
+int cgroup_leaf_new(const CgroupTree *tree,
+                    uint32_t slot,
+                    const Limits *limits,
+                    uint32_t cpu_weight,
+                    int *ret_fd) {
         _cleanup_close_ int fd = -EBADF;
         char name[16];
         int r;
@@ -256,7 +263,7 @@ int cgroup_leaf_new(const CgroupTree *tree, uint32_t slot, const Limits *limits,
         if (mkdirat(tree->jobs_fd, leaf_name(slot, name), 0755) < 0)
                 return -errno;
         fd = openat(tree->jobs_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        r = fd < 0 ? -errno : cgroup_leaf_limit(tree, fd, limits);
+        r = fd < 0 ? -errno : cgroup_leaf_limit(tree, fd, limits, cpu_weight);
         if (r < 0) {
                 (void) unlinkat(tree->jobs_fd, name, AT_REMOVEDIR);
                 return r;

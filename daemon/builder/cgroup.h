@@ -25,8 +25,12 @@ void cgroup_tree_close(CgroupTree *tree);
 /* All three controllers are there. */
 bool cgroup_tree_is_complete(const CgroupTree *tree);
 
-/* Makes the leaf of a slot with these limits. *ret_fd is its directory. */
-int cgroup_leaf_new(const CgroupTree *tree, uint32_t slot, const Limits *limits, int *ret_fd);
+/* Makes the leaf of a slot with these limits; cpu_weight 0 is the kernel's own. *ret_fd is its directory. */
+int cgroup_leaf_new(const CgroupTree *tree,
+                    uint32_t slot,
+                    const Limits *limits,
+                    uint32_t cpu_weight,
+                    int *ret_fd);
 
 /* CPU time used so far, of all processes. */
 int cgroup_leaf_cpu_usec(int leaf_fd, uint64_t *ret_usec);

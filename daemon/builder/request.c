@@ -32,7 +32,7 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
         switch (request->verb) {
         case BUILDER_START:
                 if ((n_fds != BUILDER_START_FDS && n_fds != BUILDER_FDS_MAX) ||
-                    request->is_session > 1)
+                    request->is_session > 1 || request->cpu_weight > CPU_WEIGHT_MAX)
                         return -EPROTO;
                 return request_check_start(store, request);
         case BUILDER_KILL:
@@ -74,8 +74,9 @@ static int request_cell(Box *box, const BuilderRequest *request) {
 }
 
 /* START: safe because the plan is one of ours, the numbers are within what the operator allows for
- * it, and the descriptors only ever become the job's own 0, 1, 2 and 3, and one that init, which
- * has no more rights than the job, answers questions about the job's files on.
+ * it, no share of the CPU is above the highest that an operator can give, and the descriptors only ever
+ * become the job's own 0, 1, 2 and 3, and one that init, which has no more rights than the job, answers
+ * questions about the job's files on.
  * KILL: safe because it can only end a box that the broker started.
  * TOOL_WAIT: safe because it moves a deadline by no more than LIMIT_TOOL_WAIT.
  * INTERRUPT: safe because a job can send itself any signal.

@@ -44,6 +44,13 @@ static const Key keys[] = {
                         "his own, with what [default] says; \"deny\" may call nothing. Default: "
                         "\"own\"",
         },
+        CONFIG_KEY(
+                "daemon.gateway_group",
+                key_parse_count,
+                gateway_gid,
+                "A group, by name or number, whose members act for the tenants that their requests "
+                "name, and reach all their jobs and sessions: services in front of this one. Default: "
+                "none"),
         CONFIG_KEY("daemon.max_memory",
                    key_parse_size,
                    max_memory,
@@ -99,6 +106,9 @@ static int config_check(const DaemonConfig *config, const KeySources *sources, c
                                           key_sources_find(sources, ranges[i].key), ranges[i].key,
                                           value, ranges[i].lowest, ranges[i].highest);
         }
+        if (key_sources_find(sources, "daemon.gateway_group") && config->gateway_gid >= UINT32_MAX)
+                return flat_error(ret_error, "%s: daemon.gateway_group: is no id of a group",
+                                  key_sources_find(sources, "daemon.gateway_group"));
         if (config->ids_first + config->ids_count > UINT32_MAX) {
                 const char *where = key_sources_find(sources, "ids.first");
 
@@ -120,6 +130,7 @@ static DaemonConfig *config_new(void) {
                 .max_running_jobs = 16,
                 .max_queued_jobs = 1024,
                 .max_memory = UINT64_MAX,
+                .gateway_gid = NO_GATEWAY,
                 .max_connections = 1024,
                 .max_connections_per_user = 128,
                 .idle_exit_usec = 10 * 60 * USEC_PER_SEC,
@@ -145,7 +156,8 @@ int daemon_config_parse(const char *lines,
                 return r;
         r = config_check(config, &sources, ret_error);
         if (r >= 0)
-                r = tenant_table_parse(tenants, (size_t) (lines + size - tenants), &config->tenants,
+                r = tenant_table_parse(tenants, (size_t) (lines + size - tenants),
+                                       config->gateway_gid != NO_GATEWAY, &config->tenants,
                                        ret_error);
         if (r < 0)
                 return r;

@@ -19,6 +19,8 @@ typedef enum UnknownUid {
         UNKNOWN_UID_DENY,
 } UnknownUid;
 
+#define NO_GATEWAY UINT64_MAX
+
 typedef struct DaemonConfig {
         bool allow_degraded;               /* serve although a cgroup v2 controller is missing */
         uint64_t ids_first;                /* host uid and gid of the first box */
@@ -31,6 +33,7 @@ typedef struct DaemonConfig {
         char *default_profile;   /* of a request that names none */
         uint64_t max_memory;     /* sum of the memory limits of what runs; UINT64_MAX is none */
         unsigned unknown_uid;    /* UnknownUid */
+        uint64_t gateway_gid;    /* whose members may act for any tenant; NO_GATEWAY is none */
         TenantTable tenants;     /* of tenants.toml */
 } DaemonConfig;
 

@@ -72,6 +72,12 @@ static const Key keys[] = {
                    key_parse_count,
                    policy.weight,
                    "Share of the places when several tenants wait, 1 to 10000. Default: 100"),
+        TENANT_KEY(
+                "cpu_weight",
+                key_parse_count,
+                policy.cpu_weight,
+                "Share of the CPU of each of its jobs where there is not enough for all that run, 1 to "
+                "10000: cpu.weight of its cgroup. Default: 100"),
         TENANT_LIST("profiles",
                     parse_profile,
                     policy.profiles,
@@ -117,6 +123,7 @@ static const struct {
         uint64_t lowest, highest;
 } ranges[] = {
         { "tenant.weight", offsetof(TenantPolicy, weight), WEIGHT_MIN, WEIGHT_MAX },
+        { "tenant.cpu_weight", offsetof(TenantPolicy, cpu_weight), WEIGHT_MIN, WEIGHT_MAX },
         { "tenant.max_running", offsetof(TenantPolicy, maximum[QUOTA_RUNNING]), 1, 4096 },
         { "tenant.max_queued", offsetof(TenantPolicy, maximum[QUOTA_QUEUED]), 0, 65536 },
         { "tenant.max_connections", offsetof(TenantPolicy, maximum[QUOTA_CONNECTIONS]), 1, 4096 },
@@ -152,15 +159,24 @@ static int entry_check(const TenantEntry *entry, const KeySources *sources, char
 }
 
 /* A user belongs to one table only. */
-static int table_check(const TenantTable *table, const TenantEntry *entry, char **ret_error) {
+static int table_check(const TenantTable *table,
+                       const TenantEntry *entry,
+                       bool has_gateway,
+                       char **ret_error) {
         bool is_default = strcmp(entry->name, "default") == 0;
+        bool is_empty = entry->uids.n + entry->gids.n == 0;
 
-        if (is_default != (entry->uids.n + entry->gids.n == 0))
+        if (strlen(entry->name) >= TENANT_NAME_MAX)
+                return flat_error(ret_error, "tenants.toml: [%s] is longer than %d characters",
+                                  entry->name, TENANT_NAME_MAX - 1);
+        if (is_default ? !is_empty : is_empty && !has_gateway)
                 return flat_error(ret_error,
-                                  is_default ? "tenants.toml: [%s] is of all others, it has "
-                                               "neither uids nor groups"
-                                             : "tenants.toml: [%s] has neither uids nor groups, "
-                                               "nobody would belong to it",
+                                  is_default
+                                          ? "tenants.toml: [%s] is of all others, it has "
+                                            "neither uids nor groups"
+                                          : "tenants.toml: [%s] has neither uids nor groups, and "
+                                            "there is no gateway_group in pysbd.toml: nobody "
+                                            "would belong to it",
                                   entry->name);
         for (size_t i = 0; i < entry->uids.n; i++) {
                 const TenantEntry *other = tenant_table_find(table, entry->uids.ids[i], NULL, 0);
@@ -177,6 +193,7 @@ static int table_add(TenantTable *table,
                      size_t name_size,
                      const char *lines,
                      size_t size,
+                     bool has_gateway,
                      char **ret_error) {
         _cleanup_(key_sources_done) KeySources sources = {};
         TenantEntry *entries = reallocarray(table->entries, table->n + 1, sizeof(*entries)), *entry;
@@ -194,10 +211,14 @@ static int table_add(TenantTable *table,
         r = keys_parse(keys, ELEMENTSOF(keys), lines, size, entry, &sources, ret_error);
         if (r >= 0)
                 r = entry_check(entry, &sources, ret_error);
-        return r < 0 ? r : table_check(table, entry, ret_error);
+        return r < 0 ? r : table_check(table, entry, has_gateway, ret_error);
 }
 
-int tenant_table_parse(const char *lines, size_t size, TenantTable *ret_table, char **ret_error) {
+int tenant_table_parse(const char *lines,
+                       size_t size,
+                       bool has_gateway,
+                       TenantTable *ret_table,
+                       char **ret_error) {
         const char *end = lines + size, *s = flat_next_mark(lines, end);
         _cleanup_(tenant_table_done) TenantTable table = {};
 
@@ -209,7 +230,7 @@ int tenant_table_parse(const char *lines, size_t size, TenantTable *ret_table, c
                 const char *newline = memchr(name, '\n', (size_t) (end - name));
                 const char *body = newline ? newline + 1 : end, *next = flat_next_mark(body, end);
                 int r = table_add(&table, name, (size_t) ((newline ?: end) - name), body,
-                                  (size_t) (next - body), ret_error);
+                                  (size_t) (next - body), has_gateway, ret_error);
 
                 if (r < 0)
                         return r;

@@ -24,6 +24,8 @@ typedef enum Quota {
         _QUOTA_MAX,
 } Quota;
 
+#define TENANT_NAME_MAX 64 /* with the NUL */
+
 #define PRIORITIES 10 /* 0 is the lowest */
 #define PRIORITY_DEFAULT 5
 
@@ -34,6 +36,7 @@ typedef enum Quota {
 typedef struct TenantPolicy {
         uint64_t weight;
         uint64_t maximum[_QUOTA_MAX]; /* UINT64_MAX is none */
+        uint64_t cpu_weight;          /* of each job's cgroup; 0 is the kernel's own */
         uint64_t submits_per_second;  /* 0 is any number */
         uint64_t submit_burst;
         char **profiles; /* that it may use, NULL-terminated; NULL: those that are granted to all */
@@ -59,8 +62,10 @@ typedef struct TenantTable {
         size_t n;
 } TenantTable;
 
-/* Reads flat lines, each tenant's behind "== NAME". Errors as of profile_parse(). Pure. */
-int tenant_table_parse(const char *lines, size_t size, TenantTable *ret_table, char **ret_error);
+/* Reads flat lines, each tenant's behind "== NAME"; one to which nobody belongs is a mistake unless there
+ * is a gateway that can name it. Errors as of profile_parse(). Pure. */
+int tenant_table_parse(
+        const char *lines, size_t size, bool has_gateway, TenantTable *ret_table, char **ret_error);
 void tenant_table_done(TenantTable *table);
 
 /* The table that names this user, by uid before any of the groups. NULL: none does. */

@@ -40,6 +40,7 @@ typedef enum BuilderVerb {
 
 #define BUILDER_START_FDS 4
 #define BUILDER_FDS_MAX (BUILDER_START_FDS + 1)
+#define CPU_WEIGHT_MAX 10000 /* the kernel's */
 #define BUILDER_RELOADED_FDS 2
 #define FILES_USEC_MAX (UINT64_C(10) * 1000000)
 
@@ -60,7 +61,8 @@ typedef struct BuilderRequest {
          * after them it may use the CPU time of one cell more, and lives no longer than
          * SESSION_LIFETIME_USEC_MAX whatever the broker says. */
         uint32_t is_session;
-        uint32_t _reserved;
+        uint32_t
+                cpu_weight; /* START: cpu.weight of its cgroup, 1 to CPU_WEIGHT_MAX; 0 is the kernel's own, 100 */
         Limits limits; /* START, CELL */
 } BuilderRequest;
 

@@ -22,7 +22,7 @@ static const ErrorSentence sentences[] = {
           "limits.{limit} is {requested}, the profile allows at most {maximum}." },
         { SANDBOX_METHOD("QueueFull"),
           "The queue of this {scope} is full with {queued} jobs; try again later." },
-        { SANDBOX_METHOD("TenantDenied"), "{tenant} is no tenant of this daemon." },
+        { SANDBOX_METHOD("TenantDenied"), "The caller may not act for the tenant {tenant}." },
         { SANDBOX_METHOD("QuotaExceeded"),
           "The quota of {quota} is {maximum}, {used} are in use; ask for less, or try again later." },
         { SANDBOX_METHOD("RequestConflict"),

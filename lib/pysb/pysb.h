@@ -365,6 +365,9 @@ int pysb_request_set_queue_timeout(PysbRequest *request, uint64_t timeout_usec);
 /* 0 to 9, 5 is the default: orders the jobs of one tenant. */
 int pysb_request_set_priority(PysbRequest *request, unsigned priority);
 
+/* Acts for this tenant; the daemon allows it to members of its gateway group. */
+int pysb_request_set_tenant(PysbRequest *request, const char *tenant);
+
 /* 1 to 128 printable ASCII characters. As long as its job is kept, the same request makes no second one,
  * and a different request is the error RequestConflict. */
 int pysb_request_set_request_id(PysbRequest *request, const char *id);

@@ -130,6 +130,10 @@ _public_ int pysb_request_set_priority(PysbRequest *request, unsigned priority) 
         return object_set_u64(request->json, "priority", priority);
 }
 
+_public_ int pysb_request_set_tenant(PysbRequest *request, const char *tenant) {
+        return object_set_string(request->json, "tenant", tenant, strlen(tenant));
+}
+
 _public_ int pysb_request_set_request_id(PysbRequest *request, const char *id) {
         return object_set_string(request->json, "requestId", id, strlen(id));
 }

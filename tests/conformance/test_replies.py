@@ -27,7 +27,7 @@ EVERYTHING = {
     "modules": ["json"], "analysis": "strict", "displayLastExpression": True,
     "tools": [{"name": "t", "description": "d", "parametersSchemaJson": "{}",
                "timeoutUSec": 1000000}],
-    "priority": 9, "requestId": "everything", "queueTimeoutUSec": 60000000, "labels": {"l": "v"}, "detach": True, "retainUSec": 60000000,
+    "priority": 9, "tenant": f"uid:{os.getuid()}", "requestId": "everything", "queueTimeoutUSec": 60000000, "labels": {"l": "v"}, "detach": True, "retainUSec": 60000000,
     "seed": 7, "usageIntervalUSec": 100000, "heartbeatUSec": 1000000,
 }
 OTHERS = [{"code": "1", "stdinData": "AA=="}, {"module": "this"}, {"expression": "1"},
@@ -143,7 +143,7 @@ class Replies(unittest.TestCase):
         everything = {"profile": "default", "limits": limits, "labels": {"l": "v"}, "seed": 7,
                       "files": EVERYTHING["files"], "environment": {"K": "v"}, "modules": ["json"],
                       "tools": EVERYTHING["tools"], "idleTimeoutUSec": 60000000,
-                      "lifetimeUSec": 60000000, "bindToConnection": True}
+                      "lifetimeUSec": 60000000, "bindToConnection": True, "tenant": EVERYTHING["tenant"]}
         self.assertEqual(set(everything), set(INTERFACE.methods["OpenSession"][0]))
         info = self.ask("OpenSession", **everything)["info"]
         cell = {"session": info["session"], "code": "print(1)", "inputsJson": "{}", "queue": True,
@@ -155,7 +155,7 @@ class Replies(unittest.TestCase):
         self.ask("GetJob", job=result["job"])
         self.assertEqual(len(self.ask("ListJobs", session=info["session"])["jobs"]), 2)
         self.ask("GetSession", session=info["session"])
-        self.ask("ListSessions", labels={"l": "v"}, maxEntries=1)
+        self.ask("ListSessions", labels={"l": "v"}, maxEntries=1, tenant=EVERYTHING["tenant"])
         self.ask("InterruptSession", session=info["session"])
         self.ask("ExtendSession", session=info["session"], idleTimeoutUSec=1000000, lifetimeUSec=1000000)
         self.ask("CloseSession", session=info["session"])
@@ -164,6 +164,7 @@ class Replies(unittest.TestCase):
         """GetNode, WhoAmI, ListProfiles and GetProfile answer as the text says"""
         self.ask("GetNode")
         self.ask("WhoAmI")
+        self.ask("WhoAmI", tenant=EVERYTHING["tenant"])
         for profile in self.ask("ListProfiles")["profiles"]:
             self.ask("GetProfile", profile=profile["name"])
 
@@ -180,6 +181,7 @@ class Replies(unittest.TestCase):
             ("Run", {"request": {**code, "limits": {"memoryBytes": 1 << 50}}}),
             ("Run", {"request": {**code, "arguments": ["x" * 200000]}}),
             ("WriteInput", {"job": self.ask("Submit", request=code)["job"], "text": "x"}),
+            ("Submit", {"request": {**code, "tenant": "nobody"}}),
             ("CompleteToolCall", {"job": "x", "callId": "1", "resultJson": "1"}),
         ]
         seen = set()
@@ -191,7 +193,7 @@ class Replies(unittest.TestCase):
             self.assertEqual(INTERFACE.problems(INTERFACE.errors[error.name], error.parameters,
                                                 error.name), [])
         self.assertEqual(seen, {"JobNotFound", "ProfileNotFound", "InvalidRequest", "LimitExceeded",
-                                "TooLarge", "JobNotAccepting"})
+                                "TooLarge", "JobNotAccepting", "TenantDenied"})
 
 
 class Schema(unittest.TestCase):

@@ -182,7 +182,9 @@ static int set_everything(void) {
                 "import random, os, sys, json\n"
                 "def f(n):\n"
                 "    return [n, sys.argv[1], os.environ['K'], sys.stdin.read()]\n";
+        char tenant[32];
 
+        (void) snprintf(tenant, sizeof(tenant), "uid:%u", getuid());
         CHECK(set_code("1") == 0 && pysb_request_set_module(request, "this") == 0);
         CHECK(pysb_request_set_expression(request, "1") == 0);
         CHECK(pysb_request_add_file(request, "m.py", script, sizeof(script) - 1) == 0);
@@ -199,6 +201,7 @@ static int set_everything(void) {
         CHECK(pysb_request_set_stdin(request, "in", 2) == 0);
         CHECK(pysb_request_set_queue_timeout(request, 60000000) == 0);
         CHECK(pysb_request_set_priority(request, 9) == 0);
+        CHECK(pysb_request_set_tenant(request, tenant) == 0);
         CHECK(pysb_request_set_request_id(request, "order 7") == 0);
         CHECK(pysb_request_set_detach(request, true) == 0);
         CHECK(pysb_request_set_retain(request, 60000000) == 0);

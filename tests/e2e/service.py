@@ -11,7 +11,8 @@ import harness
 import varlink
 
 PYSBD, BROKER = 64001, 64002
-GROUP = 64010  # "crew" in the service's /etc/group
+GROUP, GATEWAY = 64010, 64011  # "crew" and "web" in the service's /etc/group
+GATEWAY_NAME = "web"
 
 # The namespace ends with the last process in it, and so do its mounts
 SCRIPT = """set -e
@@ -22,11 +23,12 @@ for name in etc usr/share; do
 done
 echo "pysbd:x:$1:$1::/:/bin/false
 pysbd-broker:x:$2:$2::/:/bin/false" >>/etc/passwd
-echo "crew:x:$3:" >>/etc/group
+echo "crew:x:$3:
+web:x:$6:" >>/etc/group
 mkdir -p /etc/pysb /usr/share/pysb
 cp "$4"/*.toml /etc/pysb/
 cp -r "$5" /usr/share/pysb/profiles
-shift 5
+shift 6
 exec "$@"
 """
 
@@ -72,7 +74,7 @@ class Service(harness.Daemon):
     def inside(self, command):
         return ["unshare", "--mount", "--propagation", "private", "sh", "-c", SCRIPT, "sh", str(PYSBD),
                 str(BROKER), str(GROUP), self.directory, self.tree.environment["PYSB_PROFILE_PATH"],
-                *command]
+                str(GATEWAY), *command]
 
     def check(self):
         """What `pysbd --check` says of the two files."""

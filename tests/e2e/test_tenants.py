@@ -7,6 +7,7 @@ import sys
 import unittest
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+import harness
 import service
 import tap
 import varlink
@@ -31,7 +32,8 @@ uids = [2003]
 submits_per_second = 1
 submit_burst = 2
 """
-ALICE, MEMBER, FAST, STRANGER = 2001, 2002, 2003, 2004
+GATEWAY = f'gateway_group = "{service.GATEWAY_NAME}"'
+ALICE, MEMBER, FAST, STRANGER, WEB = 2001, 2002, 2003, 2004, 2005
 ENDLESS = {"code": "while True: pass", "limits": {"wallTimeUSec": 60000000}}
 MIB = 1 << 20
 
@@ -40,7 +42,7 @@ MIB = 1 << 20
 class Tenants(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.service = service.Service(TENANTS)
+        cls.service = service.Service(TENANTS, GATEWAY)
 
     @classmethod
     def tearDownClass(cls):
@@ -165,11 +167,102 @@ class Tenants(unittest.TestCase):
             self.assertEqual(said, {"job": job})
 
 
+    def web(self):
+        return self.connect(WEB, (service.GATEWAY,))
+
+    def test_gateway(self):
+        """a member of the gateway group runs jobs for others, and reaches them; nobody else does"""
+        web = self.web()
+        self.assertEqual([web.call("WhoAmI")[key] for key in ("tenant", "gateway")], [f"uid:{WEB}", True])
+        for name in ("alice", "customer:1@example.org", f"uid:{STRANGER}"):
+            result = web.call("Run", request={"expression": "7", "tenant": name})["result"]
+            self.assertEqual(result["resultJson"], "7", result)
+            job = self.submit(web, code="1", tenant=name)
+            self.assertEqual(web.call("Wait", job=job)["result"]["outcome"], "success")
+            info = web.call("GetJob", job=job)["info"]
+            self.assertEqual((info["job"], info["tenant"]), (job, name))
+            self.assertIn(info, web.call("ListJobs", tenant=name)["jobs"])
+            self.assertEqual(web.call("WhoAmI", tenant=name)["tenant"], name)
+            self.refused(self.connect(MEMBER, (service.GROUP,)), "JobNotFound", "GetJob", job=job)
+        self.assertEqual(web.call("ListJobs")["jobs"], [])
+        self.assertEqual(web.call("ListJobs", tenant="nobody")["jobs"], [])
+        # The user of that name sees what was run for him
+        stranger = self.connect(STRANGER)
+        self.assertEqual(stranger.call("GetJob", job=job)["info"]["tenant"], f"uid:{STRANGER}")
+
+    def test_gateway_quotas(self):
+        """who is named pays: another's quota is another's, and the gateway's own is untouched"""
+        web = self.web()
+        first, second = (self.submit(web, tenant="alice", **ENDLESS) for _ in range(2))
+        self.assertNotEqual(web.call("GetJob", job=first)["info"]["state"], "queued")
+        self.assertEqual(web.call("GetJob", job=second)["info"]["state"], "queued")
+        said = self.refused(web, "QueueFull", "Submit", request={"code": "1", "tenant": "alice"})
+        self.assertEqual((said["scope"], said["queued"]), ("tenant", 1))
+        self.refused(self.connect(ALICE), "QueueFull", "Submit", request={"code": "1"})
+        me = web.call("WhoAmI", tenant="alice")
+        self.assertEqual((me["runningJobs"], me["queuedJobs"]), (1, 1))
+        self.assertEqual(web.call("WhoAmI")["runningJobs"], 0)
+        # Its profiles, too
+        self.refused(web, "ProfileDenied", "Submit", request={"code": "1", "tenant": "alice", "profile": "eval"})
+
+    def test_gateway_request_id(self):
+        """a requestId is a tenant's own"""
+        web = self.web()
+        jobs = {web.call("Submit", request={"code": "1", "tenant": name, "requestId": "r"})["job"]
+                for name in ("a", "b", "a")}
+        self.assertEqual(len(jobs), 2)
+
+    def test_gateway_session(self):
+        """a session for somebody"""
+        web = self.web()
+        info = web.call("OpenSession", tenant="somebody")["info"]
+        self.addCleanup(web.call, "CloseSession", session=info["session"])
+        self.assertEqual(info["tenant"], "somebody")
+        result = web.call("Execute", session=info["session"], code="6 * 7")["result"]
+        self.assertEqual((result["outcome"], result["resultJson"]), ("success", "42"))
+        listed = web.call("ListSessions", tenant="somebody")["sessions"]
+        self.assertEqual([s["session"] for s in listed], [info["session"]])
+        self.assertEqual(web.call("WhoAmI", tenant="somebody")["sessions"], 1)
+        self.refused(self.connect(STRANGER), "SessionNotFound", "GetSession", session=info["session"])
+
+    def test_no_gateway(self):
+        """who is no gateway acts for himself only, whether the other exists or not"""
+        stranger = self.connect(STRANGER)
+        self.assertFalse(stranger.call("WhoAmI")["gateway"])
+        for name in ("alice", "nobody", "default", "", "a b"):
+            for method, parameters in (("Run", {"request": {"code": "1", "tenant": name}}),
+                                       ("Submit", {"request": {"code": "1", "tenant": name}}),
+                                       ("Check", {"request": {"code": "1", "tenant": name}}),
+                                       ("OpenSession", {"tenant": name}), ("ListJobs", {"tenant": name}),
+                                       ("ListSessions", {"tenant": name}), ("WhoAmI", {"tenant": name})):
+                said = self.refused(stranger, "TenantDenied", method, **parameters)
+                self.assertEqual(said, {"tenant": name})
+        own = stranger.call("Run", request={"expression": "1", "tenant": f"uid:{STRANGER}"})["result"]
+        self.assertEqual(own["outcome"], "success", own)
+
+    def test_gateway_names(self):
+        """what is no name of a tenant"""
+        for name in ("", "a b", "a\n", "x" * 64, "\u00e4"):
+            said = self.refused(self.web(), "InvalidRequest", "WhoAmI", tenant=name)
+            self.assertEqual(said["field"], "tenant")
+        self.assertEqual(self.web().call("WhoAmI", tenant="x" * 63)["tenant"], "x" * 63)
+
+    def test_pysbctl(self):
+        """pysbctl submit --tenant; of root, who can read what is built"""
+        for groups, said in (((service.GATEWAY,), b"7\n"), ((), b"")):
+            with service.identity(0, groups):
+                run = harness.run([self.service.tree.pysbctl, "submit", "--address",
+                                   f"unix:{self.service.address}", "--tenant", "alice", "-c", "print(7)"],
+                                  self.service.tree.environment)
+            self.assertEqual(run.stdout, said, run)
+        self.assertIn("may not act for the tenant alice", run.stderr)
+
+
 @unittest.skipIf(service.reason_not_to(), service.reason_not_to())
 class Refusing(unittest.TestCase):
     def test_unknown_uid(self):
         """unknown_uid = "deny": who is in no table may call nothing"""
-        daemon = service.Service(TENANTS, 'unknown_uid = "deny"')
+        daemon = service.Service(TENANTS, f'unknown_uid = "deny"\n{GATEWAY}')
         self.addCleanup(daemon.stop)
         with daemon.connect(ALICE) as alice:
             self.assertEqual(alice.call("WhoAmI")["tenant"], "alice")
@@ -178,6 +271,15 @@ class Refusing(unittest.TestCase):
                 stranger.call(method)
             self.assertEqual((refused.exception.name, refused.exception.parameters),
                              ("TenantDenied", {"tenant": f"uid:{STRANGER}"}))
+
+        # A gateway needs no table of its own, and whom it names does
+        with daemon.connect(WEB, (service.GATEWAY,)) as web:
+            self.assertTrue(web.call("WhoAmI", tenant="alice")["gateway"])
+            for parameters in ({}, {"tenant": "nobody"}):
+                with self.assertRaises(varlink.Refused) as refused:
+                    web.call("WhoAmI", **parameters)
+                self.assertEqual(refused.exception.parameters,
+                                 {"tenant": parameters.get("tenant", f"uid:{WEB}")})
 
     def test_bad_table(self):
         """a mistake in tenants.toml is refused by its line"""

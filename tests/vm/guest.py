@@ -145,6 +145,11 @@ def box_processes():
     return pids
 
 
+def leaf(job):
+    """The cgroup of a job that runs."""
+    return "/sys/fs/cgroup" + read(f"/proc/{job.pid}/cgroup").strip().split("::")[1]
+
+
 def leaves():
     return [path for path in glob.glob(f"{JOBS}/*") if os.path.isdir(path)]
 
@@ -313,7 +318,7 @@ class Service(unittest.TestCase):
     def test_limits_are_in_the_leaf(self):
         """the leaf of a running job has the job's limits, swap off and group kill"""
         job = self.run_job(WAIT, "--memory", "48M", "--cpus", "0.5")
-        path = "/sys/fs/cgroup" + read(f"/proc/{job.pid}/cgroup").strip().split("::")[1]
+        path = leaf(job)
         self.assertTrue(path.startswith(JOBS + "/"), path)
         self.assertEqual(read(f"{path}/memory.swap.max").strip(), "0")
         self.assertEqual(read(f"{path}/memory.oom.group").strip(), "1")
@@ -466,7 +471,7 @@ class Service(unittest.TestCase):
         files = {
             "/etc/pysb/profiles/reloaded.toml": 'extends = "default"\ndescription = "x"\ngranted = true\n',
             "/etc/pysb/pysbd.toml": "max_queued_jobs = 7\n",
-            "/etc/pysb/tenants.toml": f'[team]\nuids = ["{CLIENT}"]\nmax_running = 3\nweight = 50\n'
+            "/etc/pysb/tenants.toml": f'[team]\nuids = ["{CLIENT}"]\nmax_running = 3\nweight = 50\ncpu_weight = 300\n'
                                       'profiles = ["reloaded", "vmraw", "default"]\n',
         }
         job = self.run_job()
@@ -483,6 +488,9 @@ class Service(unittest.TestCase):
             # Who was there before is who he was, until his connection ends
             self.assertEqual(sum(t["runningJobs"] for t in tenants.values()), 1, tenants)
             self.check(submit("print(1)", profile="reloaded"), "success", 0)
+            # The share of the CPU is in the leaf of a job of the tenant, and no other one's
+            weights = [read(f"{leaf(j)}/cpu.weight").strip() for j in (job, self.run_job())]
+            self.assertEqual(weights, ["100", "300"])
             with open("/etc/pysb/tenants.toml", "a", encoding="ascii") as file:
                 file.write('[second]\nuids = ["no-such-user"]\n')
             failed = subprocess.run(["systemctl", "reload", "pysbd.service"], stderr=subprocess.PIPE, check=False)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Users and groups by name, for the compiler of tenants.toml."""
+"""Users and groups by name, for the compiler of pysbd.toml and tenants.toml."""
 
 import grp
 import pwd
@@ -7,6 +7,7 @@ import pwd
 LOOKUPS = {
     'uids': lambda name: pwd.getpwnam(name).pw_uid,
     'groups': lambda name: grp.getgrnam(name).gr_gid,
+    'gateway_group': lambda name: grp.getgrnam(name).gr_gid,
 }
 
 

@@ -550,9 +550,23 @@ def finish_profile(values, name, directories):
     return ''.join('%s: %s\n' % line for line in lines)
 
 
+def with_number(key, shown, value):
+    """Users and groups by their numbers."""
+    try:
+        if isinstance(value.value, list):
+            return Value([accounts.number_of(key, item) for item in value.value], value.where)
+        return Value(accounts.number_of(key, value.value), value.where)
+    except KeyError as error:
+        raise ProfileError(value.where, '%s: there is no %s here' % (shown, error)) from None
+
+
 def compile_config(path):
     """The flat lines of pysbd.toml."""
-    return ''.join('%s: %s\n' % line for line in flat_lines(read_values(path, 'daemon')))
+    values = read_values(path, 'daemon')
+    shown = 'daemon.gateway_group'
+    if shown in values:
+        values[shown] = with_number('gateway_group', shown, values[shown])
+    return ''.join('%s: %s\n' % line for line in flat_lines(values))
 
 
 def compile_tenants(path):
@@ -562,11 +576,8 @@ def compile_tenants(path):
         name, key = shown.split('.')
         if name == 'tenants':
             raise ProfileError(value.where, '%s: stands above the table of a tenant' % key)
-        if key in accounts.LOOKUPS and isinstance(value.value, list):
-            try:
-                value = Value([accounts.number_of(key, item) for item in value.value], value.where)
-            except KeyError as error:
-                raise ProfileError(value.where, '%s: there is no %s here' % (shown, error)) from None
+        if key in ('uids', 'groups') and isinstance(value.value, list):
+            value = with_number(key, shown, value)
         lines.setdefault(name, ['== %s\n' % name]).extend(
             '%s: %s\n' % line for line in flat_lines({'tenant.' + key: value}))
     return ''.join(sum(lines.values(), []))

@@ -90,11 +90,12 @@ def get_job(job: str) -> Call[types.JobInfo]:
 
 def list_jobs(states: Optional[Sequence[str]], labels: Optional[Mapping[str, str]],
               request_id: Optional[str], session: Optional[str],
-              cursor: Optional[str]) -> Call[Tuple[List[types.JobInfo], Optional[str]]]:
+              cursor: Optional[str],
+              tenant: Optional[str]) -> Call[Tuple[List[types.JobInfo], Optional[str]]]:
     return _call("ListJobs", lambda reply: ([types.JobInfo.from_wire(job) for job in reply["jobs"]],
                                             reply.get("nextCursor")),
                  states=states, labels=labels, requestId=request_id, session=session,
-                 cursor=cursor)
+                 cursor=cursor, tenant=tenant)
 
 
 def _session_info(reply: Dict[str, Any]) -> types.SessionInfo:
@@ -127,11 +128,11 @@ def get_session(session: str) -> Call[types.SessionInfo]:
     return _call("GetSession", _session_info, session=session)
 
 
-def list_sessions(labels: Optional[Mapping[str, str]], cursor: Optional[str]) -> Call[
-        Tuple[List[types.SessionInfo], Optional[str]]]:
+def list_sessions(labels: Optional[Mapping[str, str]], cursor: Optional[str],
+                  tenant: Optional[str]) -> Call[Tuple[List[types.SessionInfo], Optional[str]]]:
     return _call("ListSessions", lambda reply: ([types.SessionInfo.from_wire(s) for s in reply["sessions"]],
                                                 reply.get("nextCursor")),
-                 labels=labels, cursor=cursor)
+                 labels=labels, cursor=cursor, tenant=tenant)
 
 
 def list_profiles() -> Call[List[types.ProfileInfo]]:
@@ -143,8 +144,8 @@ def get_profile(profile: str) -> Call[types.GetProfileReply]:
     return _call("GetProfile", types.GetProfileReply.from_wire, profile=profile)
 
 
-def who_am_i() -> Call[types.WhoAmIReply]:
-    return _call("WhoAmI", types.WhoAmIReply.from_wire)
+def who_am_i(tenant: Optional[str]) -> Call[types.WhoAmIReply]:
+    return _call("WhoAmI", types.WhoAmIReply.from_wire, tenant=tenant)
 
 
 def get_node() -> Call[types.GetNodeReply]:

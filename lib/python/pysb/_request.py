@@ -49,6 +49,8 @@ class JobOptions(TypedDict, total=False):
     request_id: str
     # 0 to 9; orders the jobs of one tenant
     priority: int
+    # For gateways only: whom the job is for
+    tenant: str
     queue_timeout_usec: int
     labels: Mapping[str, str]
     detach: bool
@@ -70,6 +72,8 @@ class SessionOptions(TypedDict, total=False):
     tools: Tools
     labels: Mapping[str, str]
     seed: int
+    # For gateways only: whom it is for
+    tenant: str
     idle_timeout_usec: int
     lifetime_usec: int
 

@@ -202,10 +202,12 @@ class Client:
     async def jobs(self, states: Optional[Sequence[str]] = None,
                    labels: Optional[Mapping[str, str]] = None,
                    request_id: Optional[str] = None,
-                   session: Optional[str] = None) -> AsyncIterator[types.JobInfo]:
+                   session: Optional[str] = None,
+                   tenant: Optional[str] = None) -> AsyncIterator[types.JobInfo]:
         cursor: Optional[str] = None
         while True:
-            page, cursor = await self._do(_calls.list_jobs(states, labels, request_id, session, cursor))
+            page, cursor = await self._do(_calls.list_jobs(states, labels, request_id, session, cursor,
+                                                            tenant))
             for info in page:
                 yield info
             if cursor is None:
@@ -228,10 +230,11 @@ class Client:
     def session(self, session: str, tools: Optional[Tools] = None) -> Session:
         return Session(self, session, make_tools(tools))
 
-    async def sessions(self, labels: Optional[Mapping[str, str]] = None) -> AsyncIterator[types.SessionInfo]:
+    async def sessions(self, labels: Optional[Mapping[str, str]] = None,
+                       tenant: Optional[str] = None) -> AsyncIterator[types.SessionInfo]:
         cursor: Optional[str] = None
         while True:
-            page, cursor = await self._do(_calls.list_sessions(labels, cursor))
+            page, cursor = await self._do(_calls.list_sessions(labels, cursor, tenant))
             for info in page:
                 yield info
             if cursor is None:
@@ -247,8 +250,8 @@ class Client:
     async def profile(self, name: str) -> types.GetProfileReply:
         return await self._do(_calls.get_profile(name))
 
-    async def who_am_i(self) -> types.WhoAmIReply:
-        return await self._do(_calls.who_am_i())
+    async def who_am_i(self, tenant: Optional[str] = None) -> types.WhoAmIReply:
+        return await self._do(_calls.who_am_i(tenant))
 
     async def node(self) -> types.GetNodeReply:
         return await self._do(_calls.get_node())

@@ -149,11 +149,13 @@ class Client:
     def jobs(self, states: Optional[Sequence[str]] = None,
              labels: Optional[Mapping[str, str]] = None,
              request_id: Optional[str] = None,
-             session: Optional[str] = None) -> Iterator[types.JobInfo]:
-        """The caller's jobs, newest first."""
+             session: Optional[str] = None,
+             tenant: Optional[str] = None) -> Iterator[types.JobInfo]:
+        """The caller's jobs, or those of the tenant that a gateway names, newest first."""
         cursor: Optional[str] = None
         while True:
-            page, cursor = self._do(_calls.list_jobs(states, labels, request_id, session, cursor))
+            page, cursor = self._do(_calls.list_jobs(states, labels, request_id, session, cursor,
+                                                      tenant))
             yield from page
             if cursor is None:
                 return
@@ -176,11 +178,12 @@ class Client:
         """The session with this identifier; whether there is one is known when it is used."""
         return Session(self, session, make_tools(tools))
 
-    def sessions(self, labels: Optional[Mapping[str, str]] = None) -> Iterator[types.SessionInfo]:
+    def sessions(self, labels: Optional[Mapping[str, str]] = None,
+                 tenant: Optional[str] = None) -> Iterator[types.SessionInfo]:
         """The caller's sessions, newest first."""
         cursor: Optional[str] = None
         while True:
-            page, cursor = self._do(_calls.list_sessions(labels, cursor))
+            page, cursor = self._do(_calls.list_sessions(labels, cursor, tenant))
             yield from page
             if cursor is None:
                 return
@@ -195,8 +198,8 @@ class Client:
     def profile(self, name: str) -> types.GetProfileReply:
         return self._do(_calls.get_profile(name))
 
-    def who_am_i(self) -> types.WhoAmIReply:
-        return self._do(_calls.who_am_i())
+    def who_am_i(self, tenant: Optional[str] = None) -> types.WhoAmIReply:
+        return self._do(_calls.who_am_i(tenant))
 
     def node(self) -> types.GetNodeReply:
         return self._do(_calls.get_node())

@@ -387,6 +387,8 @@ class WhoAmIReply(Wire):
     uid: int
     gid: int
     tenant: str
+    gateway: bool
+    administrator: bool
     running_jobs: int
     queued_jobs: int
     sessions: int

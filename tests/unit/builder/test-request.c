@@ -42,6 +42,7 @@ static void test_good(void **state) {
         f.request.digest = profile_digest_short(&f.profile);
         assert_int_equal(fixture_check(&f, BUILDER_START_FDS), 0);
         f.request.limits = f.profile.maximum;
+        f.request.cpu_weight = CPU_WEIGHT_MAX;
         assert_int_equal(fixture_check(&f, BUILDER_START_FDS), 0);
         f.request = (BuilderRequest){ .verb = BUILDER_KILL, .box = 7, .reason = END_CANCEL };
         assert_int_equal(fixture_check(&f, 0), 0);
@@ -126,6 +127,9 @@ static void test_bad(void **state) {
         assert_int_equal(fixture_check(&f, 0), -EPROTO);
         f = good;
         f.request.is_session = 2;
+        assert_int_equal(fixture_check(&f, BUILDER_START_FDS), -EPROTO);
+        f = good;
+        f.request.cpu_weight = CPU_WEIGHT_MAX + 1;
         assert_int_equal(fixture_check(&f, BUILDER_START_FDS), -EPROTO);
 }
 

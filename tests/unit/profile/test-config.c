@@ -53,6 +53,9 @@ static void test_all_keys(void **state) {
 
 static void test_tenants(void **state) {
         static const char lines[] = "f:1: daemon.max_memory = \"1G\"\n"
+                                    "f:2: daemon.gateway_group = 33\n"
+                                    "== nobody\n"
+                                    "t:0: tenant.weight = 1\n"
                                     "== a\n"
                                     "t:1: tenant.uids = 7\n"
                                     "t:2: tenant.weight = 10000\n"
@@ -67,6 +70,7 @@ static void test_tenants(void **state) {
         if (daemon_config_parse(lines, strlen(lines), &c, &error) < 0)
                 fail_msg("%s", error);
         assert_int_equal(c->max_memory, 1 << 30);
+        assert_int_equal(c->gateway_gid, 33);
         assert_string_equal(tenant_table_find(&c->tenants, 7, gids, 2)->name, "a");
         assert_int_equal(tenant_table_find(&c->tenants, 7, NULL, 0)->policy.weight, 10000);
         assert_string_equal(tenant_table_find(&c->tenants, 8, gids, 2)->name, "b");
@@ -86,6 +90,11 @@ static void test_bad(void **state) {
                 { "== a\nt:1: tenant.uids = 1\n== b\nt:3: tenant.uids = 1",
                   "uid 1 is in [a] and in [b]" },
                 { "== a\nt:1: tenant.weight = 1", "[a] has neither uids nor groups" },
+                { "== a234567890123456789012345678901234567890123456789012345678901234\n"
+                  "t:1: tenant.uids = 1",
+                  "is longer than 63" },
+                { "f:1: daemon.gateway_group = \"web\"", "must be an integer" },
+                { "f:1: daemon.gateway_group = 4294967295", "f:1: daemon.gateway_group: is no id" },
                 { "== default\nt:1: tenant.uids = 1", "[default] is of all others" },
                 { "f:1: allow_degraded = true", "there is no such key" },
                 { "f:1: daemon.allow_degraded = \"yes\"", "must be true or false" },

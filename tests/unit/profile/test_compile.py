@@ -330,6 +330,12 @@ class Compile(unittest.TestCase):
             "== default",
             "tenants.toml:5: tenant.weight = 5",
         ])
+        for group, number in (('"root"', 0), ('7', 7)):
+            path = self.write("pysbd.toml", 'gateway_group = %s\n' % group)
+            self.assertEqual(self.compile("--config", path), ["pysbd.toml:1: daemon.gateway_group = %d" % number])
+        path = self.write("pysbd.toml", 'gateway_group = "no such group"\n')
+        self.assertEqual(self.run_compiler("--config", path).stderr,
+                         "pysbd.toml:1: daemon.gateway_group: there is no 'no such group' here\n")
         path = self.write("tenants.toml", '[a]\nuids = ["no such user"]\n')
         self.assertEqual(self.run_compiler("--tenants", path).stderr,
                          "tenants.toml:2: a.uids: there is no 'no such user' here\n")
