@@ -3,7 +3,6 @@
 """Runs in the machine of ./vm, as root: installs the built tree and tests what needs systemd as
 pid 1 and cgroup v2. Everything is some ten times slower here: no timing is judged."""
 
-import glob
 import grp
 import json
 import os
@@ -21,11 +20,10 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(1, HERE)
 import tap
 import wheels
+from cgroups import CGROUP, JOBS, box_processes, leaf, leaves, read
 from manager import MANAGER_SOCKET, manage
 
 SOCKET = "/run/pysb/io.pysb.sandbox"
-CGROUP = "/sys/fs/cgroup/system.slice/pysbd.service"
-JOBS = f"{CGROUP}/jobs"
 CLIENT = "tester"  # an ordinary user in the group pysb
 NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
 FIRST_ID, IDS = 1879048192, 65536
@@ -70,11 +68,6 @@ def poll_until(condition, what, seconds=PATIENCE):
         if time.monotonic() > deadline:
             raise AssertionError(f"waited {seconds} s for {what}")
         select.select([], [], [], 0.05)
-
-
-def read(path):
-    with open(path, encoding="utf-8", errors="replace") as file:
-        return file.read()
 
 
 def properties(*names):
@@ -132,26 +125,6 @@ class Running:
     def end(self):
         self.process.send_signal(signal.SIGINT)
         self.process.communicate(timeout=PATIENCE)
-
-
-def box_processes():
-    """Processes in leaves of jobs."""
-    pids = []
-    for path in glob.glob(f"{JOBS}/*/cgroup.procs"):
-        try:
-            pids += [int(line) for line in read(path).split()]
-        except OSError:
-            pass
-    return pids
-
-
-def leaf(job):
-    """The cgroup of a job that runs."""
-    return "/sys/fs/cgroup" + read(f"/proc/{job.pid}/cgroup").strip().split("::")[1]
-
-
-def leaves():
-    return [path for path in glob.glob(f"{JOBS}/*") if os.path.isdir(path)]
 
 
 class Service(unittest.TestCase):

@@ -7,8 +7,8 @@
 With --shipped nothing of this machine's packages is looked at: it is the one that builds.
 
 A flat line is `FILE:LINE: section.key = VALUE`: where the value was written, and what it is. Only
-the syntax, `extends` and the lists of modules and packages are dealt with here (closure.py,
-distributions.py). Which keys there are and what they may say is known to one key table, in C (daemon/profile), and checked there.
+the syntax (places.py), `extends` and the lists of modules and packages (closure.py, distributions.py) and
+names of users (settings.py) are dealt with here. Which keys there are and what they may say is known to one key table, in C (daemon/profile), and checked there.
 
 Errors are one line on stderr, `FILE:LINE: KEY: sentence`; the exit status is then 1.
 """
@@ -22,17 +22,18 @@ import hashlib
 import json
 import os
 import re
-import tomllib
 
 try:
-    import _accounts as accounts
     import _closure as closure  # frozen into pysb-runner
     import _distributions as distributions
+    import _settings as settings
+    from _places import ProfileError, Value, flat_lines, read_values
 except ImportError:
     sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-    import accounts
     import closure
     import distributions
+    import settings
+    from places import ProfileError, Value, flat_lines, read_values
     del sys.path[0]
 
 # What says which profile this is; a profile that extends another one must say it for itself.
@@ -42,200 +43,7 @@ RESERVED_KEYS = (
     'profile.name', 'profile.digest', 'python.internal', 'python.package_debs', 'python.package_paths',
     'python.recommended',
 )
-# With all of it escaped, a value this long fits in a line that daemon/profile reads.
-VALUE_MAX_BYTES = 1536
-# How TOML writes the name of a key: bare, or in quotes; with points in between.
-PART = r'(?:[A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*"|\'[^\']*\')'
-# What tomllib says of frequent mistakes, and what it means.
-HINTS = {
-    'Invalid value': 'a string stands in quotes, true and false are in lower case',
-    "Illegal character '\\n'": 'the quote at the end of the line is missing',
-    'Unclosed array': 'a bracket, or a comma before this line, is missing',
-    'Expected newline or end of document after a statement': 'a string stands in quotes',
-}
-PATH = r'(%s(?:\s*\.\s*%s)*)' % (PART, PART)
 MODULE = r'[^\W\d]\w*(?:\.[^\W\d]\w*)*'
-
-
-class ProfileError(Exception):
-    """A mistake in a file: where it is, and a sentence."""
-
-    def __init__(self, where, sentence):
-        super().__init__('%s: %s' % (where, sentence))
-
-
-class Value:
-    """A value and the place where it was written; a list may hold values with places of their own."""
-
-    def __init__(self, value, where):
-        self.value = value
-        self.where = where
-
-
-def split_path(text):
-    """("limits", "cpu") of what is written as `limits . "cpu"`; None if TOML does not take it."""
-    parts = re.findall(PART, text)
-    try:
-        return tuple(tomllib.loads('x = ' + p)['x'] if p[0] in '"\'' else p for p in parts)
-    except tomllib.TOMLDecodeError:
-        return None
-
-
-class Places:
-    """Which line sets which key: keys are tuples such as ("limits", "cpu"), or ("limits",).
-
-    Whether the text is TOML is for tomllib to say; this scan only has to keep out of strings and
-    arrays that span lines.
-    """
-
-    def __init__(self, text):
-        self.first = {}  # line of the key
-        self.keys = {}  # key of the line, and of all lines of a value that spans several
-        section = key = ()
-        value = None  # so far, of a key whose value has not ended
-        for number, line in enumerate(text.split('\n'), 1):
-            if value is None:
-                header = re.match(r'\s*\[\[?\s*' + PATH, line)
-                setting = re.match(r'\s*' + PATH + r'\s*=\s*(.*)', line)
-                if header:
-                    section = key = split_path(header[1]) or ()
-                elif setting:
-                    key = section + (split_path(setting[1]) or ())
-                    value = setting[2]
-                else:
-                    continue
-            else:
-                value += '\n' + line
-            self.keys[number] = key
-            for end in range(len(key)):
-                self.first.setdefault(key[:end + 1], number)
-            if value is not None and has_ended(value):
-                value = None
-
-    def where(self, name, key):
-        """FILE:LINE of a key; one in braces is where the table begins that it is in."""
-        while key and key not in self.first:
-            key = key[:-1]
-        if not key:
-            raise ProfileError(name, 'has a key that is not written as KEY = VALUE below [SECTION]')
-        return '%s:%d' % (name, self.first[key])
-
-
-def has_ended(value):
-    """Whether a value ends on the line where its text ends; strings and comments do not count."""
-    for quotes in ('"""', "'''"):
-        if value.startswith(quotes):
-            return value.count(quotes) > 1
-    bare = re.sub(r'"(?:[^"\\]|\\.)*"|\'[^\']*\'|#.*', '', value)
-    return bare.count('[') <= bare.count(']')
-
-
-def shown_key(key, top):
-    """The name of a key, as it stands in messages and in flat lines."""
-    parts = [part if re.fullmatch('[A-Za-z0-9_-]+', part) else ascii(part) for part in key]
-    return '.'.join([top] + parts if len(key) == 1 else parts)
-
-
-def syntax_error(name, text, top, error):
-    """What is to be said of text that is no TOML."""
-    # "Expected '=' after a key (at line 3, column 5)"
-    match = re.fullmatch(r'(.*) \(at (?:line (\d+), .*|end of document)\)', str(error))
-    if not match:
-        return ProfileError(name, 'is no TOML: %s' % error)
-    sentence = match[1] + ('; ' + HINTS[match[1]] if match[1] in HINTS else '')
-    line = int(match[2] or text.rstrip('\n').count('\n') + 1)
-    where = '%s:%d' % (name, line)
-    places = Places(text)
-    key = places.keys.get(line)
-    if not key:
-        return ProfileError(where, 'is no TOML: %s' % sentence)
-    is_section = text.split('\n')[line - 1].lstrip().startswith('[') and len(key) == 1
-    shown = key[0] if is_section else shown_key(key, top)
-    first = places.first[key]
-    if first < line and match[1].startswith(('Cannot overwrite', 'Cannot declare')):
-        return ProfileError(
-            where, '%s: was already set at line %d; a key may stand only once' % (shown, first)
-        )
-    return ProfileError(where, '%s: is no TOML: %s' % (shown, sentence))
-
-
-def parse_file(path, top):
-    """Read a TOML file; returns its tables and where its keys stand."""
-    name = os.path.basename(path)
-    try:
-        with open(path, 'rb') as file:
-            data = file.read()
-    except OSError as error:
-        raise ProfileError(name, 'cannot be read: %s' % error.strerror) from None
-    try:
-        text = data.decode('utf-8').replace('\r\n', '\n')
-        return tomllib.loads(text), Places(text)
-    except UnicodeDecodeError:
-        raise ProfileError(name, 'is not UTF-8 text') from None
-    except RecursionError:
-        raise ProfileError(name, 'is nested too deeply') from None
-    except tomllib.TOMLDecodeError as error:
-        raise syntax_error(name, text, top, error) from None
-
-
-def flat_text(value, where, key):
-    """The text of one value behind the equals sign."""
-    if isinstance(value, bool):
-        return 'true' if value else 'false'
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, str):
-        if not value.isprintable():
-            raise ProfileError(where, '%s: has a character in it that cannot be printed' % key)
-        # No escapes but \" and \\: nothing else is left to escape in printable text.
-        return '"%s"' % value.replace('\\', '\\\\').replace('"', '\\"')
-    if isinstance(value, float):
-        raise ProfileError(where, '%s: must be an integer, or a string: of a time such as "1.5s", of a size "50M"' % key)
-    if isinstance(value, dict):
-        raise ProfileError(where, '%s: is a table where a value belongs' % key)
-    if isinstance(value, list):
-        raise ProfileError(where, '%s: is a list in a list' % key)
-    raise ProfileError(where, '%s: is a date, which no key takes' % key)
-
-
-def check_key(key, shown, where):
-    """Refuse what would not survive as the key of a flat line."""
-    if not all(re.fullmatch('[A-Za-z0-9_-]{1,64}', part) for part in key):
-        raise ProfileError(where, '%s: is no name of a key' % shown)
-
-
-def check_value(value, shown, where):
-    """Refuse what has no place in a flat line."""
-    for item in value if isinstance(value, list) else [value]:
-        flat_text(item, where, shown)
-        size = len(str(item).encode())
-        if size > VALUE_MAX_BYTES:
-            raise ProfileError(
-                where,
-                '%s: has %d bytes, at most %d are allowed' % (shown, size, VALUE_MAX_BYTES),
-            )
-
-
-def read_values(path, top):
-    """All keys of one file, as {"section.key": Value}; keys above all sections belong to `top`."""
-    tables, places = parse_file(path, top)
-    name = os.path.basename(path)
-    values = {}
-    for section, table in tables.items():
-        is_section = isinstance(table, dict)
-        if is_section and section == top:
-            raise ProfileError(
-                places.where(name, (section,)),
-                '%s: there is no such section; its keys stand at the top' % section,
-            )
-        for key, value in table.items() if is_section else [(None, table)]:
-            full = (section, key) if is_section else (section,)
-            where = places.where(name, full)
-            shown = shown_key(full, top)
-            check_key(full, shown, where)
-            check_value(value, shown, where)
-            values[shown] = Value(value, where)
-    return values
 
 
 def names_in(directories, suffix):
@@ -516,15 +324,6 @@ def resolve_modules(values, directories):
         values['python.modules'] = Value([found[n] for n in sorted(found)], '')
 
 
-def flat_lines(values):
-    """(where, "key = value") of every value, in an order that does not depend on the files."""
-    for key in sorted(values):
-        value = values[key]
-        for item in value.value if isinstance(value.value, list) else [value]:
-            item = item if isinstance(item, Value) else Value(item, value.where)
-            yield item.where, '%s = %s' % (key, flat_text(item.value, item.where, key))
-
-
 def compile_profile(path, directories=(), is_shipped=False):
     """The flat lines of a profile."""
     name = os.path.basename(path)
@@ -550,48 +349,15 @@ def finish_profile(values, name, directories):
     return ''.join('%s: %s\n' % line for line in lines)
 
 
-def with_number(key, shown, value):
-    """Users and groups by their numbers."""
-    try:
-        if isinstance(value.value, list):
-            return Value([accounts.number_of(key, item) for item in value.value], value.where)
-        return Value(accounts.number_of(key, value.value), value.where)
-    except KeyError as error:
-        raise ProfileError(value.where, '%s: there is no %s here' % (shown, error)) from None
-
-
-def compile_config(path):
-    """The flat lines of pysbd.toml."""
-    values = read_values(path, 'daemon')
-    shown = 'daemon.gateway_group'
-    if shown in values:
-        values[shown] = with_number('gateway_group', shown, values[shown])
-    return ''.join('%s: %s\n' % line for line in flat_lines(values))
-
-
-def compile_tenants(path):
-    """The flat lines of tenants.toml, those of each tenant behind "== NAME"."""
-    lines = {}
-    for shown, value in read_values(path, 'tenants').items():
-        name, key = shown.split('.')
-        if name == 'tenants':
-            raise ProfileError(value.where, '%s: stands above the table of a tenant' % key)
-        if key in ('uids', 'groups') and isinstance(value.value, list):
-            value = with_number(key, shown, value)
-        lines.setdefault(name, ['== %s\n' % name]).extend(
-            '%s: %s\n' % line for line in flat_lines({'tenant.' + key: value}))
-    return ''.join(sum(lines.values(), []))
-
-
 def main(arguments):
     """Exit status of the program."""
     # A number of any length is read, to be refused with its line and key.
     sys.set_int_max_str_digits(0)
     try:
         if len(arguments) == 2 and arguments[0] == '--config':
-            text = compile_config(arguments[1])
+            text = settings.compile_config(arguments[1])
         elif len(arguments) == 2 and arguments[0] == '--tenants':
-            text = compile_tenants(arguments[1])
+            text = settings.compile_tenants(arguments[1])
         elif len(arguments) > 1 and arguments[0] == '--shipped':
             text = compile_profile(arguments[1], arguments[2:], is_shipped=True)
         elif arguments and not arguments[0].startswith('-'):
