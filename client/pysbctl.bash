@@ -32,8 +32,8 @@ _pysbctl_session_words() {
                 ;;
         list) echo "--json" ;;
         extend) echo "--idle --lifetime $(_pysbctl_sessions)" ;;
-        interrupt | close) _pysbctl_sessions ;;
-        *) echo "open exec list interrupt extend close" ;;
+        interrupt | restart | close) _pysbctl_sessions ;;
+        *) echo "open exec list interrupt restart extend close" ;;
         esac
 }
 

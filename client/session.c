@@ -143,7 +143,7 @@ static int extend_parse(ExtendOptions *o, int argc, char *argv[]) {
         return -EINVAL;
 }
 
-/* interrupt, extend and close: each of the sessions that are named. */
+/* interrupt, restart, extend and close: each of the sessions that are named. */
 static int session_each(int argc, char *argv[]) {
         ExtendOptions o = { .idle_usec = UINT64_MAX, .lifetime_usec = UINT64_MAX };
         _cleanup_(pysb_client_freep) PysbClient *client = NULL;
@@ -165,6 +165,8 @@ static int session_each(int argc, char *argv[]) {
                         r = pysb_extend_session(client, argv[i], o.idle_usec, o.lifetime_usec);
                 else if (strcmp(argv[0], "interrupt") == 0)
                         r = pysb_interrupt_session(client, argv[i]);
+                else if (strcmp(argv[0], "restart") == 0)
+                        r = pysb_restart_session(client, argv[i]);
                 else
                         r = pysb_close_session(client, argv[i]);
                 if (r < 0)
@@ -178,9 +180,10 @@ int verb_session(int argc, char *argv[]) {
                 const char *name;
                 int (*run)(int argc, char *argv[]);
         } words[] = {
-                { "open", session_open },   { "exec", verb_submit },
-                { "list", session_list },   { "interrupt", session_each },
-                { "extend", session_each }, { "close", session_each },
+                { "open", session_open },    { "exec", verb_submit },
+                { "list", session_list },    { "interrupt", session_each },
+                { "restart", session_each }, { "extend", session_each },
+                { "close", session_each },
         };
 
         FOREACH_ARRAY(word, words, ELEMENTSOF(words))

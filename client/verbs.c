@@ -21,7 +21,7 @@ static const Verb verbs[] = {
         { "show", "[--json] JOB", "Show one job", verb_show },
         { "session",
           "open [OPTION…] | exec [OPTION…] SESSION [FILE|-|-c CODE] | list [--json] | "
-          "interrupt SESSION… | extend [--idle TIME] [--lifetime TIME] SESSION… | close SESSION…",
+          "interrupt SESSION… | restart SESSION… | extend [--idle TIME] [--lifetime TIME] SESSION… | close SESSION…",
           "Interpreters that stay, with their variables", verb_session },
         { "profile", "[--json] list | show [--prompt] NAME | check FILE | vet [OPTION…] WHEEL…",
           "List, show or check profiles, vet packages for them", verb_profile },

@@ -187,6 +187,31 @@ void api_extend_session(Connection *c) {
         answer_info(c, s);
 }
 
+void api_restart_session(Connection *c) {
+        SessionParameters p = {};
+        Session *s = parse_session(c, session_fields, &p);
+
+        if (!s)
+                return;
+        connection_follow(c, NULL, FOLLOW_RESTART);
+        (void) snprintf(c->session_id, sizeof(c->session_id), "%s", s->id);
+        session_restart(c->broker, s);
+}
+
+bool api_pump_restart(Connection *c) {
+        Session *s = find_session(c, c->session_id);
+
+        if (!s)
+                return true;
+        if (s->state == SESSION_RESTARTING)
+                return false;
+        if (s->state == SESSION_LOST)
+                answer_session_error(c, "SessionLost", s->id, NULL);
+        else
+                answer_info(c, s);
+        return true;
+}
+
 void api_close_session(Connection *c) {
         SessionParameters p = {};
         Session *s = parse_session(c, session_fields, &p);

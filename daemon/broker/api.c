@@ -28,6 +28,7 @@ static const VarlinkMethod methods[] = {
         { "Execute", 0, HANDLER(api_execute) },
         { "InterruptSession", 0, HANDLER(api_interrupt_session) },
         { "ExtendSession", 0, HANDLER(api_extend_session) },
+        { "RestartSession", 0, HANDLER(api_restart_session) },
         { "CloseSession", 0, HANDLER(api_close_session) },
         { "GetSession", 0, HANDLER(api_get_session) },
         { "ListSessions", 0, HANDLER(api_list_sessions) },

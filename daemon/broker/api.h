@@ -71,6 +71,7 @@ void api_open_session(Connection *c); /* api-session.c */
 void api_execute(Connection *c);
 void api_interrupt_session(Connection *c);
 void api_extend_session(Connection *c);
+void api_restart_session(Connection *c);
 void api_close_session(Connection *c);
 void api_get_session(Connection *c);
 void api_list_sessions(Connection *c);
@@ -97,8 +98,9 @@ void api_manager_set_log_level(Connection *c);
 /* Whether there is one of this name; if not, the call is answered with TenantNotFound. */
 bool api_manager_has_tenant(Connection *c, const char *name); /* api-tenants.c */
 
-/* As below, for FOLLOW_CLOSE. */
+/* As below, for FOLLOW_CLOSE and FOLLOW_RESTART. */
 bool api_pump_close(Connection *c); /* api-session.c */
+bool api_pump_restart(Connection *c);
 
 /* Answer what FOLLOW_DRAIN and FOLLOW_RELOAD wait for, as far as it is there; return whether it was the
  * last answer. */

@@ -273,6 +273,9 @@ static void connection_pump(Connection *c) {
         case FOLLOW_CLOSE:
                 is_answered = api_pump_close(c);
                 break;
+        case FOLLOW_RESTART:
+                is_answered = api_pump_restart(c);
+                break;
         }
         if (is_answered)
                 connection_unfollow(c);

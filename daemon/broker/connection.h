@@ -27,9 +27,10 @@ typedef enum FollowKind {
         FOLLOW_STATE,  /* Wait: the result, or the state at the deadline */
         FOLLOW_INPUT,  /* WriteInput: until the bytes are in the pipe */
         /* Without a job: */
-        FOLLOW_DRAIN,  /* Drain: until nothing is left */
-        FOLLOW_RELOAD, /* Reload: until it is done */
-        FOLLOW_CLOSE,  /* CloseSession: until its box is gone */
+        FOLLOW_DRAIN,   /* Drain: until nothing is left */
+        FOLLOW_RELOAD,  /* Reload: until it is done */
+        FOLLOW_CLOSE,   /* CloseSession: until its box is gone */
+        FOLLOW_RESTART, /* RestartSession: until there is another interpreter */
 } FollowKind;
 
 typedef struct Connection {
@@ -52,8 +53,9 @@ typedef struct Connection {
         Job *job;
         JobWatcher watcher;
         uint64_t
-                cursor; /* sequence number of the last event sent; FOLLOW_DRAIN, _RELOAD, _CLOSE: theirs */
-        uint64_t kinds; /* of events to be sent: bits of EventKind */
+                cursor; /* sequence number of the last event sent; of a follower without a job: its own */
+        char session_id[JOB_ID_SIZE]; /* FOLLOW_RESTART */
+        uint64_t kinds;               /* of events to be sent: bits of EventKind */
         uint64_t next_heartbeat_usec,
                 next_usage_usec; /* events that are in no log; UINT64_MAX is never */
         InputWriter input;       /* WriteInput */

@@ -121,3 +121,20 @@ int frame_end(FrameBuilder *b, Buf *ret_frame) {
         b->buf = BUF_INIT(0);
         return 0;
 }
+
+int frame_copy_without_files(const Buf *frame, Buf *ret_copy) {
+        const char *p = buf_data(frame) + sizeof(FrameHeader),
+                   *end = buf_data(frame) + buf_size(frame);
+        FrameBuilder b;
+
+        frame_begin(&b, FRAME_JOB);
+        while (p < end) {
+                FieldHeader h;
+
+                memcpy(&h, p, sizeof(h));
+                if (h.type != FIELD_FILE)
+                        builder_append(&b, p, sizeof(h) + h.size);
+                p += sizeof(h) + h.size;
+        }
+        return frame_end(&b, ret_copy);
+}

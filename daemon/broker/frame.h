@@ -42,5 +42,8 @@ void frame_add_string(FrameBuilder *b, FieldType type, const char *string);
 /* A FILE: the path, a NUL, the bytes. */
 void frame_add_file(FrameBuilder *b, const char *path, const void *data, size_t size);
 
+/* A copy of a JOB frame without its FILEs. -ENOMEM. */
+int frame_copy_without_files(const Buf *frame, Buf *ret_copy);
+
 /* Fills in the header and hands the bytes over. -EMSGSIZE, -ENOMEM. */
 int frame_end(FrameBuilder *b, Buf *ret_frame);

@@ -418,6 +418,8 @@ void scheduler_report(void *broker, const BuilderReport *report) {
                         runner_link_started(job->link);
         } else if (report->kind == BUILDER_CELL_ENDED && job->session)
                 session_cell_facts(b, job->session, &report->facts);
+        else if (report->kind == BUILDER_RESTARTED && job->session)
+                session_restarted(b, job->session, &report->facts);
         else if (report->kind == BUILDER_ENDED)
                 scheduler_ended(b, job, &report->facts);
 }

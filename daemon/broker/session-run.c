@@ -36,10 +36,12 @@ static int refuse(Refusal *ret, int scope, Quota quota, uint64_t retry_usec) {
 static void session_gone(Broker *b, Session *s) {
         session_free(s);
         server_wake_followers(b->server, FOLLOW_CLOSE);
+        server_wake_followers(b->server, FOLLOW_RESTART);
 }
 
 int session_open(
         Broker *b, Tenant *tenant, JobSpec *spec, Session **ret_session, Refusal *ret_refusal) {
+        _cleanup_(buf_done) Buf opening = BUF_INIT(0);
         uint8_t random[16];
         json_t *labels;
         Session *s;
@@ -53,12 +55,15 @@ int session_open(
         r = tenant_fits(tenant, QUOTA_SESSIONS, 1);
         if (r != 0)
                 return refuse(ret_refusal, r, QUOTA_SESSIONS, RETRY_USEC);
+        r = frame_copy_without_files(&spec->frame, &opening);
+        if (r < 0)
+                return r;
         r = scheduler_submit(b, tenant, spec, -EBADF, &host, ret_refusal);
         if (r != 0)
                 return r;
         labels = spec->labels;
         spec->labels = NULL;
-        s = session_new(host, random, labels, b->clock());
+        s = session_new(host, random, labels, &opening, b->clock());
         if (!s) {
                 json_decref(labels);
                 scheduler_cancel(b, host, "no memory for its session");
@@ -70,6 +75,19 @@ int session_open(
         broker_wake_at(b, session_deadline(s));
         *ret_session = s;
         return 0;
+}
+
+/* Those that wait will not run. */
+static void
+session_drop_line(Broker *b, Session *s, bool is_alive, Outcome outcome, const char *why) {
+        LIST_FOREACH(l, &s->waiting) {
+                Job *cell = container_of(l, Job, in_session);
+
+                session_remove(s, cell);
+                cell->session = NULL;
+                cell->session_is_alive = is_alive;
+                scheduler_finish_without_box(b, cell, outcome, why);
+        }
 }
 
 /* What we cannot tell the interpreter or the builder ends the session: neither may go on without it. */
@@ -178,6 +196,8 @@ void session_cell_runs(void *broker, Job *cell) {
 void session_cancel_cell(Broker *b, Job *cell, const char *reason, uint64_t grace_usec) {
         Session *s = cell->session;
 
+        if (cell == s->cell && s->state == SESSION_RESTARTING)
+                return; /* it ends with its interpreter, and not the next one with it */
         if (cell->state == JOB_QUEUED) {
                 session_remove(s, cell);
                 scheduler_finish_without_box(b, cell, OUTCOME_CANCELLED, reason);
@@ -194,6 +214,7 @@ void session_close(Broker *b, Session *s, const char *reason) {
         if (s->state == SESSION_CLOSING)
                 return;
         s->state = SESSION_CLOSING;
+        server_wake_followers(b->server, FOLLOW_RESTART);
         if (s->cell && s->cell->state == JOB_RUNNING)
                 job_set_cancelling(s->cell, reason);
         if (s->host)
@@ -235,6 +256,8 @@ int session_cell_over(void *broker, Job *job, const char *payload, size_t size) 
         s->cell_is_over = true;
         session_answer_tools(broker, job);
         runner_link_end_cell(job->link, s->host);
+        if (s->state == SESSION_RESTARTING)
+                return 0; /* its facts come with those of the restart */
         return builder_link_send(((Broker *) broker)->builder, &request, NULL, 0);
 }
 
@@ -257,8 +280,53 @@ void session_cell_facts(Broker *b, Session *s, const BoxFacts *facts) {
         if (!s->cell || !s->cell_is_over)
                 return; /* of one that the end of the box has overtaken */
         all.job_status = W_EXITCODE((int) (s->cell_status & 0xff), 0);
-        session_finish_cell(b, s, &all, s->state == SESSION_EXECUTING);
+        session_finish_cell(b, s, &all, s->state != SESSION_CLOSING);
         session_go_on(b, s);
+}
+
+/* Asks for it; the builder answers when it is there. */
+static int session_send_restart(Broker *b, Session *s) {
+        BuilderRequest request = { .verb = BUILDER_RESTART, .box = s->host->box };
+        int fds[BUILDER_START_FDS], r;
+
+        r = frame_copy_without_files(&s->opening, &s->host->spec->frame);
+        if (r < 0)
+                return r;
+        r = runner_link_new(&b->links, s->host, fds, &s->next_link);
+        if (r < 0)
+                return r;
+        return builder_link_send(b->builder, &request, fds, BUILDER_START_FDS);
+}
+
+void session_restart(Broker *b, Session *s) {
+        static const char why[] = "the session was restarted";
+
+        session_drop_line(b, s, true, OUTCOME_CANCELLED, why);
+        if (s->state != SESSION_IDLE && s->state != SESSION_EXECUTING)
+                return;
+        s->state = SESSION_RESTARTING;
+        if (s->cell && !s->cell_is_over && s->cell->state == JOB_RUNNING)
+                job_set_cancelling(s->cell, why);
+        if (session_send_restart(b, s) < 0)
+                scheduler_cancel(b, s->host, "its interpreter could not be started again");
+        broker_wake_at(b, session_deadline(s));
+}
+
+void session_restarted(Broker *b, Session *s, const BoxFacts *facts) {
+        if (s->state != SESSION_RESTARTING)
+                return; /* it is being closed */
+        if (s->cell && !s->cell_is_over)
+                runner_link_drain(s->host->link);
+        if (s->cell) {
+                tool_link_closed(b, s->cell);
+                session_finish_cell(b, s, facts, true);
+        }
+        s->host->link = runner_link_free(s->host->link);
+        s->host->link = TAKE_PTR(s->next_link);
+        s->state = SESSION_IDLE;
+        s->idle_since_usec = b->clock().monotonic_usec;
+        session_go_on(b, s);
+        server_wake_followers(b->server, FOLLOW_RESTART);
 }
 
 void session_box_ended(Broker *b, Session *s, const BoxFacts *facts) {
@@ -278,14 +346,8 @@ void session_host_finished(Broker *b, Session *s) {
                 cell->session = NULL;
                 scheduler_finish_without_box(b, cell, OUTCOME_LOST, "the session is lost");
         }
-        LIST_FOREACH(l, &s->waiting) {
-                Job *cell = container_of(l, Job, in_session);
-
-                session_remove(s, cell);
-                cell->session = NULL;
-                scheduler_finish_without_box(b, cell, OUTCOME_LOST,
-                                             "the session ended before its turn came");
-        }
+        session_drop_line(b, s, false, OUTCOME_LOST, "the session ended before its turn came");
+        s->next_link = runner_link_free(s->next_link);
         s->host->session = NULL;
         s->host = NULL;
         if (s->state == SESSION_CLOSING) {
@@ -293,6 +355,7 @@ void session_host_finished(Broker *b, Session *s) {
                 return;
         }
         s->state = SESSION_LOST;
+        server_wake_followers(b->server, FOLLOW_RESTART);
         s->idle_since_usec = b->clock().monotonic_usec;
         broker_wake_at(b, session_deadline(s));
 }

@@ -21,6 +21,10 @@ int session_execute(
 /* KeyboardInterrupt for the cell that executes; if none does, nothing happens. */
 void session_interrupt(Broker *b, Session *session);
 
+/* A fresh interpreter; what runs or waits is cancelled. Nothing to do if there is one that has run nothing yet,
+ * or if one is on its way. */
+void session_restart(Broker *b, Session *session);
+
 /* From the scheduler: a cell is to end. A running one is interrupted, and killed with the session if that
  * is no use; without any grace it is killed with it at once. */
 void session_cancel_cell(Broker *b, Job *cell, const char *reason, uint64_t grace_usec);
@@ -40,6 +44,7 @@ void session_cell_runs(void *broker, Job *cell);
 /* From the scheduler: the builder's word about a session's box. */
 void session_started(Broker *b, Session *session);
 void session_cell_facts(Broker *b, Session *session, const BoxFacts *facts);
+void session_restarted(Broker *b, Session *session, const BoxFacts *facts);
 void session_box_ended(Broker *b, Session *session, const BoxFacts *facts);
 
 /* From the scheduler: the host has finished, with or without a box. May free the session. */

@@ -8,11 +8,13 @@
 #include "basic/macro.h"
 
 const char *const session_state_names[_SESSION_STATE_MAX + 1] = {
-        [SESSION_OPENING] = "opening", [SESSION_IDLE] = "idle", [SESSION_EXECUTING] = "executing",
-        [SESSION_CLOSING] = "closing", [SESSION_LOST] = "lost",
+        [SESSION_OPENING] = "opening",     [SESSION_IDLE] = "idle",
+        [SESSION_EXECUTING] = "executing", [SESSION_RESTARTING] = "restarting",
+        [SESSION_CLOSING] = "closing",     [SESSION_LOST] = "lost",
 };
 
-Session *session_new(Job *host, const uint8_t random[static 16], json_t *labels, Instant now) {
+Session *
+session_new(Job *host, const uint8_t random[static 16], json_t *labels, Buf *opening, Instant now) {
         Session *s = calloc(1, sizeof(*s));
 
         if (!s)
@@ -28,6 +30,8 @@ Session *session_new(Job *host, const uint8_t random[static 16], json_t *labels,
         s->number = host->number;
         s->profile = host->spec->profile;
         s->labels = labels;
+        s->opening = *opening;
+        *opening = BUF_INIT(0);
         s->opened = now;
         s->idle_usec = s->profile->session_idle_usec;
         s->lifetime_usec = s->profile->session_lifetime_usec;
@@ -42,6 +46,7 @@ Session *session_free(Session *s) {
         tenant_unref(s->tenant);
         profile_store_unref(s->store);
         json_decref(s->labels);
+        buf_done(&s->opening);
         free(s);
         return NULL;
 }

@@ -15,8 +15,9 @@ typedef enum SessionState {
         SESSION_OPENING,   /* its box is not ready */
         SESSION_IDLE,      /* it waits for a cell */
         SESSION_EXECUTING, /* a cell runs, or the last facts about it are on their way */
-        SESSION_CLOSING,   /* nobody finds it any more; its box is on its way out */
-        SESSION_LOST,      /* its interpreter is gone */
+        SESSION_RESTARTING, /* its interpreter ends, with the cell that runs in it, and another one begins */
+        SESSION_CLOSING, /* nobody finds it any more; its box is on its way out */
+        SESSION_LOST,    /* its interpreter is gone */
         _SESSION_STATE_MAX,
 } SessionState;
 
@@ -35,8 +36,10 @@ struct Session {
         Job *cell;    /* the one that executes */
         List waiting; /* Job.in_session */
         uint64_t n_waiting;
-        uint64_t n_executions; /* accepted ones */
-        bool cell_is_over;     /* the interpreter said so */
+        uint64_t n_executions;        /* accepted ones */
+        bool cell_is_over;            /* the interpreter said so */
+        Buf opening;                  /* the JOB frame of an interpreter of it, but without files */
+        struct RunnerLink *next_link; /* while it restarts: the next interpreter's */
         uint32_t cell_status;
         const void *bound_to; /* the connection that it ends with; NULL is none */
         Instant opened;
@@ -44,8 +47,9 @@ struct Session {
         uint64_t idle_since_usec; /* monotonic */
 };
 
-/* Takes host and labels. random is 16 bytes. */
-Session *session_new(Job *host, const uint8_t random[static 16], json_t *labels, Instant now);
+/* Takes host, labels and the frame. random is 16 bytes. */
+Session *
+session_new(Job *host, const uint8_t random[static 16], json_t *labels, Buf *opening, Instant now);
 
 /* Its host has been told, and no cell has it. NULL. */
 Session *session_free(Session *session);

@@ -17,8 +17,6 @@
 #include "proto/layers.h"
 #include "proto/link.h"
 
-/* A box that is not ready after this long hangs in the kernel; nothing of the job ran. */
-#define SETUP_TIMEOUT_USEC (10 * USEC_PER_SEC)
 /* How long init has to end a job in order. */
 #define STOP_TIMEOUT_USEC (100 * USEC_PER_MSEC)
 #define CPU_CHECK_MIN_USEC (2 * USEC_PER_MSEC)
@@ -83,6 +81,8 @@ void box_fail(Box *box, int error) {
 }
 
 static int box_on_wall(sd_event_source *source, uint64_t usec, void *userdata);
+static int box_on_cpu(sd_event_source *source, uint64_t usec, void *userdata);
+static uint64_t box_next_cpu_check(const Box *box, uint64_t used_usec);
 
 static int box_set_timer(Box *box,
                          sd_event_source **source,
@@ -91,6 +91,15 @@ static int box_set_timer(Box *box,
         *source = sd_event_source_disable_unref(*source);
         return sd_event_add_time(box->builder->event, source, CLOCK_MONOTONIC, at_usec, 1, handler,
                                  box);
+}
+
+int box_set_deadline(Box *box, uint64_t at_usec) {
+        return box_set_timer(box, &box->wall_source, at_usec, box_on_wall);
+}
+
+int box_limit_cpu(Box *box, uint64_t used_usec) {
+        box->cell_cpu_usec = used_usec;
+        return box_set_timer(box, &box->cpu_source, box_next_cpu_check(box, used_usec), box_on_cpu);
 }
 
 static void box_kill_init(Box *box) {
@@ -106,8 +115,7 @@ static void box_stop(Box *box) {
         int r = link_send(box->control_fd, &stop, sizeof(stop), NULL, 0);
 
         if (r >= 0)
-                r = box_set_timer(box, &box->wall_source,
-                                  clock_monotonic_usec() + STOP_TIMEOUT_USEC, box_on_wall);
+                r = box_set_deadline(box, clock_monotonic_usec() + STOP_TIMEOUT_USEC);
         if (r < 0)
                 box_kill_init(box);
 }
@@ -122,24 +130,6 @@ void box_kill(Box *box, EndReason reason) {
                 box_stop(box);
         else if (box->pidfd >= 0)
                 box_kill_init(box); /* else box_cloned() does it */
-}
-
-void box_interrupt(Box *box, EndReason reason) {
-        static const char interrupt = BOX_INTERRUPT;
-
-        if (box->state != BOX_RUNNING || box->end_reason != END_BY_ITSELF)
-                return;
-        if (box->is_session && !box->in_cell)
-                return; /* it would be for nobody */
-        /* A full link is one of an init that has not read so many before: one of them is enough. */
-        if (link_send(box->control_fd, &interrupt, sizeof(interrupt), NULL, 0) >= 0)
-                box->n_interrupts++;
-        if (!box->is_session || reason == END_BY_ITSELF || box->overdue != END_BY_ITSELF)
-                return;
-        box->overdue = reason;
-        if (box_set_timer(box, &box->wall_source, clock_monotonic_usec() + SESSION_GRACE_USEC,
-                          box_on_wall) < 0)
-                box_kill(box, reason);
 }
 
 static BoxFacts box_facts(const Box *box, uint64_t end_usec) {
@@ -237,7 +227,7 @@ static uint64_t box_next_cpu_check(const Box *box, uint64_t used_usec) {
         return clock_monotonic_usec() + MAX(wait_usec, CPU_CHECK_MIN_USEC);
 }
 
-static int box_cpu_usec(const Box *box, uint64_t *ret_usec) {
+int box_cpu_usec(const Box *box, uint64_t *ret_usec) {
         if (box->builder->cgroups.layers & LAYER_BIT(LAYER_CGROUP_CPU))
                 return cgroup_leaf_cpu_usec(box->leaf_fd, ret_usec);
         *ret_usec = usage_tree_cpu_usec(box->pid);
@@ -261,10 +251,6 @@ static int box_on_cpu(sd_event_source *source, uint64_t usec, void *userdata) {
         return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-static uint64_t box_lifetime_end(const Box *box) {
-        return box->ready_usec + SESSION_LIFETIME_USEC_MAX;
-}
-
 static void box_ready(Box *box, const BoxReport *report) {
         BuilderReport started = { .kind = BUILDER_STARTED, .box = box->id };
         int r;
@@ -273,79 +259,16 @@ static void box_ready(Box *box, const BoxReport *report) {
         /* When the job was let go; this report may have waited while it ran. */
         box->ready_usec = MIN(report->at_usec, clock_monotonic_usec());
         box->clock = wall_clock_start(&box->limits, box->ready_usec);
-        r = box_set_timer(box, &box->wall_source,
-                          box->is_session ? box_lifetime_end(box)
-                                          : wall_clock_deadline(&box->clock),
-                          box_on_wall);
+        r = box_set_deadline(box, box->is_session ? box_lifetime_end(box)
+                                                  : wall_clock_deadline(&box->clock));
         if (r >= 0)
-                r = box_set_timer(box, &box->cpu_source, box_next_cpu_check(box, 0), box_on_cpu);
+                r = box_limit_cpu(box, 0);
         if (r < 0) {
                 log_error("Setting the timers of a box failed: %s", strerror(-r));
                 box_kill(box, END_SHUTDOWN); /* never without its limits */
         }
         started.setup_usec = box->ready_usec - box->requested_usec;
         builder_report(box->builder, &started);
-}
-
-void box_begin_cell(Box *box, const Limits *limits) {
-        uint64_t now_usec = clock_monotonic_usec();
-        int r;
-
-        if (box->state != BOX_RUNNING || box->end_reason != END_BY_ITSELF || box->in_cell)
-                return;
-        box->in_cell = true;
-        box->overdue = END_BY_ITSELF;
-        for (LimitId id = 0; id < _LIMIT_MAX; id++)
-                if (id == LIMIT_WALL_TIME || id == LIMIT_CPU_TIME || id == LIMIT_TOOL_WAIT)
-                        box->limits.value[id] = limits->value[id];
-        box->clock = wall_clock_start(&box->limits, now_usec);
-        r = box_cpu_usec(box, &box->cell_cpu_usec);
-        if (r >= 0)
-                r = box_set_timer(box, &box->wall_source, wall_clock_deadline(&box->clock),
-                                  box_on_wall);
-        if (r >= 0)
-                r = box_set_timer(box, &box->cpu_source,
-                                  box_next_cpu_check(box, box->cell_cpu_usec), box_on_cpu);
-        if (r < 0)
-                box_kill(box, END_SHUTDOWN); /* never without its limits */
-}
-
-static void box_report_cell(Box *box) {
-        BuilderReport report = {
-                .kind = BUILDER_CELL_ENDED,
-                .box = box->id,
-                .facts = {
-                        .end_reason = box->overdue,
-                        .setup_step = UINT32_MAX,
-                        .setup_op = _OP_MAX,
-                        .has_record = 1,
-                        .wall_usec = wall_clock_elapsed(&box->clock, clock_monotonic_usec()),
-                },
-        };
-        uint64_t used_usec = 0;
-
-        if (box_cpu_usec(box, &used_usec) >= 0 && used_usec > box->cell_cpu_usec)
-                report.facts.cpu_user_usec = used_usec - box->cell_cpu_usec; /* of both kinds */
-        box->wants_idle = false;
-        builder_report(box->builder, &report);
-}
-
-void box_end_cell(Box *box) {
-        if (box->state != BOX_RUNNING || box->end_reason != END_BY_ITSELF || !box->in_cell)
-                return; /* ENDED is the answer */
-        box->in_cell = false;
-        box->wants_idle = true;
-        if (box_set_timer(box, &box->wall_source, box_lifetime_end(box), box_on_wall) < 0)
-                box_kill(box, END_SHUTDOWN);
-        else if (box->n_interrupts == 0)
-                box_report_cell(box);
-}
-
-static void box_interrupted(Box *box) {
-        if (box->n_interrupts > 0)
-                box->n_interrupts--;
-        if (box->n_interrupts == 0 && box->wants_idle && box->state == BOX_RUNNING)
-                box_report_cell(box);
 }
 
 void box_tool_wait(Box *box, uint64_t waited_usec, bool is_waiting) {
@@ -380,6 +303,8 @@ static void box_read_control(Box *box) {
                         box_job_ended(box, &report);
                 else if (report.kind == BOX_INTERRUPTED)
                         box_interrupted(box);
+                else if (report.kind == BOX_RESTARTED && box->is_session)
+                        box_restarted(box);
                 else if (report.kind == BOX_STEP_FAILED && box->state == BOX_SETUP) {
                         box->setup_error = report.error > 0 ? report.error : EPROTO;
                         box->setup_step = report.step;
@@ -426,8 +351,7 @@ static int box_release(Box *box) {
                 return r;
         /* The last words before the end: reports are read before the exit is looked at. */
         (void) sd_event_source_set_priority(box->control_source, SD_EVENT_PRIORITY_NORMAL - 1);
-        r = box_set_timer(box, &box->wall_source, clock_monotonic_usec() + SETUP_TIMEOUT_USEC,
-                          box_on_wall);
+        r = box_set_deadline(box, clock_monotonic_usec() + SETUP_TIMEOUT_USEC);
         if (r < 0)
                 return r;
         r = sys_pidfd_pid(box->pidfd, &box->pid);

@@ -35,6 +35,7 @@ typedef struct Box {
         uint64_t requested_usec, ready_usec;
         WallClock clock; /* once it is ready */
         bool is_session, in_cell;
+        bool cell_restarts;     /* a cell runs in what ends by RESTART */
         bool wants_idle;        /* CELL_ENDED is due when no interrupt is on its way any more */
         unsigned n_interrupts;  /* sent, and not answered by init */
         EndReason overdue;      /* why the cell was interrupted: it is killed if it does not end */
@@ -64,6 +65,9 @@ void box_interrupt(Box *box, EndReason reason);
 void box_begin_cell(Box *box, const Limits *limits);
 void box_end_cell(Box *box);
 
+/* Another interpreter in a session's box. Takes the descriptors. */
+void box_restart(Box *box, int fds[BUILDER_START_FDS]);
+
 /* By the template: sends the request to clone it. */
 int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes);
 
@@ -75,3 +79,23 @@ void box_fail(Box *box, int error);
 
 /* Kills and forgets all boxes without reports: the builder goes away. */
 void box_free_all(Builder *builder);
+
+/* Between the files of a box. */
+
+/* A box that is not ready after this long hangs in the kernel; nothing of the job ran. */
+#define SETUP_TIMEOUT_USEC (10 * USEC_PER_SEC)
+
+static inline uint64_t box_lifetime_end(const Box *box) {
+        return box->ready_usec + SESSION_LIFETIME_USEC_MAX;
+}
+
+/* When its time is over, by the wall clock. */
+int box_set_deadline(Box *box, uint64_t at_usec);
+
+/* What it has used so far, and the limit on what it uses from then on. */
+int box_cpu_usec(const Box *box, uint64_t *ret_usec);
+int box_limit_cpu(Box *box, uint64_t used_usec);
+
+/* Init's answers. */
+void box_interrupted(Box *box);
+void box_restarted(Box *box);

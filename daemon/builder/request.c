@@ -35,6 +35,8 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
                     request->is_session > 1 || request->cpu_weight > CPU_WEIGHT_MAX)
                         return -EPROTO;
                 return request_check_start(store, request);
+        case BUILDER_RESTART:
+                return n_fds == BUILDER_START_FDS ? 0 : -EPROTO;
         case BUILDER_KILL:
                 if (n_fds != 0 || (request->reason != END_OUTPUT && request->reason != END_CANCEL &&
                                    request->reason != END_TOOL_CALLS))
@@ -73,6 +75,20 @@ static int request_cell(Box *box, const BuilderRequest *request) {
         return 0;
 }
 
+static void close_fds(int *fds) {
+        for (size_t i = 0; i < BUILDER_FDS_MAX; i++)
+                fd_close(fds[i]);
+}
+
+static int request_restart(Box *box, int *fds) {
+        if (box && box->is_session) {
+                box_restart(box, fds);
+                return 0;
+        }
+        close_fds(fds);
+        return box ? -EPROTO : 0; /* it raced the end */
+}
+
 /* START: safe because the plan is one of ours, the numbers are within what the operator allows for
  * it, no share of the CPU is above the highest that an operator can give, and the descriptors only ever
  * become the job's own 0, 1, 2 and 3, and one that init, which has no more rights than the job, answers
@@ -82,6 +98,7 @@ static int request_cell(Box *box, const BuilderRequest *request) {
  * INTERRUPT: safe because a job can send itself any signal.
  * CELL: safe because a session's time is bounded by its lifetime, and that by ours.
  * IDLE: safe because it stops no clock but that one.
+ * RESTART: safe as START is: the same plan and the same limits.
  * RELOAD: safe because the files are the operator's, and it happens once at a time.
  * FORGET: safe because a START that names what is forgotten finds no plan. */
 static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *request, int *fds) {
@@ -110,9 +127,10 @@ static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *req
         }
         if (request->verb == BUILDER_CELL || request->verb == BUILDER_IDLE)
                 return request_cell(box, request);
+        if (request->verb == BUILDER_RESTART)
+                return request_restart(box, fds);
         if (box) {
-                for (size_t i = 0; i < BUILDER_FDS_MAX; i++)
-                        fd_close(fds[i]);
+                close_fds(fds);
                 return -EPROTO;
         }
         box_start(set, request, fds);

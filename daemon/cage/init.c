@@ -56,6 +56,7 @@ typedef struct JobSync {
 
 typedef struct Init {
         const CageBox *box;
+        CageJobMain job_main;
         pid_t job_pid;
         int listener_fd, counter_fd;
         uint64_t job_rss_bytes;
@@ -88,42 +89,54 @@ static int init_move_fd(int from, int to) {
         return dup3(from, to, to <= RUNNER_FD_CHANNEL ? 0 : O_CLOEXEC) < 0 ? -errno : 0;
 }
 
-/* Puts every descriptor at its number and closes all others, the template's own among them. */
-static int init_place_fds(const CageBox *box) {
-        int from[INIT_FD_END] = {
-                box->fds[MAKE_FD_STDIN],
-                box->fds[MAKE_FD_STDOUT],
-                box->fds[MAKE_FD_STDERR],
-                box->fds[MAKE_FD_CHANNEL],
-        };
-        int end = box->make.has_files ? INIT_FD_END : INIT_FD_FILES, sync_fds[2], r;
-        sigset_t children;
+/* Puts the first n descriptors at their numbers, and closes all beyond those that init has. */
+static int init_move_fds(const CageBox *box, int *from, int n) {
+        unsigned end = box->make.has_files ? INIT_FD_END : INIT_FD_FILES;
+        int r;
+
+        /* First out of each other's way, then into place. */
+        FOREACH_ARRAY(fd, from, n) {
+                *fd = fcntl(*fd, F_DUPFD_CLOEXEC, INIT_FD_END);
+                if (*fd < 0)
+                        return -errno;
+        }
+        for (int i = 0; i < n; i++) {
+                r = init_move_fd(from[i], i);
+                if (r < 0)
+                        return r;
+        }
+        return close_range(end, ~0U, 0) < 0 ? -errno : 0;
+}
+
+/* What a job has, and the pipe by which it says that it is caged. */
+static int init_place_job_fds(const int job_fds[static BOX_RESTART_FDS], int *from) {
+        int sync_fds[2], r;
 
         r = fd_pipe(sync_fds, 0);
+        if (r < 0)
+                return r;
+        memcpy(from, job_fds, BOX_RESTART_FDS * sizeof(int));
+        from[INIT_FD_SYNC_WRITE] = sync_fds[1];
+        from[INIT_FD_SYNC_READ] = sync_fds[0];
+        return 0;
+}
+
+/* Puts every descriptor at its number and closes all others, the template's own among them. */
+static int init_place_fds(const CageBox *box) {
+        int from[INIT_FD_END], r;
+        sigset_t children;
+
+        r = init_place_job_fds(box->fds + MAKE_FD_STDIN, from);
         if (r < 0)
                 return r;
         (void) sigemptyset(&children);
         (void) sigaddset(&children, SIGCHLD);
         if (sigprocmask(SIG_BLOCK, &children, NULL) < 0)
                 return -errno;
-        from[INIT_FD_SYNC_WRITE] = sync_fds[1];
-        from[INIT_FD_SYNC_READ] = sync_fds[0];
         from[INIT_FD_CONTROL] = box->fds[MAKE_FD_CONTROL];
         from[INIT_FD_CHILDREN] = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
         from[INIT_FD_FILES] = box->fds[MAKE_FD_FILES];
-
-        /* First out of each other's way, then into place. */
-        FOREACH_ARRAY(fd, from, end) {
-                *fd = fcntl(*fd, F_DUPFD_CLOEXEC, INIT_FD_END);
-                if (*fd < 0)
-                        return -errno;
-        }
-        for (int i = 0; i < end; i++) {
-                r = init_move_fd(from[i], i);
-                if (r < 0)
-                        return r;
-        }
-        return close_range((unsigned) end, ~0U, 0) < 0 ? -errno : 0;
+        return init_move_fds(box, from, box->make.has_files ? INIT_FD_END : INIT_FD_FILES);
 }
 
 /* Counts this process and what it will start, for init: afterwards the filter denies it. */
@@ -182,7 +195,7 @@ static int init_read_sync(pid_t job_pid, JobSync *ret_sync) {
         return -ECHILD;
 }
 
-static int init_start_job(Init *init, CageJobMain job_main, uint32_t *ret_step) {
+static int init_start_job(Init *init, uint32_t *ret_step) {
         struct clone_args args = {
                 .flags = CLONE_FILES | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
                 .exit_signal = SIGCHLD,
@@ -196,7 +209,7 @@ static int init_start_job(Init *init, CageJobMain job_main, uint32_t *ret_step) 
         if (pid < 0)
                 return (int) pid;
         if (pid == 0)
-                init_be_job(init->box, job_main);
+                init_be_job(init->box, init->job_main);
         init->job_pid = (pid_t) pid;
         r = init_read_sync(init->job_pid, &sync);
         if (r < 0)
@@ -211,6 +224,14 @@ static int init_start_job(Init *init, CageJobMain job_main, uint32_t *ret_step) 
         init->job_start_usec = sync.at_usec;
         /* Now the tables are two: let go of the job's ends, or nobody would ever see them close. */
         return close_range(0, INIT_FD_SYNC_READ, 0) < 0 ? -errno : 0;
+}
+
+/* To be followed by init_reap(), unless there is nobody left. */
+static void init_drain_children(void) {
+        struct signalfd_siginfo ignored;
+
+        while (read(INIT_FD_CHILDREN, &ignored, sizeof(ignored)) > 0)
+                ;
 }
 
 /* Reaps whatever ended; returns whether the job's main process was among it. */
@@ -232,23 +253,60 @@ static bool init_reap(const Init *init, int *job_status, int flags) {
         }
 }
 
-/* One word of the builder: whether the job has to end. The box has no other way out, so what nobody
- * understands is that, too. */
-static bool init_must_stop(Init *init) {
-        BoxReport report = { .kind = BOX_INTERRUPTED };
-        char word = BOX_STOP;
+static void init_report_ready(const Init *init, BoxReportKind kind) {
+        BoxReport report = {
+                .kind = kind,
+                .at_usec = init->job_start_usec,
+        };
 
-        if (recv(INIT_FD_CONTROL, &word, 1, MSG_DONTWAIT) < 0 &&
-            (errno == EINTR || errno == EAGAIN))
-                return false;
-        if (word != BOX_INTERRUPT)
-                return true;
+        (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
+}
+
+/* Another job after the first one, in the same files: this process is still a copy of the template. */
+static int init_restart(Init *init, const int job_fds[static BOX_RESTART_FDS]) {
+        int from[INIT_FD_CONTROL], ignored, r;
+        uint32_t step = UINT32_MAX;
+
+        (void) kill(-1, SIGKILL);
+        (void) init_reap(init, &ignored, 0);
+        init_drain_children();
+        init->nudge_at_usec = UINT64_MAX;
+        r = init_place_job_fds(job_fds, from);
+        if (r >= 0)
+                r = init_move_fds(init->box, from,
+                                  INIT_FD_CONTROL); /* the old listener and counter close */
+        if (r >= 0)
+                r = init_start_job(init, &step);
+        if (r >= 0)
+                init_report_ready(init, BOX_RESTARTED);
+        return r;
+}
+
+static void init_interrupt(Init *init) {
+        BoxReport report = { .kind = BOX_INTERRUPTED };
+
         /* Not reaped yet, so the number is still its own. */
         (void) kill(init->job_pid, SIGINT);
         init->nudge_wait_usec = NUDGE_USEC_MIN;
         init->nudge_at_usec = clock_monotonic_usec() + init->nudge_wait_usec;
         (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
-        return false;
+}
+
+/* One word of the builder: whether the job has to end. The box has no other way out, so what nobody
+ * understands, and a job that cannot be started again, is that, too. */
+static bool init_must_stop(Init *init) {
+        int fds[BOX_RESTART_FDS], r;
+        char word = BOX_STOP;
+        size_t n_fds = 0;
+
+        r = link_receive(INIT_FD_CONTROL, &word, 1, fds, ELEMENTSOF(fds), &n_fds);
+        if (r > 0 && word == BOX_INTERRUPT) {
+                init_interrupt(init);
+                return false;
+        }
+        if (r > 0 && word == BOX_RESTART && n_fds == ELEMENTSOF(fds))
+                return init_restart(init, fds) < 0;
+        return true;
 }
 
 /* For poll(): when the next nudge is due. */
@@ -298,8 +356,12 @@ static int init_serve(Init *init) {
                         continue;
                 if (fds[1].revents & (POLLHUP | POLLERR))
                         _exit(1); /* the builder died: with PID 1 the whole box goes */
-                if ((fds[1].revents & POLLIN) && init_must_stop(init))
-                        return status;
+                if (fds[1].revents & POLLIN) {
+                        if (init_must_stop(init))
+                                return status;
+                        fds[2].fd = init->listener_fd; /* it may be another job now */
+                        continue;
+                }
                 if (fds[2].revents & POLLIN)
                         cage_answer_denied(init->listener_fd, &init->denied);
                 if (fds[2].revents & POLLHUP)
@@ -307,10 +369,7 @@ static int init_serve(Init *init) {
                 if (fds[3].revents && !cage_answer_files(init->files_fd, APP))
                         fds[3].fd = init->files_fd = -EBADF;
                 if (fds[0].revents & POLLIN) {
-                        struct signalfd_siginfo ignored;
-
-                        while (read(INIT_FD_CHILDREN, &ignored, sizeof(ignored)) > 0)
-                                ;
+                        init_drain_children();
                         if (init_reap(init, &status, WNOHANG))
                                 return status;
                 }
@@ -361,18 +420,10 @@ static void init_report_end(const Init *init, int job_status) {
         (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
 }
 
-static void init_report_ready(const Init *init) {
-        BoxReport report = {
-                .kind = BOX_READY,
-                .at_usec = init->job_start_usec,
-        };
-
-        (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
-}
-
 void cage_init_main(const CageBox *box, CageJobMain job_main) {
         Init init = {
                 .box = box,
+                .job_main = job_main,
                 .listener_fd = -EBADF,
                 .counter_fd = -EBADF,
                 .nudge_at_usec = UINT64_MAX,
@@ -395,10 +446,10 @@ void cage_init_main(const CageBox *box, CageJobMain job_main) {
         r = init_place_fds(box);
         if (r < 0)
                 init_fail(control_fd, r, step);
-        r = init_start_job(&init, job_main, &step);
+        r = init_start_job(&init, &step);
         if (r < 0)
                 init_fail(INIT_FD_CONTROL, r, step);
-        init_report_ready(&init);
+        init_report_ready(&init, BOX_READY);
         status = init_serve(&init);
         init.job_end_usec = clock_monotonic_usec();
 

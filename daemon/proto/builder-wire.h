@@ -35,6 +35,9 @@ typedef enum BuilderVerb {
         BUILDER_FORGET, /* generations of profiles before this one start nothing any more */
         BUILDER_CELL, /* a cell of a session begins: its wall clock and CPU time, by plan, digest, limits */
         BUILDER_IDLE, /* the cell has ended: both clocks stop. Answered by CELL_ENDED */
+        /* fds as of START: what runs in a session's box ends, and a fresh interpreter begins there, in the
+         * same files. Answered by RESTARTED or, when that is no use, by ENDED */
+        BUILDER_RESTART,
         _BUILDER_VERB_MAX,
 } BuilderVerb;
 
@@ -81,19 +84,20 @@ typedef enum BuilderReportKind {
         BUILDER_RELOADED,
         /* The facts of a cell. Every SIGINT that was meant for it has been sent: the next one gets none. */
         BUILDER_CELL_ENDED,
+        BUILDER_RESTARTED, /* with the facts of the cell that was ended with its interpreter, if one was */
         _BUILDER_REPORT_MAX,
 } BuilderReportKind;
 
 typedef struct BuilderReport {
         uint32_t kind;           /* BuilderReportKind */
         uint32_t slots;          /* NODE: boxes that can run at once */
-        uint64_t box;            /* STARTED, ENDED, CELL_ENDED */
+        uint64_t box;            /* STARTED, ENDED, CELL_ENDED, RESTARTED */
         uint64_t layers;         /* NODE: LAYER_BIT()s that boxes of this daemon have */
         uint64_t python_version; /* NODE: PY_VERSION_HEX of pysb-runner, 0 until known */
         uint64_t setup_usec;     /* STARTED */
         uint32_t counter_error;  /* NODE: 0, or the positive errno of counter_probe(COUNTER_JOB) */
         uint32_t _reserved;
-        BoxFacts facts; /* ENDED, CELL_ENDED */
+        BoxFacts facts; /* ENDED, CELL_ENDED, RESTARTED */
 } BuilderReport;
 
 _Static_assert(sizeof(Limits) == 8 * _LIMIT_MAX, "wire layout");

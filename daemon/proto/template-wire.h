@@ -65,11 +65,17 @@ typedef struct TemplateMade {
  * they have the same signal already. */
 #define BOX_INTERRUPT 'i'
 
+/* Builder -> init of a session's box, with a job's four descriptors: every process of the job ends, and a new
+ * one begins. */
+#define BOX_RESTART 'r'
+#define BOX_RESTART_FDS (MAKE_FD_CHANNEL - MAKE_FD_STDIN + 1)
+
 typedef enum BoxReportKind {
         BOX_STEP_FAILED, /* and the box is gone; no job code ran */
         BOX_READY,       /* everything is in place, the job process reads its channel */
         BOX_END,         /* the job's main process ended; everything else in the box was killed */
         BOX_INTERRUPTED, /* answers BOX_INTERRUPT: the signal is sent */
+        BOX_RESTARTED,   /* answers BOX_RESTART: as READY */
         _BOX_REPORT_MAX,
 } BoxReportKind;
 
@@ -82,7 +88,7 @@ typedef struct BoxReport {
         uint64_t cpu_user_usec; /* END: of all processes that init reaped */
         uint64_t cpu_system_usec;
         uint64_t maxrss_bytes; /* END: of the largest process, the template's pages not counted */
-        uint64_t at_usec;      /* READY, END: the instant, on the monotonic clock */
+        uint64_t at_usec;      /* READY, RESTARTED, END: the instant, on the monotonic clock */
         uint64_t disk_bytes;   /* END: of what the job left in the tmpfs that has most */
         uint64_t disk_files;
         uint64_t tasks_peak;   /* END: of the job at once; 0 is unknown */

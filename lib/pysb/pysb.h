@@ -248,6 +248,9 @@ int pysb_extend_session(PysbClient *client,
                         uint64_t idle_timeout_usec,
                         uint64_t lifetime_usec);
 
+/* A fresh interpreter in it; files stay, and what runs or waits is cancelled. */
+int pysb_restart_session(PysbClient *client, const char *session);
+
 /* Ends it, and what runs in it. */
 int pysb_close_session(PysbClient *client, const char *session);
 

@@ -101,6 +101,11 @@ _public_ int pysb_extend_session(PysbClient *client,
                                    times_object(session, idle_timeout_usec, lifetime_usec));
 }
 
+_public_ int pysb_restart_session(PysbClient *client, const char *session) {
+        return client_call_session(client, SANDBOX_METHOD("RestartSession"),
+                                   times_object(session, UINT64_MAX, UINT64_MAX));
+}
+
 _public_ int pysb_close_session(PysbClient *client, const char *session) {
         return client_call_session(client, SANDBOX_METHOD("CloseSession"),
                                    times_object(session, UINT64_MAX, UINT64_MAX));

@@ -157,6 +157,7 @@ class Replies(unittest.TestCase):
         self.ask("GetSession", session=info["session"])
         self.ask("ListSessions", labels={"l": "v"}, maxEntries=1, tenant=EVERYTHING["tenant"])
         self.ask("InterruptSession", session=info["session"])
+        self.ask("RestartSession", session=info["session"])
         self.ask("ExtendSession", session=info["session"], idleTimeoutUSec=1000000, lifetimeUSec=1000000)
         self.ask("CloseSession", session=info["session"])
 

@@ -351,6 +351,10 @@ static int case_session(void) {
         pysb_result_free(seen.result);
         CHECK(pysb_interrupt_session(client, session) == 0);
         CHECK(pysb_extend_session(client, session, UINT64_MAX, 60000000) == 0);
+        CHECK(pysb_restart_session(client, session) == 0);
+        CHECK(pysb_execute(client, session, request, &result) == 0); /* x is gone */
+        CHECK(is_text(pysb_result_get_exception_type(result), "NameError"));
+        pysb_result_free(result);
         CHECK(pysb_close_session(client, session) == 0);
         CHECK(pysb_execute(client, session, request, &result) == -EREMOTEIO);
         CHECK(is_text(pysb_client_get_error_name(client), "io.pysb.sandbox.SessionNotFound"));
@@ -362,6 +366,8 @@ static int case_session(void) {
         CHECK(pysb_execute(client, session, request, &result) == 0);
         CHECK(!pysb_result_is_session_alive(result));
         pysb_result_free(result);
+        CHECK(pysb_restart_session(client, session) == -EREMOTEIO);
+        CHECK(is_text(pysb_client_get_error_name(client), "io.pysb.sandbox.SessionLost"));
         CHECK(pysb_close_session(client, session) == 0);
         free(session);
         return 0;

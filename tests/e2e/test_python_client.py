@@ -323,6 +323,8 @@ class Cases:
                 self.assertEqual((await s.extend(idle_timeout_usec=5000000)).idle_timeout_usec, 5000000)
                 self.assertEqual((await c.who_am_i()).sessions, 1)
                 self.assertEqual((await c.session(s.id).execute("x")).value, 6)
+                self.assertEqual((await s.restart()).session, s.id)
+                self.assertEqual((await s.execute("x")).exception.type, "NameError")
             with self.assertRaises(errors.SessionNotFound):
                 await s.execute("x")
         self.with_client(go)
@@ -363,6 +365,8 @@ class Cases:
                 self.assertFalse((await s.execute("import os\nos._exit(3)")).session_alive)
                 with self.assertRaises(errors.SessionLost):
                     await s.execute("1")
+                with self.assertRaises(errors.SessionLost):
+                    await s.restart()
         self.with_client(go)
 
     def test_what_there_is(self):

@@ -92,8 +92,18 @@ class Shell(harness.OnOneDaemon):
             self.assertIn(word, table)
         self.session("close", session)
         self.assertNotIn(session, self.session("list").stdout.decode())
-        for word in ("close", "interrupt", "extend"):
+        for word in ("close", "interrupt", "restart", "extend"):
             self.assertIn("There is no session", self.session(word, session, status=125).stderr)
+
+    def test_restart(self):
+        """restart is a fresh interpreter on the same files, and cancels what runs"""
+        session = self.open()
+        self.session("exec", session, "-c", "x = 1\nopen('f', 'w').write('kept')")
+        process = self.start(session, "print('on', flush=True)\nwhile True: pass")
+        self.session("restart", session)
+        self.assertIn(b"the session was restarted", process.communicate(timeout=harness.PATIENCE)[1])
+        self.assertIn("NameError", self.session("exec", session, "-c", "x", status=1).stderr)
+        self.assertEqual(self.session("exec", session, "-c", "print(open('f').read())").stdout, b"kept\n")
 
     def test_usage(self):
         """what makes no sense is one sentence and the usage"""

@@ -12,77 +12,9 @@ sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
 import tap
 import varlink
+from sessions import DEAF, Session, SessionCase
 
 CELLS = 500 if harness.SANITIZED else 10_000
-# The interpreter looks at no signal in there
-DEAF = "sum(range(10 ** 12))"
-
-
-class Session:
-    """One that the connection ends with."""
-
-    def __init__(self, daemon, **parameters):
-        self.client = varlink.Connection(daemon.address)
-        parameters.setdefault("bindToConnection", True)
-        self.info = self.client.call("OpenSession", **parameters)["info"]
-        self.id = self.info["session"]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.client.close()
-
-    def execute(self, code, **parameters):
-        return self.client.call("Execute", session=self.id, code=code, **parameters)["result"]
-
-    def value(self, code):
-        result = self.execute(code)
-        assert result["outcome"] == "success", result
-        return result.get("resultJson")
-
-    def start(self, code, **parameters):
-        """On the session's own connection, with events."""
-        self.client.send("Execute", {"session": self.id, "code": code, **parameters}, more=True)
-
-    def wait_output(self, marker):
-        text = ""
-        while marker not in text:
-            text += self.client.receive()["event"].get("output", {}).get("text", "")
-
-    def wait_event(self, kind):
-        while True:
-            event = self.client.receive()["event"]
-            if event["kind"] == kind:
-                return event
-
-    def wait_result(self):
-        while True:
-            reply = self.client.receive()
-            if "result" in reply:
-                return reply["result"]
-
-
-class SessionCase(harness.OnOneDaemon):
-    def setUp(self):
-        self.other = varlink.Connection(self.daemon.address)
-        self.addCleanup(self.other.close)
-        harness.poll_until(lambda: self.other.call("WhoAmI")["sessions"] == 0,
-                           "the end of the sessions of other tests")
-
-    def open(self, **parameters):
-        session = Session(self.daemon, **parameters)
-        self.addCleanup(session.client.close)
-        return session
-
-    def refused(self, name, method, **parameters):
-        with self.assertRaises(varlink.Refused) as caught:
-            self.other.call(method, **parameters)
-        self.assertEqual(caught.exception.name, name, caught.exception.parameters)
-        return caught.exception.parameters
-
-    def state(self, session):
-        return self.other.call("GetSession", session=session.id)["info"]["state"]
 
 
 class Cells(SessionCase):
@@ -295,6 +227,29 @@ class Limits(SessionCase):
         for _ in range(3):
             self.assertEqual(session.value("'x' * 300"), '"' + "x" * 300 + '"')
 
+    def test_what_only_raises_leaves_it_alive(self):
+        """The limits that the kernel answers with an error"""
+        for profile, limits, code, error in (
+                ("raw", {"processes": 3}, "import os\nwhile os.fork(): pass\nimport time\ntime.sleep(100)",
+                 "BlockingIOError"),
+                ("default", {}, "import threading, time\nwhile True:\n"
+                 "    threading.Thread(target=time.sleep, args=(100,), daemon=True).start()", "RuntimeError"),
+                ("default", {"diskBytes": 1 << 20}, "open('/app/f', 'wb').write(b'x' * (2 << 20))", "OSError"),
+                ("default", {"diskFiles": 20}, "for i in range(30): open(f'/app/{i}', 'w')", "OSError"),
+                ("default", {"fileBytes": 1000}, "with open('/app/f', 'wb') as f: f.write(b'x' * 2000)", "OSError"),
+                ("default", {"openFiles": 20}, "kept = [open('/app/f', 'w') for _ in range(30)]", "OSError")):
+            with self.subTest(error=error, limits=limits), Session(self.daemon, profile=profile,
+                                                                   limits=limits) as session:
+                session.execute("x = 1")
+                result = session.execute(code)
+                self.assertEqual((result["exception"]["type"], result["sessionAlive"]), (error, True))
+                self.assertEqual(session.value("x"), "1")
+
+    def test_tool_calls_end_it(self):
+        session = self.open(tools=[{"name": "add"}], limits={"toolCalls": 1})
+        result = session.execute("import _sandbox\nfor _ in range(2): _sandbox.tool_call_start('add')")
+        self.assertEqual((result["outcome"], result["sessionAlive"]), ("tool_call_limit", False))
+
     def test_limits_are_the_sessions(self):
         session = self.open(limits={"wallTimeUSec": 1_000_000})
         self.assertEqual(self.refused("LimitExceeded", "Execute", session=session.id, code="1",
@@ -348,7 +303,7 @@ class Methods(SessionCase):
 
     def test_unknown_ones_are_not_found(self):
         for method, more in (("Execute", {"code": "1"}), ("InterruptSession", {}), ("GetSession", {}),
-                             ("ExtendSession", {}), ("CloseSession", {})):
+                             ("ExtendSession", {}), ("RestartSession", {}), ("CloseSession", {})):
             self.assertEqual(self.refused("SessionNotFound", method, session="0" * 32, **more),
                              {"session": "0" * 32})
 
@@ -508,6 +463,8 @@ class OrdinaryUser(unittest.TestCase):
             other.call("InterruptSession", session=session.id)
             self.assertTrue(session.wait_result()["sessionAlive"])
             self.assertEqual(session.value("x"), "1")
+            other.call("RestartSession", session=session.id)
+            self.assertEqual(session.execute("x")["exception"]["type"], "NameError")
 
 
 if __name__ == "__main__":

@@ -120,6 +120,10 @@ def extend_session(session: str, idle_timeout_usec: Optional[int],
                  lifetimeUSec=lifetime_usec)
 
 
+def restart_session(session: str) -> Call[types.SessionInfo]:
+    return _call("RestartSession", _session_info, session=session)
+
+
 def close_session(session: str) -> Call[None]:
     return _call("CloseSession", _nothing, session=session)
 

@@ -349,6 +349,9 @@ class Session:
                      lifetime_usec: Optional[int] = None) -> types.SessionInfo:
         return await self.client._do(_calls.extend_session(self.id, idle_timeout_usec, lifetime_usec))
 
+    async def restart(self) -> types.SessionInfo:
+        return await self.client._do(_calls.restart_session(self.id))
+
     async def info(self) -> types.SessionInfo:
         return await self.client._do(_calls.get_session(self.id))
 

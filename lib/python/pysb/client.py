@@ -319,6 +319,10 @@ class Session:
         """Pushes its end back: both times count from now on."""
         return self.client._do(_calls.extend_session(self.id, idle_timeout_usec, lifetime_usec))
 
+    def restart(self) -> types.SessionInfo:
+        """A fresh interpreter; files stay. What runs or waits is cancelled."""
+        return self.client._do(_calls.restart_session(self.id))
+
     def info(self) -> types.SessionInfo:
         return self.client._do(_calls.get_session(self.id))
 

@@ -406,6 +406,18 @@ Box builder_start(Harness *h) {
         return box;
 }
 
+void builder_restart(Box *b) {
+        BuilderRequest request;
+        size_t n_fds = 0;
+
+        FOREACH_ARRAY(fd, b->fds, BUILDER_START_FDS)
+                *fd = fd_close(*fd);
+        assert_int_equal(receive_request(b->h, &request, b->fds, &n_fds), 1);
+        assert_int_equal(request.verb, BUILDER_RESTART);
+        assert_int_equal(request.box, b->request.box);
+        assert_int_equal(n_fds, BUILDER_START_FDS);
+}
+
 void builder_expect_kill(const Box *b, uint32_t reason) {
         BuilderRequest request;
 

@@ -218,6 +218,29 @@ static void test_job_frame(void **state) {
         buf_done(&frame);
 }
 
+/* What an interpreter that is started again gets: the files are there already. */
+static void test_copy_without_files(void **state) {
+        FrameBuilder b;
+        Buf frame, copy, expected;
+
+        frame_begin(&b, FRAME_JOB);
+        frame_add(&b, FIELD_SESSION, NULL, 0);
+        frame_add_file(&b, "a.py", "x = 1", 5);
+        frame_add_string(&b, FIELD_TOOL, "{}");
+        frame_add_file(&b, "b", NULL, 0);
+        assert_int_equal(frame_end(&b, &frame), 0);
+        frame_begin(&b, FRAME_JOB);
+        frame_add(&b, FIELD_SESSION, NULL, 0);
+        frame_add_string(&b, FIELD_TOOL, "{}");
+        assert_int_equal(frame_end(&b, &expected), 0);
+        assert_int_equal(frame_copy_without_files(&frame, &copy), 0);
+        assert_int_equal(buf_size(&copy), buf_size(&expected));
+        assert_memory_equal(buf_data(&copy), buf_data(&expected), buf_size(&copy));
+        buf_done(&frame);
+        buf_done(&copy);
+        buf_done(&expected);
+}
+
 static void test_job_frame_too_large(void **state) {
         char *data = calloc(1, FRAME_PAYLOAD_MAX);
         FrameBuilder b;
@@ -241,6 +264,7 @@ int main(void) {
                 cmocka_unit_test(test_bad_results),
                 cmocka_unit_test(test_garbage),
                 cmocka_unit_test(test_job_frame),
+                cmocka_unit_test(test_copy_without_files),
                 cmocka_unit_test(test_job_frame_too_large),
         };
 

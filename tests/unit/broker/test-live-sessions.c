@@ -249,6 +249,121 @@ static void test_forged_end(void **state) {
         client_free(c);
 }
 
+static void report_restarted(const Box *box) {
+        const BuilderReport report = {
+                .kind = BUILDER_RESTARTED,
+                .box = box->request.box,
+                .facts = { .has_record = 1, .end_reason = END_CANCEL },
+        };
+
+        assert_int_equal(link_send(box->h->builder, &report, sizeof(report), NULL, 0), 0);
+        (void) harness_spin(box->h);
+}
+
+/* Answered when the interpreter is there; no cell begins before. */
+static void test_restart(void **state) {
+        Client *c = client_new(*state, geteuid()), *other = client_new(*state, geteuid());
+        char id[ID_SIZE];
+        Box box = open_session(c, "{\"files\":[{\"path\":\"f\",\"text\":\"some text\"}]}", id);
+        char frame[4096];
+        BuilderRequest request;
+        json_t *r;
+
+        for (int i = 0; i < 3; i++) {
+                ssize_t n;
+
+                call(c, "RestartSession", id, "");
+                builder_restart(&box);
+                expect_state(other, id, "restarting");
+                call(other, "Execute", id, ",\"code\":\"1\"");
+                builder_expect_nothing(*state);
+                n = read(box.fds[BOX_CHANNEL], frame, sizeof(frame));
+                assert_true(n > (ssize_t) sizeof(FrameHeader));
+                assert_null(memmem(frame, (size_t) n, "some text", strlen("some text")));
+                report_restarted(&box);
+                r = client_reply(c);
+                assert_string_equal(reply_string(r, "info.session"), id);
+                json_decref(r);
+                expect_verb(&box, BUILDER_CELL, &request);
+                end_cell(&box, 0);
+                expect_result(other, "success", i + 1, true);
+        }
+        close_session(c, &box, id);
+        client_free(c);
+        client_free(other);
+}
+
+/* What runs ends with its interpreter, whatever that says meanwhile; what waits does not run. */
+static void test_restart_with_cells(void **state) {
+        Client *c = client_new(*state, geteuid()), *other = client_new(*state, geteuid()),
+               *waiting = client_new(*state, geteuid());
+        uint32_t status = 0;
+        char id[ID_SIZE];
+        Box box = open_session(c, "{}", id);
+
+        for (int i = 0; i < 2; i++) {
+                execute(c, &box, id, ",\"code\":\"1\"");
+                call(waiting, "Execute", id, ",\"code\":\"2\",\"queue\":true");
+                builder_expect_nothing(*state);
+                say(&box, FRAME_RUNNING, NULL, 0);
+                box_write(&box, BOX_STDOUT, "out");
+                call(other, "RestartSession", id, "");
+                (void) harness_spin(*state);
+                expect_result(waiting, "cancelled", 2 * i + 2, true);
+                if (i == 0)
+                        say(&box, FRAME_CELL_END, &status, sizeof(status));
+                builder_restart(&box);
+                builder_expect_nothing(*state);
+                report_restarted(&box);
+                expect_result(c, "cancelled", 2 * i + 1, true);
+                json_decref(client_reply(other));
+                assert_int_equal(used(*state, QUOTA_QUEUED_BYTES), 0);
+        }
+        execute(c, &box, id, ",\"code\":\"1\"");
+        end_cell(&box, 0);
+        expect_result(c, "success", 5, true);
+        close_session(c, &box, id);
+        client_free(c);
+        client_free(other);
+        client_free(waiting);
+}
+
+/* The box ends instead, or is closed. */
+static void test_restart_that_fails(void **state) {
+        Client *c = client_new(*state, geteuid()), *other = client_new(*state, geteuid());
+        char id[ID_SIZE];
+
+        for (int i = 0; i < 2; i++) {
+                Box box = open_session(c, "{}", id);
+
+                execute(c, &box, id, ",\"code\":\"1\"");
+                call(other, "RestartSession", id, "");
+                builder_restart(&box);
+                if (i == 0) {
+                        builder_ended(&box, &(BoxFacts){ .end_reason = END_WALL_TIME });
+                        expect_error(other, "SessionLost");
+                        expect_result(c, "wall_time_limit", 1, false);
+                        call(other, "RestartSession", id, "");
+                        expect_error(other, "SessionLost");
+                        call(c, "CloseSession", id, "");
+                        json_decref(client_reply(c));
+                        continue;
+                }
+                client_free(c);
+                c = client_new(*state, geteuid());
+                call(c, "CloseSession", id, "");
+                expect_error(other, "SessionNotFound");
+                builder_expect_kill(&box, END_CANCEL);
+                report_restarted(&box);
+                builder_ended(&box, &(BoxFacts){ .end_reason = END_CANCEL, .has_record = 1 });
+                json_decref(client_reply(c));
+        }
+        assert_int_equal(used(*state, QUOTA_SESSIONS), 0);
+        assert_int_equal(used(*state, QUOTA_RUNNING), 0);
+        client_free(c);
+        client_free(other);
+}
+
 static void test_times(void **state) {
         Client *c = client_new(*state, geteuid());
         char id[ID_SIZE];
@@ -442,6 +557,11 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_interrupt, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_cancel, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_forged_end, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_restart, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_restart_with_cells, harness_setup,
+                                                harness_teardown),
+                cmocka_unit_test_setup_teardown(test_restart_that_fails, harness_setup,
+                                                harness_teardown),
                 cmocka_unit_test_setup_teardown(test_times, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_quota, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_quota_of_tenant, harness_setup,

@@ -142,6 +142,9 @@ static void test_signals_and_cells(void **state) {
                 assert_int_equal(fixture_check(&f, 0), 0);
                 assert_int_equal(fixture_check(&f, 1), -EPROTO);
         }
+        f.request.verb = BUILDER_RESTART;
+        for (size_t n = 0; n <= BUILDER_START_FDS; n++)
+                assert_int_equal(fixture_check(&f, n), n == BUILDER_START_FDS ? 0 : -EPROTO);
         /* The time of a cell is the builder's to judge. */
         f.request.verb = BUILDER_INTERRUPT;
         for (uint32_t reason = 0; reason <= _END_MAX; reason++) {
