@@ -14,7 +14,6 @@ import unittest
 from unittest import mock
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-sys.path.insert(2, os.path.join(os.path.dirname(sys.path[1]), "lib/python"))
 import calls
 import clients
 import harness

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the end-to-end tests share: a daemon of their own, jobs by pysbctl, and a look at the
-processes from outside. Standard library only."""
+"""What the end-to-end tests share: a daemon of their own, its Python client, jobs by pysbctl, and a look
+at the processes from outside. Standard library only."""
 
 import json
 import os
@@ -9,9 +9,14 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
+
+# The client that these tests are written with
+sys.path.insert(2, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../lib/python"))
+import pysb
 
 BUILD = os.environ["PYSB_BUILD_ROOT"]
 SANITIZED = os.environ.get("PYSB_SANITIZED") == "1"
@@ -138,6 +143,13 @@ class Daemon:
             self.log.close()
         shutil.rmtree(self.directory)
         return status
+
+    def client(self):
+        """The Python client; close it, or use it by 'with'."""
+        return pysb.Client(f"unix:{self.address}", timeout=PATIENCE)
+
+    def manager(self):
+        return pysb.Manager(f"unix:{self.address}", timeout=PATIENCE)
 
     def command(self, *arguments, verb="submit"):
         tree = self.tree

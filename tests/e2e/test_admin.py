@@ -2,10 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """io.pysb.manager: who may call it, each method and each error, and jobs that go on meanwhile."""
 
-import json
+import dataclasses
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,29 +13,14 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
+import pysb
 import tap
 import varlink
+from pysb import errors
 
 WAIT_FOR_INPUT = "print('ready', flush=True)\ninput()\nprint('went on')"
 FOREVER = "print('ready', flush=True)\nwhile True:\n    pass"
 NOBODY = 65534
-
-
-class Manager(varlink.Connection):
-    def ask(self, method, more=False, **parameters):
-        self.send(f"io.pysb.manager.{method}", parameters, more)
-
-    def call(self, method, **parameters):
-        self.ask(method, **parameters)
-        return self.receive()
-
-    def refused(self, method, **parameters):
-        """The error's name and parameters."""
-        try:
-            reply = self.call(method, **parameters)
-        except varlink.Refused as refusal:
-            return refusal.name.removeprefix("io.pysb.manager."), refusal.parameters
-        raise AssertionError(f"{method} was not refused: {reply}")
 
 
 class OnOwnDaemon(unittest.TestCase):
@@ -55,16 +39,25 @@ class OnOwnDaemon(unittest.TestCase):
         self.tree.environment["PYSB_OPERATOR_PROFILES"] = self.operators
         self.daemon = harness.Daemon(self.tree)
         self.addCleanup(self.stop)
-        self.manager = self.connect()
+        self.manager = self.daemon.manager()
         self.addCleanup(self.manager.close)
-        self.manager.call("GetStatus")  # by now a signal is one to stop in order
+        self.client = self.daemon.client()
+        self.addCleanup(self.client.close)
 
     def stop(self):
         status = self.daemon.stop()
         self.assertEqual(status, 0, "the daemon ended badly")
 
-    def connect(self):
-        return Manager(self.daemon.address)
+    def ask(self, method, more=False, **parameters):
+        """A connection on which the answers come: those of a Manager are waited for, one for each call."""
+        connection = varlink.Connection(self.daemon.address)
+        self.addCleanup(connection.close)
+        connection.send(f"io.pysb.manager.{method}", parameters, more)
+        return connection
+
+    def me(self):
+        (tenant,) = self.manager.tenants()
+        return tenant
 
     def write_profile(self, name, *lines):
         path = os.path.join(self.operators, f"{name}.toml")
@@ -89,18 +82,16 @@ class OnOwnDaemon(unittest.TestCase):
 class Reading(OnOwnDaemon):
     def test_status_tenants_and_jobs(self):
         process = self.start(WAIT_FOR_INPUT)
-        status = self.manager.call("GetStatus")
-        self.assertEqual((status["runningJobs"], status["queuedJobs"], status["draining"]),
-                         (1, 0, False))
-        self.assertGreater(status["memoryBytes"], 0)
-        (tenant,) = self.manager.call("ListTenants")["tenants"]
-        self.assertEqual((tenant["tenant"], tenant["runningJobs"]), (f"uid:{os.getuid()}", 1))
-        self.assertEqual(tenant["memoryBytes"], status["memoryBytes"])
-        jobs = self.manager.call("ListJobs", maxEntries=1)
-        self.assertEqual((jobs["jobs"][0]["state"], jobs["jobs"][0]["profile"], jobs["truncated"]),
-                         ("running", "default", False))
+        status = self.manager.status()
+        self.assertEqual((status.running_jobs, status.queued_jobs, status.draining), (1, 0, False))
+        self.assertGreater(status.memory_bytes, 0)
+        tenant = self.me()
+        self.assertEqual((tenant.tenant, tenant.running_jobs), (f"uid:{os.getuid()}", 1))
+        self.assertEqual(tenant.memory_bytes, status.memory_bytes)
+        (job,) = self.manager.jobs(max_entries=1)
+        self.assertEqual((job.state, job.profile), ("running", "default"))
         self.finish(process)
-        self.assertEqual(self.manager.call("ListJobs")["jobs"], [])
+        self.assertEqual(self.manager.jobs(), [])
 
     def test_top_shows_the_job(self):
         process = self.start(WAIT_FOR_INPUT)
@@ -113,86 +104,91 @@ class Reading(OnOwnDaemon):
         self.finish(process)
 
     def test_parameters_out_of_range(self):
-        self.assertEqual(self.manager.refused("ListJobs", maxEntries=0)[0], "InvalidRequest")
-        self.assertEqual(self.manager.refused("SetLogLevel", level=8)[1]["field"], "level")
-        self.assertEqual(self.manager.refused("CancelAll", reason="x" * 257)[1]["field"], "reason")
-        self.assertEqual(self.manager.refused("Drain", timeoutUSec=-1)[0],
-                         "org.varlink.service.InvalidParameter")
-        self.assertEqual(self.manager.call("SetLogLevel", level=7), {})
+        for field, call in (("maxEntries", lambda: self.manager.jobs(0)),
+                            ("level", lambda: self.manager.set_log_level(8)),
+                            ("reason", lambda: self.manager.cancel_all(reason="x" * 257))):
+            with self.assertRaises(errors.InvalidRequest) as refused:
+                call()
+            self.assertEqual(refused.exception.field, field)
+        self.assertRaises(errors.InvalidParameter, self.manager.drain, -1)
+        self.manager.set_log_level(7)
 
     def test_both_interfaces_are_described(self):
-        self.manager.send("org.varlink.service.GetInterfaceDescription", {"interface": "io.pysb.manager"})
-        self.assertIn("method Drain", self.manager.receive()["description"])
+        reply = self.client.call("org.varlink.service.GetInterfaceDescription", {"interface": "io.pysb.manager"})
+        self.assertIn("method Drain", reply["description"])
 
     @unittest.skipUnless(os.getuid() == 0, "only root can call as somebody else")
     def test_somebody_else_is_refused(self):
         os.chmod(self.daemon.address, 0o666)
         call = f"""
-import json, socket
-s = socket.socket(socket.AF_UNIX); s.connect({self.daemon.address!r})
-s.sendall(b'{{"method":"io.pysb.manager.GetStatus"}}' + bytes(1))
-print(json.loads(s.recv(65536)[:-1])["error"])"""
-        refused = harness.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}",
-                               "--clear-groups", "/usr/bin/python3", "-c", call], os.environ)
+import pysb
+try:
+    pysb.Manager("unix:{self.daemon.address}").status()
+except pysb.errors.PermissionDenied as e:
+    print(e.name)"""
+        # Where the client lies, only who runs the test may be able to read
+        package = shutil.copytree(os.path.dirname(pysb.__file__), f"{self.directory}/python/pysb")
+        os.chmod(os.path.dirname(package), 0o755)
+        refused = harness.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                               "/usr/bin/python3", "-c", call],
+                              {**os.environ, "PYTHONPATH": os.path.dirname(package)})
         self.assertEqual(refused.stdout, b"org.varlink.service.PermissionDenied\n", refused)
 
 
 class Tenants(OnOwnDaemon):
     def test_a_quota_until_the_next_reload(self):
         """SetTenant is at once in force, keeps what it does not name, and ends with Reload"""
-        me = f"uid:{os.getuid()}"
-        before = self.manager.call("ListTenants")["tenants"][0]["quota"]
-        with varlink.Connection(self.daemon.address) as client:
-            quota = self.manager.call("SetTenant", tenant=me, quota={"maxRunningJobs": 1})["quota"]
-            self.assertEqual(quota, {**before, "maxRunningJobs": 1})
-            process = self.start(WAIT_FOR_INPUT)
-            client.run(code="print(1)")
-            client.next("queued")
-            self.assertEqual(self.manager.call("ListTenants")["tenants"][0]["queuedJobs"], 1)
-            self.manager.call("Reload")
-            self.assertEqual(client.result()["outcome"], "success")
-            self.assertEqual(self.manager.call("ListTenants")["tenants"][0]["quota"], before)
-            self.finish(process)
+        self.client.who_am_i()  # who has never called is no tenant
+        before = self.me()
+        quota = self.manager.set_tenant(before.tenant, pysb.Quota(max_running_jobs=1))
+        self.assertEqual(quota, dataclasses.replace(before.quota, max_running_jobs=1))
+        process = self.start(WAIT_FOR_INPUT)
+        with self.client.stream("print(1)") as stream:
+            self.assertEqual([next(stream).kind, next(stream).kind], ["accepted", "queued"])
+            self.assertEqual(self.me().queued_jobs, 1)
+            self.manager.reload()
+            self.assertEqual(stream.wait().outcome, "success")
+        self.assertEqual(self.me().quota, before.quota)
+        self.finish(process)
 
     def test_refused(self):
-        self.assertEqual(self.manager.refused("SetTenant", tenant="nobody", quota={}),
-                         ("TenantNotFound", {"tenant": "nobody"}))
-        me = f"uid:{os.getuid()}"
-        self.assertEqual(self.manager.refused("SetTenant", tenant=me, quota={"weight": 10001})[1]["field"],
-                         "quota.weight")
-        self.assertEqual(self.manager.refused("SetTenant", tenant=me, quota={"wait": 1})[0],
-                         "org.varlink.service.InvalidParameter")
+        with self.assertRaises(errors.TenantNotFound) as refused:
+            self.manager.set_tenant("nobody", {})
+        self.assertEqual(refused.exception.tenant, "nobody")
+        tenant = self.me().tenant
+        with self.assertRaises(errors.InvalidRequest) as refused:
+            self.manager.set_tenant(tenant, {"weight": 10001})
+        self.assertEqual(refused.exception.field, "quota.weight")
+        parameters = {"tenant": tenant, "quota": {"wait": 1}}
+        self.assertRaises(errors.InvalidParameter, self.client.call, "io.pysb.manager.SetTenant", parameters)
 
     def test_pages(self):
-        me = f"uid:{os.getuid()}"
-        self.assertEqual(self.manager.call("ListTenants", cursor=me)["tenants"], [])
-        self.assertEqual(self.manager.refused("ListTenants", maxEntries=0)[0], "InvalidRequest")
+        reply = self.client.call("io.pysb.manager.ListTenants", {"cursor": f"uid:{os.getuid()}"})
+        self.assertEqual(reply["tenants"], [])
+        self.assertRaises(errors.InvalidRequest, self.client.call, "io.pysb.manager.ListTenants", {"maxEntries": 0})
 
 
 class Cancelling(OnOwnDaemon):
     def test_of_a_tenant(self):
         process = self.start(FOREVER)
-        self.assertEqual(
-            self.manager.refused("CancelAll", tenant="uid:1234567"),
-            ("TenantNotFound", {"tenant": "uid:1234567"}))
-        reply = self.manager.call("CancelAll", tenant=f"uid:{os.getuid()}", reason="for\ttests")
-        self.assertEqual(reply, {"jobs": 1})
+        with self.assertRaises(errors.TenantNotFound) as refused:
+            self.manager.cancel_all("uid:1234567")
+        self.assertEqual(refused.exception.tenant, "uid:1234567")
+        self.assertEqual(self.manager.cancel_all(f"uid:{os.getuid()}", "for\ttests"), 1)
         _, stderr = process.communicate(timeout=harness.PATIENCE)
         self.assertIn(b"cancelled: for tests", stderr)
-        self.assertEqual(self.manager.call("CancelAll"), {"jobs": 0})
+        self.assertEqual(self.manager.cancel_all(), 0)
 
     def test_what_waits_never_starts(self):
-        connections = [varlink.Connection(self.daemon.address) for _ in range(24)]
-        for connection in connections:
-            self.addCleanup(connection.close)
-            connection.run(code=FOREVER, limits={"cpuPercent": 5})
-            connection.next("accepted")
-        status = self.manager.call("GetStatus")
-        self.assertEqual(status["runningJobs"] + status["queuedJobs"], 24)
-        self.assertGreater(status["queuedJobs"], 0)
-        self.assertEqual(self.manager.call("CancelAll"), {"jobs": 24})
-        for connection in connections:
-            self.assertEqual(connection.result()["outcome"], "cancelled")
+        streams = [self.client.stream(FOREVER, limits={"cpu_percent": 5}) for _ in range(24)]
+        for stream in streams:
+            self.assertEqual(next(stream).kind, "accepted")
+        status = self.manager.status()
+        self.assertEqual(status.running_jobs + status.queued_jobs, 24)
+        self.assertGreater(status.queued_jobs, 0)
+        self.assertEqual(self.manager.cancel_all(), 24)
+        for stream in streams:
+            self.assertEqual(stream.wait().outcome, "cancelled")
 
 
 class Draining(OnOwnDaemon):
@@ -201,35 +197,30 @@ class Draining(OnOwnDaemon):
         drained = self.daemon.call("drain", "--json")
         self.assertEqual((drained.status, drained.result),
                          (1, {"runningJobs": 1, "queuedJobs": 0}), drained)
-        with varlink.Connection(self.daemon.address) as client:
-            self.assertTrue(client.call("GetNode")["draining"])
-            client.send("Run", {"request": {"code": "1"}})
-            with self.assertRaises(varlink.Refused) as refused:
-                client.receive()
-            self.assertEqual(refused.exception.name, "ShuttingDown")
-            self.assertGreater(refused.exception.parameters["retryAfterUSec"], 0)
+        self.assertTrue(self.client.node().draining)
+        with self.assertRaises(errors.ShuttingDown) as refused:
+            self.client.run("1")
+        self.assertGreater(refused.exception.retry_after_usec, 0)
         self.finish(process)
         self.assertEqual(self.daemon.call("drain", "--wait").status, 0)
         self.assertEqual(self.daemon.call("resume").status, 0)
-        self.assertEqual(self.daemon.submit("print(1)").status, 0)
+        self.client.run("print(1)").check()
 
     def test_progress_until_nothing_is_left(self):
         processes = [self.start(WAIT_FOR_INPUT) for _ in range(2)]
-        with self.connect() as waiter:
-            waiter.ask("Drain", more=True)
-            for running in (2, 1, 0):
-                self.assertEqual(waiter.receive(), {"runningJobs": running, "queuedJobs": 0})
-                if running > 0:
-                    self.finish(processes.pop())
+        waiter = self.ask("Drain", more=True)
+        for running in (2, 1, 0):
+            self.assertEqual(waiter.receive(), {"runningJobs": running, "queuedJobs": 0})
+            if running > 0:
+                self.finish(processes.pop())
 
     def test_ends_at_the_timeout_and_at_resume(self):
         process = self.start(WAIT_FOR_INPUT)
-        self.assertEqual(self.manager.call("Drain", timeoutUSec=1000)["runningJobs"], 1)
-        with self.connect() as waiter:
-            waiter.ask("Drain", more=True)
-            self.assertEqual(waiter.receive()["runningJobs"], 1)
-            self.manager.call("Resume")
-            self.assertEqual(waiter.receive()["runningJobs"], 1)
+        self.assertEqual(self.manager.drain(1000).running_jobs, 1)
+        waiter = self.ask("Drain", more=True)
+        self.assertEqual(waiter.receive()["runningJobs"], 1)
+        self.manager.resume()
+        self.assertEqual(waiter.receive()["runningJobs"], 1)
         self.finish(process)
 
 
@@ -238,68 +229,61 @@ class Reloading(OnOwnDaemon):
         path = self.write_profile("mine", "[limits]", 'memory = "64M"')
         reloaded = self.daemon.call("reload", "--json")
         self.assertIn("mine", reloaded.result["profiles"], reloaded)
-        self.assertEqual(self.daemon.submit("print(1)", "-p", "mine").status, 0)
-        with varlink.Connection(self.daemon.address) as client:
-            digest = client.call("GetProfile", profile="mine")["digest"]
-            self.write_profile("mine", "[limits]", 'memory = "65M"')
-            self.assertEqual(client.call("GetProfile", profile="mine")["digest"], digest)
-            self.manager.call("Reload")
-            changed = client.call("GetProfile", profile="mine")
-            self.assertNotEqual(changed["digest"], digest)
-            self.assertEqual(changed["defaults"]["memoryBytes"], 65 << 20)
-            os.unlink(path)
-            self.assertNotIn("mine", self.manager.call("Reload")["profiles"])
-            client.send("Run", {"request": {"code": "1", "profile": "mine"}})
-            with self.assertRaises(varlink.Refused) as refused:
-                client.receive()
-            self.assertEqual(refused.exception.name, "ProfileNotFound")
+        self.client.run("print(1)", profile="mine").check()
+        digest = self.client.profile("mine").digest
+        self.write_profile("mine", "[limits]", 'memory = "65M"')
+        self.assertEqual(self.client.profile("mine").digest, digest)
+        self.manager.reload()
+        changed = self.client.profile("mine")
+        self.assertNotEqual(changed.digest, digest)
+        self.assertEqual(changed.defaults.memory_bytes, 65 << 20)
+        os.unlink(path)
+        self.assertNotIn("mine", self.manager.reload())
+        self.assertRaises(errors.ProfileNotFound, self.client.run, "1", profile="mine")
 
     def test_a_mistake_changes_nothing(self):
         self.write_profile("good")
         path = self.write_profile("bad", "[limits]", 'memory = "64 parsecs"')
         with open(path, encoding="utf-8") as file:
             line = 1 + file.read().splitlines().index('memory = "64 parsecs"')
-        name, problem = self.manager.refused("Reload")
-        self.assertEqual((name, problem.get("file"), problem.get("line")),
-                         ("ReloadFailed", "bad.toml", line), problem)
-        self.assertIn("limits.memory", problem["message"])
+        with self.assertRaises(errors.ReloadFailed) as refused:
+            self.manager.reload()
+        self.assertEqual((refused.exception.file, refused.exception.line), ("bad.toml", line))
+        self.assertIn("limits.memory", refused.exception.message)
         failed = self.daemon.call("reload")
         self.assertEqual(failed.status, 125, failed)
         self.assertIn(f"bad.toml:{line}: ", failed.stderr)
-        with varlink.Connection(self.daemon.address) as client:
-            names = [p["name"] for p in client.call("ListProfiles")["profiles"]]
-        self.assertNotIn("good", names)
-        self.assertEqual(self.manager.call("GetStatus")["reloads"], 0)
+        self.assertNotIn("good", [profile.name for profile in self.client.profiles()])
+        self.assertEqual(self.manager.status().reloads, 0)
         os.unlink(path)
-        self.assertIn("good", self.manager.call("Reload")["profiles"])
+        self.assertIn("good", self.manager.reload())
 
     def test_sessions_keep_what_they_were_opened_with(self):
         path = self.write_profile("mine")
-        self.manager.call("Reload")
+        self.manager.reload()
         with varlink.Connection(self.daemon.address) as client:
             session = client.call("OpenSession", profile="mine")["info"]["session"]
             client.call("Execute", session=session, code="x = 6")
             os.unlink(path)
             # More of them than there may be generations: none is kept for the session's sake but its own
             for _ in range(20):
-                self.assertNotIn("mine", self.manager.call("Reload")["profiles"])
+                self.assertNotIn("mine", self.manager.reload())
             result = client.call("Execute", session=session, code="x * 7")["result"]
             self.assertEqual(result["resultJson"], "42")
             client.call("CloseSession", session=session)
 
     def test_jobs_keep_what_they_were_accepted_with(self):
         path = self.write_profile("mine")
-        self.manager.call("Reload")
+        self.manager.reload()
         running = self.start(WAIT_FOR_INPUT, "-p", "mine")
-        places = self.manager.call("GetStatus")["maxRunningJobs"]
+        places = self.manager.status().max_running_jobs
         others = [self.start(WAIT_FOR_INPUT) for _ in range(places - 1)]
-        with varlink.Connection(self.daemon.address) as client:
-            client.run(code="print('waited')", profile="mine")
-            client.next("queued")
+        with self.client.stream("print('waited')", profile="mine") as stream:
+            self.assertEqual([next(stream).kind, next(stream).kind], ["accepted", "queued"])
             os.unlink(path)
-            self.assertNotIn("mine", self.manager.call("Reload")["profiles"])
+            self.assertNotIn("mine", self.manager.reload())
             self.finish(others.pop())
-            self.assertEqual(client.result()["outcome"], "success")
+            self.assertEqual(stream.wait().outcome, "success")
         self.finish(running)
         for process in others:
             self.finish(process)
@@ -317,27 +301,24 @@ class Reloading(OnOwnDaemon):
             pid = self.daemon.process.pid
             return int(harness.Process(pid).fields["VmRSS"].split()[0])
 
-        self.assertEqual(self.daemon.submit("print(1)").status, 0)
+        self.client.run("print(1)").check()
         before = harness.poll_until(
             lambda: figures() if not self.daemon.boxed() else None, "the end of the box")
         for round_ in range(100):
-            self.manager.call("Reload")
+            self.manager.reload()
             if round_ == 10:
                 early = memory()
             if round_ % 25 == 0:
-                self.assertEqual(self.daemon.submit("print(1)").status, 0)
-        self.assertEqual(self.daemon.submit("print(1)").status, 0)
+                self.client.run("print(1)").check()
+        self.client.run("print(1)").check()
         settled(before)
         self.assertLess(memory() - early, 4096, "KiB more than after ten reloads")
-        self.assertEqual(self.manager.call("GetStatus")["reloads"], 100)
+        self.assertEqual(self.manager.status().reloads, 100)
 
     def test_many_ask_at_once(self):
-        waiters = [self.connect() for _ in range(8)]
-        for waiter in waiters:
-            self.addCleanup(waiter.close)
-            waiter.ask("Reload")
+        waiters = [self.ask("Reload") for _ in range(8)]
         self.write_profile("late")
-        self.assertIn("late", self.manager.call("Reload")["profiles"])
+        self.assertIn("late", self.manager.reload())
         for waiter in waiters:
             self.assertIn("default", waiter.receive()["profiles"])
 

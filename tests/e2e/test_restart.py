@@ -15,6 +15,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
+import pysb
 import tap
 import varlink
 
@@ -23,6 +24,8 @@ STOPS = 10
 JOBS = 3
 SEED = int(os.environ.get("PYSB_KILL_SEED", "20251128"))
 PR_SET_CHILD_SUBREAPER = 36
+STUBBORN = ("import signal\nfor n in (2, 15):\n    signal.signal(n, signal.SIG_IGN)\n"
+            "print('ready', flush=True)\nwhile True: pass")
 FORKS = "import os, signal\nos.fork()\nprint('ready', flush=True)\nsignal.pause()"
 VICTIMS = ("builder", "broker", "template", "init")
 
@@ -153,6 +156,39 @@ class Stopping(Base):
         self.assertEqual(daemon.stop(), 0)
         for connection in connections:
             self.assertEqual(self.end_of(connection), "cancelled")
+        self.assert_nobody_left()
+
+    def test_everything_at_once(self):
+        """SIGTERM while a cell runs, a job ignores signals, and jobs wait: all of them get `cancelled`"""
+        daemon = harness.Daemon(harness.build_tree())
+        with pysb.Client(f"unix:{daemon.address}", timeout=harness.PATIENCE) as client:
+            streams = [client.open_session().stream("while True: pass"), client.stream(STUBBORN, profile="raw")]
+            for stream, kind in zip(streams, ("started", "output")):
+                self.assertTrue(any(event.kind == kind for event in stream))
+            places = client.node().max_running_jobs
+            streams += [client.stream("while True: pass", limits={"cpu_percent": 5}) for _ in range(places)]
+            for stream in streams[2:]:
+                self.assertEqual(next(stream).kind, "accepted")
+            node = client.node()
+            self.assertGreater(node.queued_jobs, 0)
+            self.assertEqual(daemon.stop(), 0)
+            for stream in streams:
+                result = stream.wait()
+                self.assertEqual(result.outcome, "cancelled")
+                self.assertIn("the daemon stops", result.message)
+        self.assert_nobody_left()
+
+    def test_drain_and_stop(self):
+        """drained before it is stopped: what runs and what waits comes to its end, and nothing else comes in"""
+        daemon = harness.Daemon(harness.build_tree())
+        address = f"unix:{daemon.address}"
+        with pysb.Client(address, timeout=harness.PATIENCE) as client, pysb.Manager(address) as manager:
+            jobs = [client.submit(expression=str(n)) for n in range(40)]
+            manager.drain(0)
+            self.assertRaises(pysb.errors.ShuttingDown, client.run, "1")
+            self.assertEqual(manager.drain(), pysb.types.DrainReply(0, 0))
+            self.assertEqual([job.result().value for job in jobs], list(range(40)))
+            self.assertEqual(daemon.stop(), 0)
         self.assert_nobody_left()
 
 

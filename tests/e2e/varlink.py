@@ -2,10 +2,6 @@
 """A connection of the Python client, whose messages are a test's to write: a Client has one for each call, and
 makes requests of its own. What is about bytes says them to .socket."""
 
-import os
-import sys
-
-sys.path.insert(2, os.path.join(os.path.dirname(os.path.realpath(__file__)), "../../lib/python"))
 import harness
 from pysb import _connection, errors
 
