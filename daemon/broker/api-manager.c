@@ -12,6 +12,7 @@
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "broker/api.h"
+#include "broker/job-usage.h"
 #include "broker/scheduler.h"
 #include "config.h"
 #include "wire/build.h"
@@ -183,7 +184,44 @@ static json_t *job_object(const Job *job, uint64_t now_usec) {
         if (job->started.monotonic_usec > 0)
                 json_build_uint(&b, "runningUSec", now_usec - job->started.monotonic_usec);
         json_build_uint(&b, "memoryLimitBytes", job->spec->limits.value[LIMIT_MEMORY]);
+        if (job->has_usage) {
+                json_build_uint(&b, "cpuTimeUSec",
+                                job->facts.cpu_user_usec + job->facts.cpu_system_usec);
+                if (job->memory_bytes > 0)
+                        json_build_uint(&b, "memoryBytes", job->memory_bytes);
+        }
         return json_build_take(&b);
+}
+
+/* The next one that is not finished, behind this link of the list of all; NULL is the end. */
+static Job *next_job(const Broker *b, List **link) {
+        while ((*link = (*link)->next) != &b->jobs) {
+                Job *job = container_of(*link, Job, jobs);
+
+                if (!job_is_finished(job))
+                        return job;
+        }
+        return NULL;
+}
+
+bool api_manager_pump_jobs(Connection *c) {
+        Broker *broker = c->broker;
+        uint64_t now = broker->clock().monotonic_usec;
+        List *link = &broker->jobs;
+        json_t *array;
+        JsonBuild b;
+        Job *job;
+
+        if (broker->usage_answered < c->cursor)
+                return false;
+        array = json_array();
+        while ((job = next_job(broker, &link)) && json_array_size(array) < c->max_entries)
+                (void) json_array_append_new(array, job_object(job, now));
+        b = (JsonBuild) JSON_BUILD_INIT;
+        json_build_value(&b, "jobs", array);
+        json_build_bool(&b, "truncated", job != NULL);
+        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
+        return true;
 }
 
 void api_manager_list_jobs(Connection *c) {
@@ -192,10 +230,9 @@ void api_manager_list_jobs(Connection *c) {
                 { "maxEntries", json_dispatch_uint, 0 },
                 {},
         };
-        uint64_t now = c->broker->clock().monotonic_usec;
-        bool is_truncated = false;
-        json_t *array;
-        JsonBuild b;
+        Broker *broker = c->broker;
+        List *link = &broker->jobs;
+        Job *job;
 
         if (!api_parse(c, fields, &max))
                 return;
@@ -203,21 +240,11 @@ void api_manager_list_jobs(Connection *c) {
                 api_answer_invalid(c, "maxEntries", "not from 1 to 1000");
                 return;
         }
-        array = json_array();
-        LIST_FOREACH(l, &c->broker->jobs) {
-                const Job *job = container_of(l, Job, jobs);
-
-                if (job_is_finished(job))
-                        continue;
-                is_truncated = json_array_size(array) == max.value;
-                if (is_truncated)
-                        break;
-                (void) json_array_append_new(array, job_object(job, now));
-        }
-        b = (JsonBuild) JSON_BUILD_INIT;
-        json_build_value(&b, "jobs", array);
-        json_build_bool(&b, "truncated", is_truncated);
-        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
+        for (uint64_t n = 0; n < max.value && (job = next_job(broker, &link)); n++)
+                (void) job_usage_is_fresh(broker, job);
+        connection_follow(c, NULL, FOLLOW_JOBS);
+        c->max_entries = max.value;
+        c->cursor = broker->usage_awaited = broker->usage_asked;
 }
 
 typedef struct CancelAllParameters {

@@ -102,7 +102,8 @@ bool api_manager_has_tenant(Connection *c, const char *name); /* api-tenants.c *
 bool api_pump_close(Connection *c); /* api-session.c */
 bool api_pump_restart(Connection *c);
 
-/* Answer what FOLLOW_DRAIN and FOLLOW_RELOAD wait for, as far as it is there; return whether it was the
+/* Answer what FOLLOW_DRAIN, FOLLOW_RELOAD and FOLLOW_JOBS wait for, as far as it is there; return whether it was the
  * last answer. */
 bool api_manager_pump_drain(Connection *c);
 bool api_manager_pump_reload(Connection *c);
+bool api_manager_pump_jobs(Connection *c);

@@ -79,6 +79,9 @@ typedef struct Broker {
         JobIndex index;
         List sessions; /* all, oldest first */
         uint64_t last_number, last_box;
+        /* Questions to the builder what a job uses, and answers; and the number of those that a ListJobs
+         * of an administrator waits for. */
+        uint64_t usage_asked, usage_answered, usage_awaited;
 
         /* From the builder's NODE report; without it nothing starts. */
         uint32_t slots;

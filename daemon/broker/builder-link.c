@@ -10,7 +10,7 @@
 #include "basic/macro.h"
 #include "proto/link.h"
 
-/* A request that the socket did not take at once. There are never more than two per running job. */
+/* A request that the socket did not take at once. There are never more than four per running job. */
 typedef struct WaitingRequest {
         List link;
         BuilderRequest request;

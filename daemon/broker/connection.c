@@ -10,6 +10,7 @@
 #include "basic/macro.h"
 #include "broker/api.h"
 #include "broker/job-store.h"
+#include "broker/job-usage.h"
 #include "broker/reply.h"
 #include "broker/scheduler.h"
 #include "broker/session-run.h"
@@ -155,11 +156,14 @@ static void connection_pump_ticks(Connection *c, bool was_silent) {
                 return;
         now = c->broker->clock();
         if (now.monotonic_usec >= c->next_usage_usec) {
-                if (can_send && job_has_box(c->job)) {
-                        connection_send_tick(c, EVENT_USAGE, now);
-                        was_silent = false;
-                }
+                c->wants_usage =
+                        can_send && job_has_box(c->job) && (c->kinds & UINT64_C(1) << EVENT_USAGE);
                 c->next_usage_usec = next_tick(spec->usage_interval_usec, now.monotonic_usec);
+        }
+        if (c->wants_usage && can_send && job_usage_is_fresh(c->broker, c->job)) {
+                c->wants_usage = false;
+                connection_send_tick(c, EVENT_USAGE, now);
+                was_silent = false;
         }
         if (was_silent && now.monotonic_usec >= c->next_heartbeat_usec) {
                 if (can_send)
@@ -178,6 +182,7 @@ void connection_follow(Connection *c, Job *job, FollowKind kind) {
         c->wait_deadline_usec = UINT64_MAX;
         c->kinds = UINT64_MAX;
         c->next_heartbeat_usec = c->next_usage_usec = UINT64_MAX;
+        c->wants_usage = false;
         if (kind == FOLLOW_EVENTS)
                 connection_begin_ticks(c);
         if (job)
@@ -275,6 +280,9 @@ static void connection_pump(Connection *c) {
                 break;
         case FOLLOW_RESTART:
                 is_answered = api_pump_restart(c);
+                break;
+        case FOLLOW_JOBS:
+                is_answered = api_manager_pump_jobs(c);
                 break;
         }
         if (is_answered)

@@ -31,6 +31,7 @@ typedef enum FollowKind {
         FOLLOW_RELOAD,  /* Reload: until it is done */
         FOLLOW_CLOSE,   /* CloseSession: until its box is gone */
         FOLLOW_RESTART, /* RestartSession: until there is another interpreter */
+        FOLLOW_JOBS,    /* ListJobs of an administrator: until the builder has said what they use */
 } FollowKind;
 
 typedef struct Connection {
@@ -56,8 +57,10 @@ typedef struct Connection {
                 cursor; /* sequence number of the last event sent; of a follower without a job: its own */
         char session_id[JOB_ID_SIZE]; /* FOLLOW_RESTART */
         uint64_t kinds;               /* of events to be sent: bits of EventKind */
+        uint64_t max_entries;         /* FOLLOW_JOBS */
         uint64_t next_heartbeat_usec,
                 next_usage_usec; /* events that are in no log; UINT64_MAX is never */
+        bool wants_usage;        /* one is due, and the builder has been asked */
         InputWriter input;       /* WriteInput */
         uint64_t input_bytes;
         bool cancels_on_close; /* Run without detach */

@@ -10,14 +10,18 @@
 #include "basic/macro.h"
 #include "basic/utf8.h"
 
-static int job_log(Job *job, const JobEvent *event) {
-        int r = event_log_add(&job->log, event);
-
+void job_notify(Job *job) {
         LIST_FOREACH(w, &job->watchers) {
                 JobWatcher *watcher = container_of(w, JobWatcher, link);
 
                 watcher->notify(watcher);
         }
+}
+
+static int job_log(Job *job, const JobEvent *event) {
+        int r = event_log_add(&job->log, event);
+
+        job_notify(job);
         return r;
 }
 
@@ -265,11 +269,7 @@ void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant
         job->retained_bytes = job_bytes(job);
         tenant_charge_anyway(job_tenant(job), QUOTA_RETAINED, 1);
         tenant_charge_anyway(job_tenant(job), QUOTA_RETAINED_BYTES, job->retained_bytes);
-        LIST_FOREACH(w, &job->watchers) {
-                JobWatcher *watcher = container_of(w, JobWatcher, link);
-
-                watcher->notify(watcher);
-        }
+        job_notify(job);
 }
 
 bool job_is_forgettable(const Job *job, uint64_t now_usec) {

@@ -79,6 +79,12 @@ struct Job {
         struct Broker *broker; /* who runs it */
         FilesLink *files;      /* of the host of a session: while there is a box */
 
+        /* So far, while it runs: job-usage.h */
+        bool is_asked;       /* the builder was, and has not answered */
+        bool has_usage;      /* it has, once: facts and memory_bytes */
+        uint64_t usage_usec; /* when; monotonic */
+        uint64_t memory_bytes;
+
         Instant accepted, started, finished;
         uint64_t queue_usec, setup_usec;
         uint64_t queue_deadline_usec; /* monotonic, UINT64_MAX is never */
@@ -86,8 +92,8 @@ struct Job {
 
         /* Once finished: */
         Verdict verdict;
-        bool has_facts; /* there was a box */
-        BoxFacts facts;
+        bool has_facts;  /* there was a box */
+        BoxFacts facts;  /* while it runs, those so far: has_usage */
         uint64_t layers; /* LAYER_BIT()s in force */
 };
 
@@ -118,6 +124,9 @@ int job_show_said(Job *job, Instant now);
 int job_log_file(Job *job, size_t index, Instant now); /* of the collection */
 int job_log_tool_call(Job *job, const ToolCall *call, Instant now);
 int job_write_output(Job *job, OutputStream stream, const void *data, size_t size, Instant now);
+
+/* Tells its watchers. */
+void job_notify(Job *job);
 
 /* The one end. facts is NULL if there was no box. */
 void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant now);

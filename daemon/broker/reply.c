@@ -55,7 +55,23 @@ static void build_usec_so_far(JsonBuild *b, const Job *job, uint64_t realtime_us
         json_build_uint(b, "wallTimeUSec", age_usec - MIN(job->tools.waited_usec, age_usec));
 }
 
-json_t *reply_usage(const Job *job, uint64_t realtime_usec) {
+/* As the builder has read it a moment ago. */
+static void build_usage_now(JsonBuild *b, const Job *job) {
+        const BoxFacts *f = &job->facts;
+
+        json_build_uint(b, "cpuUserUSec", f->cpu_user_usec);
+        json_build_uint(b, "cpuSystemUSec", f->cpu_system_usec);
+        if (f->has_cgroup)
+                json_build_uint(b, "cpuThrottledUSec", f->cpu_throttled_usec);
+        if (job->memory_bytes > 0)
+                json_build_uint(b, "memoryBytes", job->memory_bytes);
+        if (f->memory_peak_bytes > 0)
+                json_build_uint(b, "memoryPeakBytes", f->memory_peak_bytes);
+        if (f->pids_peak > 0)
+                json_build_uint(b, "processesPeak", f->pids_peak);
+}
+
+json_t *reply_usage(const Job *job, uint64_t realtime_usec, bool is_now) {
         JsonBuild b = JSON_BUILD_INIT;
 
         json_build_uint(&b, "queueTimeUSec", job->queue_usec);
@@ -65,6 +81,8 @@ json_t *reply_usage(const Job *job, uint64_t realtime_usec) {
                 build_facts(&b, &job->facts);
         else if (job->started.monotonic_usec > 0)
                 build_usec_so_far(&b, job, realtime_usec);
+        if (is_now && job->has_usage)
+                build_usage_now(&b, job);
         if (job->box != 0) {
                 json_build_uint(&b, "stdoutBytes", job->output.streams[STREAM_STDOUT].total_bytes);
                 json_build_uint(&b, "stderrBytes", job->output.streams[STREAM_STDERR].total_bytes);
@@ -206,7 +224,7 @@ json_t *reply_event(const Job *job, const JobEvent *e, uint64_t sequence) {
                 json_build_value(&b, "file", file_object(&job->collection.files[e->offset]));
                 break;
         case EVENT_USAGE:
-                json_build_value(&b, "usage", reply_usage(job, e->timestamp_usec));
+                json_build_value(&b, "usage", reply_usage(job, e->timestamp_usec, true));
                 break;
         case EVENT_HEARTBEAT:
         case _EVENT_KIND_MAX:
@@ -280,7 +298,7 @@ json_t *reply_result_object(const Job *job, bool with_output) {
         }
         if (with_output && job->collection.is_complete)
                 json_build_value(&b, "files", files_array(&job->collection));
-        json_build_value(&b, "usage", reply_usage(job, job->finished.realtime_usec));
+        json_build_value(&b, "usage", reply_usage(job, job->finished.realtime_usec, false));
         build_advice(&b, job);
         build_isolation(&b, job);
         return json_build_take(&b);
@@ -313,7 +331,7 @@ json_t *reply_job_info(const Job *job) {
         if (job_is_finished(job)) {
                 json_build_uint(&b, "finishedAtUSec", job->finished.realtime_usec);
                 json_build_string(&b, "outcome", outcome_names[job->verdict.outcome]);
-                json_build_value(&b, "usage", reply_usage(job, job->finished.realtime_usec));
+                json_build_value(&b, "usage", reply_usage(job, job->finished.realtime_usec, false));
                 build_advice(&b, job);
                 json_build_uint(&b, "retainedUntilUSec",
                                 job->finished.realtime_usec + job->spec->retain_usec);

@@ -12,7 +12,8 @@
 #define REPLY_INLINE_BYTES_MAX (1U << 20)
 
 json_t *reply_limits(const Limits *limits);
-json_t *reply_usage(const Job *job, uint64_t realtime_usec); /* the instant counts while it runs */
+/* The instant counts while it runs; with is_now also the memory and CPU time that were asked for. */
+json_t *reply_usage(const Job *job, uint64_t realtime_usec, bool is_now);
 
 /* { "event": … }, { "result": … }: the parameters of Run and Attach. */
 json_t *reply_event(const Job *job, const JobEvent *event, uint64_t sequence);

@@ -12,6 +12,7 @@
 #include "broker/api.h"
 #include "broker/connection.h"
 #include "broker/job-store.h"
+#include "broker/job-usage.h"
 #include "broker/session-run.h"
 #include "broker/tool-link.h"
 
@@ -403,6 +404,10 @@ void scheduler_report(void *broker, const BuilderReport *report) {
         }
         if (report->kind == BUILDER_STOPPING) {
                 broker_stop(b);
+                return;
+        }
+        if (report->kind == BUILDER_USED) {
+                job_usage_report(b, report);
                 return;
         }
         job = job_store_find_box(b, report->box);

@@ -61,6 +61,9 @@ void box_tool_wait(Box *box, uint64_t waited_usec, bool is_waiting);
  * reason the cell, and the box with it, is killed if that is no use. */
 void box_interrupt(Box *box, EndReason reason);
 
+/* What it has used so far, if it runs: reports USED. box-usage.c */
+void box_report_usage(Builder *builder, uint64_t id);
+
 /* A cell of a session begins, under these limits, and has ended. */
 void box_begin_cell(Box *box, const Limits *limits);
 void box_end_cell(Box *box);

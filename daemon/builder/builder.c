@@ -19,6 +19,9 @@
 #include "proto/link.h"
 
 /* How long a cgroup that is not empty yet is left alone. */
+/* Started, ended, and of the cell and its figures; and room for what is of no box. */
+#define REPORTS_PER_BOX_MAX 8
+#define REPORTS_MAX 64
 #define DYING_RETRY_USEC (20 * USEC_PER_MSEC)
 /* How long the broker may take to say goodbye to its clients. */
 #define STOP_TIMEOUT_USEC (5 * USEC_PER_SEC)
@@ -48,6 +51,8 @@ int builder_new(sd_event *event,
                 /* By now we have no more privilege than a box where this is asked for. */
                 .counter_error = -counter_probe(COUNTER_JOB),
                 .max_boxes = (uint32_t) config->max_running_jobs,
+                .unsent = BUF_INIT((config->max_running_jobs * REPORTS_PER_BOX_MAX + REPORTS_MAX) *
+                                   sizeof(BuilderReport)),
                 .is_embedded = is_embedded,
                 .config = config,
                 .broker_fd = -EBADF,
@@ -139,7 +144,7 @@ void builder_report(Builder *builder, const BuilderReport *report) {
 
         if (!builder->broker_source)
                 return; /* the broker is gone, and so are we soon */
-        /* At most two reports per box wait: max_boxes bounds the queue. */
+        /* Each request has one answer, or two: a broker that asks and does not read is none of ours. */
         r = buf_append(&builder->unsent, report, sizeof(*report));
         if (r >= 0)
                 r = builder_flush(builder);

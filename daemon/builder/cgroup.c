@@ -283,6 +283,10 @@ int cgroup_leaf_cpu_usec(int leaf_fd, uint64_t *ret_usec) {
         return 0;
 }
 
+uint64_t cgroup_leaf_memory_bytes(int leaf_fd) {
+        return attribute_read_number(leaf_fd, "memory.current");
+}
+
 void cgroup_leaf_read_facts(int leaf_fd, BoxFacts *facts) {
         _cleanup_free_ char *cpu = NULL, *memory = NULL, *pids = NULL;
         uint64_t peak;

@@ -35,6 +35,9 @@ int cgroup_leaf_new(const CgroupTree *tree,
 /* CPU time used so far, of all processes. */
 int cgroup_leaf_cpu_usec(int leaf_fd, uint64_t *ret_usec);
 
+/* Memory of all processes and files now; 0 is unknown. */
+uint64_t cgroup_leaf_memory_bytes(int leaf_fd);
+
 /* Fills in the figures that come from the leaf. */
 void cgroup_leaf_read_facts(int leaf_fd, BoxFacts *facts);
 

@@ -54,6 +54,7 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
                                : -EPROTO;
         case BUILDER_CELL: /* the rest is checked against the profiles of its box */
         case BUILDER_IDLE:
+        case BUILDER_USAGE:
                 return n_fds == 0 ? 0 : -EPROTO;
         default:
                 return -EPROTO;
@@ -99,6 +100,7 @@ static int request_restart(Box *box, int *fds) {
  * CELL: safe because a session's time is bounded by its lifetime, and that by ours.
  * IDLE: safe because it stops no clock but that one.
  * RESTART: safe as START is: the same plan and the same limits.
+ * USAGE: safe because it tells the broker what the job's result would.
  * RELOAD: safe because the files are the operator's, and it happens once at a time.
  * FORGET: safe because a START that names what is forgotten finds no plan. */
 static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *request, int *fds) {
@@ -118,6 +120,10 @@ static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *req
         if (request->verb == BUILDER_TOOL_WAIT) {
                 if (box)
                         box_tool_wait(box, request->waited_usec, request->is_waiting);
+                return 0;
+        }
+        if (request->verb == BUILDER_USAGE) {
+                box_report_usage(builder, request->box);
                 return 0;
         }
         if (request->verb == BUILDER_INTERRUPT) {

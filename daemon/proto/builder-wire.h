@@ -38,6 +38,7 @@ typedef enum BuilderVerb {
         /* fds as of START: what runs in a session's box ends, and a fresh interpreter begins there, in the
          * same files. Answered by RESTARTED or, when that is no use, by ENDED */
         BUILDER_RESTART,
+        BUILDER_USAGE, /* always answered by USED, at once: nothing but zeros of boxes that do not run */
         _BUILDER_VERB_MAX,
 } BuilderVerb;
 
@@ -85,22 +86,26 @@ typedef enum BuilderReportKind {
         /* The facts of a cell. Every SIGINT that was meant for it has been sent: the next one gets none. */
         BUILDER_CELL_ENDED,
         BUILDER_RESTARTED, /* with the facts of the cell that was ended with its interpreter, if one was */
+        BUILDER_USED, /* facts so far: CPU time, memory and tasks */
         _BUILDER_REPORT_MAX,
 } BuilderReportKind;
 
 typedef struct BuilderReport {
         uint32_t kind;           /* BuilderReportKind */
         uint32_t slots;          /* NODE: boxes that can run at once */
-        uint64_t box;            /* STARTED, ENDED, CELL_ENDED, RESTARTED */
+        uint64_t box;            /* STARTED, ENDED, CELL_ENDED, RESTARTED, USED */
         uint64_t layers;         /* NODE: LAYER_BIT()s that boxes of this daemon have */
         uint64_t python_version; /* NODE: PY_VERSION_HEX of pysb-runner, 0 until known */
         uint64_t setup_usec;     /* STARTED */
         uint32_t counter_error;  /* NODE: 0, or the positive errno of counter_probe(COUNTER_JOB) */
         uint32_t _reserved;
-        BoxFacts facts; /* ENDED, CELL_ENDED, RESTARTED */
+        uint64_t
+                memory_bytes; /* USED: now; of the largest process where no cgroup counts; 0 is unknown */
+        uint64_t cell_cpu_usec; /* USED: what of the CPU time was before the cell that runs */
+        BoxFacts facts;         /* ENDED, CELL_ENDED, RESTARTED, USED */
 } BuilderReport;
 
 _Static_assert(sizeof(Limits) == 8 * _LIMIT_MAX, "wire layout");
 _Static_assert(sizeof(BuilderRequest) == 48 + sizeof(Limits), "wire layout");
 _Static_assert(sizeof(BoxFacts) == 136 + 8 * DENIED_CALLS_MAX, "wire layout");
-_Static_assert(sizeof(BuilderReport) == 48 + sizeof(BoxFacts), "wire layout");
+_Static_assert(sizeof(BuilderReport) == 64 + sizeof(BoxFacts), "wire layout");

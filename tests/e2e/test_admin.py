@@ -4,6 +4,7 @@
 
 import dataclasses
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -102,6 +103,71 @@ class Reading(OnOwnDaemon):
         shown = self.daemon.call("top", "--json")
         self.assertEqual(len(shown.result["jobs"]["jobs"]), 1, shown)
         self.finish(process)
+
+    def test_what_jobs_use(self):
+        """memory and CPU time of what runs, in ListJobs and in top, per job and per tenant"""
+        big = self.start("x = bytearray(b'x') * (48 << 20)\n" + WAIT_FOR_INPUT)
+        busy = self.daemon.start("print('ready', flush=True)\nwhile True: pass", "--timeout", "50s")
+        self.addCleanup(busy.communicate)
+        self.addCleanup(busy.kill)
+        harness.read_until(busy.stdout, b"ready\n")
+
+        def jobs():
+            return self.manager.call("ListJobs")["jobs"]
+
+        # CPU time has steps of 10 ms where no cgroup counts it
+        harness.poll_until(lambda: jobs()[1]["cpuTimeUSec"] >= 50000, "the second job to use the CPU")
+        first, second = jobs()
+        self.assertGreater(first["memoryBytes"], 48 << 20)
+        self.assertLess(first["memoryBytes"], 256 << 20)
+        self.assertGreater(first["memoryBytes"], second["memoryBytes"])
+        self.assertGreater(second["cpuTimeUSec"], first["cpuTimeUSec"])
+        shown = self.daemon.call("top", "--once").stdout.decode().splitlines()
+        tenant = next(line for line in shown if f"uid:{os.getuid()}" in line)
+        of_jobs = [next(line for line in shown if job["job"] in line) for job in (first, second)]
+        for line in (tenant, *of_jobs):
+            self.assertRegex(line, r"\d+ % .* MiB ")
+        self.assertRegex(of_jobs[0], r" [4-9]\d(\.\d)? MiB ")
+        self.finish(big)
+
+    def test_what_cells_use(self):
+        """of a cell what it has used itself, of the session's interpreter everything"""
+        with varlink.Connection(self.daemon.address) as client:
+            session = client.call("OpenSession")["info"]["session"]
+            spin = "import time\nend = time.process_time() + 0.1\nwhile time.process_time() < end: pass"
+            client.call("Execute", session=session, code=spin)
+            client.send("Execute", {"session": session, "code": "print('ready', flush=True)\nwhile True: pass"},
+                        more=True)
+            cell = client.next("accepted")["job"]
+            client.next("output")
+
+            def used():
+                jobs = self.manager.call("ListJobs")["jobs"]
+                return [next(j["cpuTimeUSec"] for j in jobs if (j["job"] == cell) == is_cell)
+                        for is_cell in (True, False)]
+
+            harness.poll_until(lambda: used()[0] >= 30_000, "the cell to use the CPU")
+            of_cell, of_all = used()
+            self.assertGreaterEqual(of_all, of_cell + 50_000)
+            with varlink.Connection(self.daemon.address) as other:
+                other.call("CloseSession", session=session)
+
+    def test_top_again_and_again(self):
+        """on a terminal the table is drawn anew, with what has been used since"""
+        process = self.daemon.start("print('ready', flush=True)\nwhile True: pass", "--timeout", "50s")
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        harness.read_until(process.stdout, b"ready\n")
+        ours, theirs = pty.openpty()
+        with open(ours, "rb", buffering=0) as screen:
+            top = subprocess.Popen(self.daemon.command(verb="top"), env=self.daemon.tree.environment,
+                                   stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs)
+            self.addCleanup(top.wait)
+            self.addCleanup(top.kill)
+            os.close(theirs)
+            for _ in range(3):
+                harness.read_until(screen, b"\033[H\033[J")
+            harness.read_until(screen, b"running")
 
     def test_parameters_out_of_range(self):
         for field, call in (("maxEntries", lambda: self.manager.jobs(0)),

@@ -224,6 +224,28 @@ class Events(Streaming):
         for field, value in (("heartbeatUSec", 999_999), ("usageIntervalUSec", 99_999)):
             self.assert_refused("InvalidRequest", "Run", request={"code": "1", field: value})
 
+    def test_usage_now(self):
+        """memory and CPU time of this moment, while the program runs"""
+        self.start("import _sandbox\nx = bytearray(b'x') * (64 << 20)\n_sandbox.tool_call('echo')\n"
+                   "del x\nprint('ready', flush=True)\n" + SPIN, limits=LONG,
+                   usageIntervalUSec=100_000)
+        call = self.main.next("tool_call")["toolCall"]
+        usage = self.main.next("usage")["usage"]
+        job = self.other.call("ListJobs")["jobs"][0]["job"]
+        self.assertGreater(usage["memoryBytes"], 64 << 20)
+        self.complete(job, call, resultJson="1")
+        self.main.next("output")
+        # Less memory, and more CPU time from one event to another
+        first = self.main.next("usage")["usage"]
+        while first["memoryBytes"] > 64 << 20:
+            first = self.main.next("usage")["usage"]
+        last = self.main.next("usage")["usage"]
+        while last["cpuUserUSec"] < first["cpuUserUSec"] + 50_000:
+            last = self.main.next("usage")["usage"]
+        self.other.call("Cancel", job=job, graceUSec=0)
+        result = self.main.result()
+        self.assertNotIn("memoryBytes", result["usage"])
+
     def test_violation(self):
         """what the policy blocks is an event while the program goes on"""
         self.start("try:\n    __import__('ctypes')\nexcept ImportError:\n    pass\n" + SPIN,

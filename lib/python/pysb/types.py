@@ -118,6 +118,7 @@ class Usage(Wire):
     cpu_user_usec: Optional[int] = None
     cpu_system_usec: Optional[int] = None
     cpu_throttled_usec: Optional[int] = None
+    memory_bytes: Optional[int] = None
     memory_peak_bytes: Optional[int] = None
     processes_peak: Optional[int] = None
     stdout_bytes: Optional[int] = None
@@ -462,6 +463,8 @@ class LiveJob(Wire):
     accepted_at_usec: int
     memory_limit_bytes: int
     running_usec: Optional[int] = None
+    cpu_time_usec: Optional[int] = None
+    memory_bytes: Optional[int] = None
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,8 @@ static void test_bad(void **state) {
 }
 
 static void test_signals_and_cells(void **state) {
-        static const uint32_t verbs[] = { BUILDER_INTERRUPT, BUILDER_CELL, BUILDER_IDLE };
+        static const uint32_t verbs[] = { BUILDER_INTERRUPT, BUILDER_CELL, BUILDER_IDLE,
+                                          BUILDER_USAGE };
         Fixture f = fixture_new();
 
         FOREACH_ARRAY(verb, verbs, ELEMENTSOF(verbs)) {
