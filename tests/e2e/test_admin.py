@@ -111,20 +111,17 @@ class Reading(OnOwnDaemon):
         self.addCleanup(busy.communicate)
         self.addCleanup(busy.kill)
         harness.read_until(busy.stdout, b"ready\n")
-
-        def jobs():
-            return self.manager.call("ListJobs")["jobs"]
-
         # CPU time has steps of 10 ms where no cgroup counts it
-        harness.poll_until(lambda: jobs()[1]["cpuTimeUSec"] >= 50000, "the second job to use the CPU")
-        first, second = jobs()
-        self.assertGreater(first["memoryBytes"], 48 << 20)
-        self.assertLess(first["memoryBytes"], 256 << 20)
-        self.assertGreater(first["memoryBytes"], second["memoryBytes"])
-        self.assertGreater(second["cpuTimeUSec"], first["cpuTimeUSec"])
+        harness.poll_until(lambda: self.manager.jobs()[1].cpu_time_usec >= 50000,
+                           "the second job to use the CPU")
+        first, second = self.manager.jobs()
+        self.assertGreater(first.memory_bytes, 48 << 20)
+        self.assertLess(first.memory_bytes, 256 << 20)
+        self.assertGreater(first.memory_bytes, second.memory_bytes)
+        self.assertGreater(second.cpu_time_usec, first.cpu_time_usec)
         shown = self.daemon.call("top", "--once").stdout.decode().splitlines()
         tenant = next(line for line in shown if f"uid:{os.getuid()}" in line)
-        of_jobs = [next(line for line in shown if job["job"] in line) for job in (first, second)]
+        of_jobs = [next(line for line in shown if job.job in line) for job in (first, second)]
         for line in (tenant, *of_jobs):
             self.assertRegex(line, r"\d+ % .* MiB ")
         self.assertRegex(of_jobs[0], r" [4-9]\d(\.\d)? MiB ")
@@ -142,8 +139,7 @@ class Reading(OnOwnDaemon):
             client.next("output")
 
             def used():
-                jobs = self.manager.call("ListJobs")["jobs"]
-                return [next(j["cpuTimeUSec"] for j in jobs if (j["job"] == cell) == is_cell)
+                return [next(job.cpu_time_usec for job in self.manager.jobs() if (job.job == cell) == is_cell)
                         for is_cell in (True, False)]
 
             harness.poll_until(lambda: used()[0] >= 30_000, "the cell to use the CPU")
