@@ -180,9 +180,11 @@ class OnOneDaemon(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.daemon = Daemon(build_tree())
+        cls.client = cls.daemon.client()
 
     @classmethod
     def tearDownClass(cls):
+        cls.client.close()
         status = cls.daemon.stop()
         assert status == 0, f"pysbd exited with {status} at the end"
 

@@ -12,7 +12,6 @@ import zlib
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
 import tap
-import varlink
 
 CLASS = """
 class Rich:
@@ -59,12 +58,8 @@ def read_png(data):
 
 
 class WithDaemon(harness.OnOneDaemon):
-    def call(self, method, **parameters):
-        with varlink.Connection(self.daemon.address) as connection:
-            return connection.call(method, **parameters)
-
     def run_job(self, code, **request):
-        result = self.call("Run", request={"code": code} | request)["result"]
+        result = self.client.call("Run", {"request": {"code": code} | request})["result"]
         self.assertEqual(result["outcome"], "success", result)
         return result
 
@@ -101,11 +96,11 @@ class Displays(WithDaemon):
             {"isResult": False, "text": {"application/json": '{"a": [1]}'}}])
 
     def test_streamed(self):
-        """displays are events when somebody listens, and then not in the result"""
-        with varlink.Connection(self.daemon.address) as connection:
-            connection.run(code="from _sandbox import display\ndisplay('text/plain', 'x')")
-            self.assertEqual(connection.next("display")["display"]["text"], {"text/plain": "x"})
-            self.assertNotIn("displays", connection.result())
+        """displays are events when somebody listens, and the client has them in the result as well"""
+        with self.client.stream("from _sandbox import display\ndisplay('text/plain', 'x')") as stream:
+            shown = [event.display for event in stream if event.kind == "display"]
+        self.assertEqual([display.text for display in shown], [{"text/plain": "x"}])
+        self.assertEqual(stream.result.displays, shown)
 
     def test_bundle(self):
         """_repr_mimebundle_() comes first, with or without metadata"""
@@ -129,9 +124,8 @@ class Displays(WithDaemon):
 
     def test_bad_type(self):
         """a MIME type that is none is an error"""
-        result = self.call("Run", request={
-            "code": "from _sandbox import display\ndisplay('html', 'x')"})["result"]
-        self.assertEqual(result["exception"]["type"], "ValueError", result)
+        result = self.client.run("from _sandbox import display\ndisplay('html', 'x')")
+        self.assertEqual(result.exception.type, "ValueError", result)
 
     def test_limit_of_bytes(self):
         """result and displays have one limit: an explicit display raises, the others are left out"""
@@ -155,9 +149,9 @@ class Displays(WithDaemon):
 
 class Data(WithDaemon):
     def setUp(self):
-        for profile in self.call("ListProfiles")["profiles"]:
-            if profile["name"] == "data" and profile.get("problem"):
-                self.skipTest(profile["problem"])
+        problem = self.client.profile("data").info.problem
+        if problem:
+            self.skipTest(problem)
 
     def test_figures(self):
         """figures are PNG images that open, whether shown or left open, and nothing warns"""
@@ -210,11 +204,9 @@ class Data(WithDaemon):
 
     def test_display_too_large(self):
         """a display that no reply could carry is an exception where it is shown"""
-        result = self.call("Run", request={"profile": "data", "code":
-                           "import _sandbox\n_sandbox.display('image/png', b'x' * 7_900_000)"})["result"]
-        self.assertEqual(result["exception"]["type"], "_sandbox.ResultTooLarge", result)
-        self.assertIn("7900000 bytes, limits.resultBytes leaves 4190208",
-                      result["exception"]["message"])
+        result = self.client.run("import _sandbox\n_sandbox.display('image/png', b'x' * 7_900_000)", profile="data")
+        self.assertEqual(result.exception.type, "_sandbox.ResultTooLarge", result)
+        self.assertIn("7900000 bytes, limits.resultBytes leaves 4190208", result.exception.message)
 
     def test_no_warnings(self):
         """what numpy says of infinity is not the program's standard error"""

@@ -10,7 +10,6 @@ import failures
 import harness
 import programs
 import tap
-import varlink
 
 # What a result must not have unless its case says so
 UNEXPECTED = ("resultJson", "resultProblem", "exception", "displays", "findings", "violations")
@@ -23,13 +22,10 @@ def look(result, path):
 
 
 class Programs(harness.OnOneDaemon):
-    def run_request(self, **request):
-        with varlink.Connection(self.daemon.address) as connection:
-            return connection.call("Run", request=request)["result"]
-
     def check(self, case, profile=None):
         request = {"code": case.request} if isinstance(case.request, str) else case.request
-        result = self.run_request(**{"profile": profile or case.profile} | request)
+        request = {"profile": profile or case.profile} | request
+        result = self.client.call("Run", {"request": request})["result"]
         outcomes = case.outcome if isinstance(case.outcome, tuple) else (case.outcome,)
         self.assertIn(result["outcome"], outcomes, result)
         for path, wanted in case.result.items():

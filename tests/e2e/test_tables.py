@@ -11,7 +11,6 @@ sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
 import tables
 import tap
-import varlink
 
 try:
     import numpy as np
@@ -22,26 +21,18 @@ except ImportError:
 IMPORTS = "import numpy as np, pandas as pd\n"
 
 
-class Tables(unittest.TestCase):
+class Tables(harness.OnOneDaemon):
     @classmethod
     def setUpClass(cls):
         if not pd:
             raise unittest.SkipTest("python3-pandas is missing")
-        cls.daemon = harness.Daemon(harness.build_tree())
+        super().setUpClass()
         cls.decode = staticmethod(tables.documented_decoder())
 
-    @classmethod
-    def tearDownClass(cls):
-        cls.daemon.stop()
-
     def compare(self, expression, assert_equal):
-        with varlink.Connection(self.daemon.address) as connection:
-            result = connection.call("Run", request={
-                "code": IMPORTS + expression, "profile": "data",
-                "displayLastExpression": False})["result"]
-        self.assertEqual((result["outcome"], result["stderr"].get("text")), ("success", ""), result)
-        self.assertNotIn("violations", result)
-        again = json.loads(result["resultJson"], object_hook=self.decode)
+        result = self.client.run(IMPORTS + expression, profile="data", display_last_expression=False).check()
+        self.assertEqual((result.stderr.data, result.violations), (b"", None), result)
+        again = json.loads(result.result_json, object_hook=self.decode)
         assert_equal(eval(expression, {"np": np, "pd": pd}), again, check_freq=False)
 
 

@@ -9,7 +9,6 @@ import unittest
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
 import tap
-import varlink
 from ticks_programs import REFERENCE
 
 MAXIMUM = 10 ** 12
@@ -20,18 +19,19 @@ class Ticks(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.daemons = [harness.Daemon(harness.build_tree()) for _ in range(2)]
+        cls.clients = [daemon.client() for daemon in cls.daemons]
 
     @classmethod
     def tearDownClass(cls):
-        for daemon in cls.daemons:
+        for daemon, client in zip(cls.daemons, cls.clients):
+            client.close()
             daemon.stop()
 
     def run_job(self, code=None, ticks=MAXIMUM, profile="default", limits=(), daemon=0, **request):
         if code is not None:
             request["code"] = code
         request = {"profile": profile, "limits": {"ticks": ticks, **dict(limits)}} | request
-        with varlink.Connection(self.daemons[daemon].address) as connection:
-            return connection.call("Run", request=request)["result"]
+        return self.clients[daemon].call("Run", {"request": request})["result"]
 
     def assert_ticks(self, result, ticks, outcome="success"):
         self.assertEqual(result["outcome"], outcome, result)
@@ -207,12 +207,10 @@ _sandbox.result(1)
 
     def test_check(self):
         """Check shows the limit and counts nothing"""
-        with varlink.Connection(self.daemons[0].address) as connection:
-            reply = connection.call("Check", request={"code": "while True: pass", "limits": {"ticks": 7}})
-            self.assertTrue(reply["accepted"])
-            self.assertEqual(reply["limits"]["ticks"], 7)
-            profile = connection.call("GetProfile", profile="default")
-            self.assertEqual([profile[key]["ticks"] for key in ("defaults", "maximum")], [0, MAXIMUM])
+        reply = self.clients[0].check("while True: pass", limits={"ticks": 7})
+        self.assertEqual((reply.accepted, reply.limits.ticks), (True, 7))
+        profile = self.clients[0].profile("default")
+        self.assertEqual([profile.defaults.ticks, profile.maximum.ticks], [0, MAXIMUM])
 
     def test_pysbctl(self):
         """--ticks and --summary"""
