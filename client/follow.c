@@ -78,6 +78,11 @@ static bool follow_interrupt(Follow *follow) {
         _cleanup_(pysb_client_freep) PysbClient *sibling = NULL;
         PysbClient *client = follow->tools ? follow->tools->client : NULL;
 
+        if (follow->session && interrupt_get_signal() == SIGINT) {
+                follow->wants_interrupt = true;
+                interrupt_clear();
+                return true;
+        }
         if (!follow->job || follow->is_interrupted || interrupt_get_signal() != SIGINT)
                 return false;
         follow->is_interrupted = true;
@@ -87,6 +92,16 @@ static bool follow_interrupt(Follow *follow) {
                 return false;
         interrupt_clear();
         return true;
+}
+
+/* Before it is accepted there is nothing to interrupt. */
+static void follow_interrupt_cell(Follow *follow) {
+        if (!follow->wants_interrupt || !follow->job || follow->done)
+                return;
+        follow->wants_interrupt = false;
+        if (pysb_interrupt_session(follow->tools->client, follow->session) < 0)
+                text_error("Cannot interrupt: %s.",
+                           pysb_client_get_error(follow->tools->client) ?: "no connection");
 }
 
 int follow_run(Follow *follow) {
@@ -100,6 +115,7 @@ int follow_run(Follow *follow) {
                 };
                 size_t n = 2 + (follow->tools ? tools_poll(follow->tools, fds + 2) : 0);
 
+                follow_interrupt_cell(follow);
                 if (interrupt_poll(fds, n) == -EINTR) {
                         if (follow_interrupt(follow))
                                 continue;

@@ -21,12 +21,15 @@ typedef struct Follow {
         Tools *tools;    /* NULL is none */
         Feed *feed;      /* of its standard input; NULL is none */
         bool interrupts; /* a first SIGINT is for the job, see follow_run() */
+        const char *
+                session; /* not NULL: each SIGINT is for the cell that runs there, and cancels nothing */
         /* Says that the call failed and returns the exit status; NULL is common_call_failed() */
         int (*call_failed)(PysbClient *client, int error);
 
         char *job; /* once it is known */
         Buf values;
         bool is_interrupted;
+        bool wants_interrupt; /* of a cell that is not accepted yet */
         bool done;
         int error;          /* the call failed: a negative errno, the client knows the words */
         int write_error;    /* our own output failed */

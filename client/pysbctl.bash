@@ -43,7 +43,7 @@ _pysbctl() {
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                words="submit check eval wait attach cancel forget list show session profile status top reload drain resume help --version"
+                words="submit check eval wait attach cancel forget list show session repl profile status top reload drain resume help --version"
                 mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
                 return
         fi
@@ -80,6 +80,10 @@ _pysbctl() {
                 words+=" --profile --memory --timeout --cpu-time --cpus --processes --disk"
                 words+=" --tool-calls --tool-wait --ticks --output-limit --source-limit --stdin --env"
                 [[ $verb == eval ]] || words+=" --json"
+                ;;
+        repl)
+                words+=" --profile --tool --idle --lifetime --file --modules --env --memory --timeout --cpu-time --cpus"
+                words+=" --processes --disk --output-limit --source-limit --tool-calls --tool-wait --ticks --display-dir"
                 ;;
         wait) words+=" --json --summary --display-dir $(_pysbctl_jobs)" ;;
         attach) words+=" --events --summary --display-dir $(_pysbctl_jobs)" ;;

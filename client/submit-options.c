@@ -248,10 +248,15 @@ static bool has_times(const SubmitOptions *o) {
 
 /* Which options are for which verb of session; what its methods do not know the daemon refuses. */
 static int check_session(const SubmitOptions *o, const char *verb) {
-        bool is_open = strcmp(verb, "open") == 0, is_exec = strcmp(verb, "exec") == 0;
+        bool is_open = strcmp(verb, "open") == 0, is_exec = strcmp(verb, "exec") == 0,
+             is_repl = strcmp(verb, "repl") == 0;
 
-        if (!is_open && has_times(o))
-                text_error("--idle and --lifetime are for `session open` and `session extend`.");
+        if (!is_open && !is_repl && has_times(o))
+                text_error(
+                        "--idle and --lifetime are for `session open`, `session extend` and repl.");
+        else if (is_repl && (o->common.json || o->detach || o->stdin_ || o->program.file ||
+                             o->program.code || o->program.expression || o->program.module))
+                text_error("repl takes neither a program nor --json, --detach and --stdin.");
         else if (!is_exec && o->queue)
                 text_error("--queue is for `session exec`.");
         else if ((is_open || is_exec) && (o->detach || o->tools.n > 0 || o->stdin_))
@@ -267,11 +272,12 @@ static int check_session(const SubmitOptions *o, const char *verb) {
 static int check(const SubmitOptions *o, const char *verb) {
         const ProgramOptions *p = &o->program;
         bool is_submit = strcmp(verb, "submit") == 0 || strcmp(verb, "exec") == 0;
+        bool is_repl = strcmp(verb, "repl") == 0;
 
         if (check_session(o, verb) < 0)
                 return -EINVAL;
-        if (!is_submit &&
-            (o->detach || o->common.events || o->common.value || o->common.display_dir))
+        if (!is_submit && (o->detach || o->common.events || o->common.value ||
+                           (o->common.display_dir && !is_repl)))
                 text_error("%s takes none of --detach, --events, --result and --display-dir.",
                            verb);
         else if (!!p->code + !!p->expression + !!p->module > 1)
@@ -286,8 +292,8 @@ static int check(const SubmitOptions *o, const char *verb) {
                 text_error("%s takes neither --collect nor --output-dir.", verb);
         else if (o->output_dir && (!o->collects || o->detach))
                 text_error("--output-dir goes with --collect, and not with --detach.");
-        else if (o->tools.n > 0 && !is_submit)
-                text_error("--tool: only submit answers tool calls.");
+        else if (o->tools.n > 0 && !is_submit && !is_repl)
+                text_error("--tool: only submit and repl answer tool calls.");
         else if (o->detach && o->tools.n > 0)
                 text_error("--detach and --tool exclude each other: nobody would answer.");
         else if (o->detach && o->common.embedded)
@@ -303,6 +309,10 @@ static bool program_is_a_file(const ProgramOptions *p) {
         return !p->code && !p->expression && !p->module;
 }
 
+static bool has_program(const char *verb) {
+        return strcmp(verb, "open") != 0 && strcmp(verb, "repl") != 0;
+}
+
 /* What stands behind the options: of exec the session, then the program unless an option has it, then its
  * arguments. */
 static int take_arguments(SubmitOptions *o, PysbRequest *request, int argc, char *argv[]) {
@@ -313,7 +323,7 @@ static int take_arguments(SubmitOptions *o, PysbRequest *request, int argc, char
                 }
                 o->session = argv[optind++];
         }
-        if (program_is_a_file(&o->program) && strcmp(argv[0], "open") != 0)
+        if (program_is_a_file(&o->program) && has_program(argv[0]))
                 o->program.file = optind < argc ? argv[optind++] : "-";
         for (int i = optind; i < argc; i++)
                 if (pysb_request_add_argument(request, argv[i]) < 0) {
@@ -350,7 +360,7 @@ int submit_options_parse(int argc,
         if (take_arguments(&o, request, argc, argv) < 0 || check(&o, argv[0]) < 0)
                 return usage(argv[0]);
         o.common.source = program_name(&o.program);
-        r = strcmp(argv[0], "open") == 0 ? 0 : program_load(&o.program, request);
+        r = has_program(argv[0]) ? program_load(&o.program, request) : 0;
         if (r < 0)
                 return r == -EFBIG ? EXIT_REJECTED : EXIT_NOT_ACCEPTED;
         if (load_stdin(&o, request) < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The command line of `pysbctl submit`, as a request; check and eval, and open and exec of session, take what
+/* The command line of `pysbctl submit`, as a request; check and eval, and open and exec of session, and repl, take what
  * of it makes sense there. */
 
 #include "client/feed.h"
@@ -21,7 +21,7 @@ typedef struct SubmitOptions {
         const char *session; /* of `session exec`: where the program is a cell; else NULL */
         bool queue;
         uint64_t idle_usec,
-                lifetime_usec; /* of `session open`; UINT64_MAX is the daemon's choice */
+                lifetime_usec; /* of `session open` and repl; UINT64_MAX is the daemon's choice */
 } SubmitOptions;
 
 /* Reads the command line, the program and what else goes into the request. Prints what is wrong and

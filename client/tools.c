@@ -282,7 +282,7 @@ void tools_process(Tools *tools) {
         }
 }
 
-void tools_done(Tools *tools) {
+void tools_forget_job(Tools *tools) {
         FOREACH_ARRAY(slot, tools->runs, TOOL_RUNS_MAX) {
                 if (!*slot)
                         continue;
@@ -291,10 +291,14 @@ void tools_done(Tools *tools) {
                 run_free(*slot);
                 *slot = NULL;
         }
+        free(tools->job);
+        tools->job = NULL;
+}
+
+void tools_done(Tools *tools) {
+        tools_forget_job(tools);
         for (size_t i = 0; i < tools->n; i++)
                 free((char *) tools->names[i]);
         tools->n = 0;
-        free(tools->job);
-        tools->job = NULL;
         tools->client = pysb_client_free(tools->client);
 }

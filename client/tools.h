@@ -37,5 +37,8 @@ size_t tools_poll(const Tools *tools, struct pollfd fds[static TOOL_FDS_MAX]);
 /* Moves bytes, and answers for commands that have ended. */
 void tools_process(Tools *tools);
 
+/* The job has ended, and calls come from another one; ends what still runs for it. */
+void tools_forget_job(Tools *tools);
+
 /* Ends what still runs. */
 void tools_done(Tools *tools);

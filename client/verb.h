@@ -32,6 +32,7 @@ int verb_forget(int argc, char *argv[]);
 int verb_list(int argc, char *argv[]);
 int verb_show(int argc, char *argv[]);
 int verb_session(int argc, char *argv[]);
+int verb_repl(int argc, char *argv[]);
 int verb_profile(int argc, char *argv[]);
 int verb_profile_vet(int argc, char *argv[]);
 int verb_status(int argc, char *argv[]);

@@ -23,6 +23,8 @@ static const Verb verbs[] = {
           "open [OPTION…] | exec [OPTION…] SESSION [FILE|-|-c CODE] | list [--json] | "
           "interrupt SESSION… | restart SESSION… | extend [--idle TIME] [--lifetime TIME] SESSION… | close SESSION…",
           "Interpreters that stay, with their variables", verb_session },
+        { "repl", "[--profile NAME] [--tool NAME=COMMAND] [OPTION…]",
+          "A session at a prompt, with line editing", verb_repl },
         { "profile", "[--json] list | show [--prompt] NAME | check FILE | vet [OPTION…] WHEEL…",
           "List, show or check profiles, vet packages for them", verb_profile },
         { "status", "[--json]", "Show what this machine can do", verb_status },
@@ -68,7 +70,7 @@ static const char options_text[] =
         "      --json              print the result with the output as one JSON document\n"
         "      --summary           print a line about the result on standard error\n"
         "\n"
-        "Options of session open and session extend:\n"
+        "Options of session open, session extend and repl:\n"
         "      --idle TIME         close it after this long without a cell\n"
         "      --lifetime TIME     close it after this long in any case\n"
         "\n"

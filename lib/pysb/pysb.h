@@ -236,6 +236,9 @@ int pysb_start_cell(PysbClient *client,
 /* Lets a cell wait for those before it, instead of SessionBusy. */
 int pysb_request_set_queue(PysbRequest *request, bool queue);
 
+/* Of pysb_open_session(): the session ends when the client is freed, or its process ends. */
+int pysb_request_set_bind_to_connection(PysbRequest *request, bool bind);
+
 /* Whether the interpreter has survived the cell, and another one can run. */
 bool pysb_result_is_session_alive(const PysbResult *result);
 

@@ -146,6 +146,10 @@ _public_ int pysb_request_set_queue(PysbRequest *request, bool queue) {
         return object_set(request->json, "queue", json_boolean(queue));
 }
 
+_public_ int pysb_request_set_bind_to_connection(PysbRequest *request, bool bind) {
+        return object_set(request->json, "bindToConnection", json_boolean(bind));
+}
+
 _public_ int pysb_request_set_retain(PysbRequest *request, uint64_t retain_usec) {
         return object_set_u64(request->json, "retainUSec", retain_usec);
 }

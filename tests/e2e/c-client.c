@@ -336,10 +336,17 @@ static int case_input(void) {
 }
 
 static int case_session(void) {
+        PysbRequest *bound;
         PysbResult *result;
         Seen seen = {};
         char *session;
 
+        CHECK(pysb_request_new(&bound) == 0 &&
+              pysb_request_set_bind_to_connection(bound, true) == 0);
+        CHECK(pysb_open_session(client, bound, UINT64_MAX, UINT64_MAX, &session) == 0);
+        pysb_request_free(bound);
+        CHECK(pysb_close_session(client, session) == 0);
+        free(session);
         CHECK(pysb_open_session(client, NULL, 60000000, UINT64_MAX, &session) == 0);
         CHECK(set_code("x = 6") == 0 && pysb_request_set_queue(request, true) == 0);
         CHECK(pysb_execute(client, session, request, &result) == 0);

@@ -42,6 +42,7 @@ FOREIGN = {
     r"Python\.h": {"daemon/runner"},
     r"jansson\.h": {"lib/wire", "lib/pysb", "daemon/broker"},
     r"nettle/.*": {"daemon/broker"},
+    r"histedit\.h": {"client"},
     r"systemd/.*": {"daemon/builder", "daemon/broker", "daemon/journal"},
 }
 INCLUDE_OURS = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
