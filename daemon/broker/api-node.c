@@ -36,7 +36,9 @@ static json_t *profile_info(const Connection *c, const Profile *p) {
         json_build_string(&b, "network", profile_network_to_string(p->network));
         json_build_string(&b, "fileSystem", profile_files_to_string(p->files));
         json_build_string(&b, "analysis", profile_analysis_to_string(p->analysis));
-        json_build_bool(&b, "tools", p->maximum.value[LIMIT_TOOL_CALLS] > 0);
+        json_build_bool(
+                &b, "tools",
+                tenant_policy_clamp(c->tenant->policy, &p->maximum).value[LIMIT_TOOL_CALLS] > 0);
         json_build_bool(&b, "sessions", p->has_sessions);
         json_build_string(&b, "problem", profile_problem(p, problem, sizeof(problem)));
         return json_build_take(&b);
@@ -150,7 +152,7 @@ void api_get_profile(Connection *c) {
                 {},
         };
         JsonBuild b = JSON_BUILD_INIT;
-        const Profile *p;
+        Profile own, *p = &own;
         int index;
 
         if (!api_parse(c, fields, &q)) {
@@ -163,7 +165,10 @@ void api_get_profile(Connection *c) {
                 connection_error(c, "ProfileNotFound", json_build_take(&b));
                 return;
         }
-        p = c->broker->store->profiles[index];
+        own = *c->broker->store->profiles[index];
+        build_text(&b, "toml", p, NULL);
+        own.limits = tenant_policy_clamp(c->tenant->policy, &own.limits);
+        own.maximum = tenant_policy_clamp(c->tenant->policy, &own.maximum);
         json_build_value(&b, "info", profile_info(c, p));
         json_build_value(&b, "defaults", reply_limits(&p->limits));
         json_build_value(&b, "maximum", reply_limits(&p->maximum));
@@ -171,7 +176,6 @@ void api_get_profile(Connection *c) {
         build_modules(&b, p);
         json_build_value(&b, "sources", sources_array(p));
         json_build_string(&b, "digest", p->digest);
-        build_text(&b, "toml", p, NULL);
         build_text(&b, "prompt", p, c->broker->python_version);
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }

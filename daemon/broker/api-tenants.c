@@ -34,6 +34,8 @@ dispatch_number(const JsonField *field, json_t *value, void *target, char path[J
 /* The members of a Quota, and where a policy has them. */
 static const JsonField quota_fields[] = {
         { "weight", dispatch_number, offsetof(TenantPolicy, weight) },
+        { "cpuWeight", dispatch_number, offsetof(TenantPolicy, cpu_weight) },
+        { "maxBytes", dispatch_number, offsetof(TenantPolicy, max_bytes) },
         { "maxRunningJobs", dispatch_number, offsetof(TenantPolicy, maximum[QUOTA_RUNNING]) },
         { "maxQueuedJobs", dispatch_number, offsetof(TenantPolicy, maximum[QUOTA_QUEUED]) },
         { "maxConnections", dispatch_number, offsetof(TenantPolicy, maximum[QUOTA_CONNECTIONS]) },
@@ -209,6 +211,7 @@ void api_manager_set_tenant(Connection *c) {
         for (const JsonField *field = quota_fields; field->name; field++)
                 if (number_get(&p.quota, field) != NUMBER_NONE)
                         number_set(policy, field, number_get(&p.quota, field));
+        tenant_policy_spread(policy);
         log_info("the quota of tenant %s is another one until the next reload, by order of uid %u",
                  tenant->name, c->uid);
         scheduler_start_waiting(c->broker);

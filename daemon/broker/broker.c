@@ -204,14 +204,11 @@ static void broker_set_maxima(Broker *b) {
         own[QUOTA_QUEUED] = b->embedded ? UINT64_MAX : MAX(c->max_queued_jobs / 2, UINT64_C(1));
         node[QUOTA_CONNECTIONS] = c->max_connections;
         own[QUOTA_CONNECTIONS] = c->max_connections_per_user;
-        node[QUOTA_QUEUED_BYTES] = QUEUED_BYTES_MAX;
-        own[QUOTA_QUEUED_BYTES] = QUEUED_BYTES_PER_TENANT_MAX;
         node[QUOTA_RETAINED] = RETAINED_JOBS_MAX;
         own[QUOTA_RETAINED] = RETAINED_JOBS_PER_TENANT_MAX;
-        node[QUOTA_RETAINED_BYTES] = RETAINED_BYTES_MAX;
-        own[QUOTA_RETAINED_BYTES] = RETAINED_BYTES_PER_TENANT_MAX;
-        node[QUOTA_BUFFERED_BYTES] = BUFFERED_BYTES_MAX;
-        own[QUOTA_BUFFERED_BYTES] = BUFFERED_BYTES_PER_TENANT_MAX;
+        node[QUOTA_QUEUED_BYTES] = TENANT_BYTES_MAX;
+        node[QUOTA_RETAINED_BYTES] = TENANT_BYTES_MAX;
+        node[QUOTA_BUFFERED_BYTES] = TENANT_BYTES_MAX;
         own[QUOTA_SESSIONS] = SESSIONS_PER_TENANT_MAX;
 }
 
@@ -224,6 +221,11 @@ static void policy_complete(TenantPolicy *policy, const uint64_t own[_QUOTA_MAX]
         for (Quota q = 0; q < _QUOTA_MAX; q++)
                 if (policy->maximum[q] == UINT64_MAX)
                         policy->maximum[q] = own[q];
+        if (policy->cpu_weight == 0)
+                policy->cpu_weight = WEIGHT_DEFAULT;
+        if (policy->max_bytes == 0)
+                policy->max_bytes = TENANT_BYTES_DEFAULT;
+        tenant_policy_spread(policy);
 }
 
 static void broker_set_policies(Broker *b) {
@@ -231,7 +233,7 @@ static void broker_set_policies(Broker *b) {
         TenantEntry *others = tenant_table_default(table);
         uint64_t own[_QUOTA_MAX];
 
-        b->default_policy = (TenantPolicy){};
+        b->default_policy = tenant_policy_unlimited();
         broker_set_maxima(b);
         memcpy(own, b->default_policy.maximum, sizeof(own));
         if (others)

@@ -21,12 +21,6 @@
 /* Results that nobody fetched: beyond these the oldest one is forgotten before its time. */
 #define RETAINED_JOBS_MAX 1024
 #define RETAINED_JOBS_PER_TENANT_MAX 256
-#define RETAINED_BYTES_MAX (256U << 20)
-#define RETAINED_BYTES_PER_TENANT_MAX (64U << 20)
-
-/* Programs and input of jobs that wait for a place. */
-#define QUEUED_BYTES_MAX (256U << 20)
-#define QUEUED_BYTES_PER_TENANT_MAX (64U << 20)
 
 /* Jobs by what clients and the builder call them; a bucket has few. */
 #define JOB_BUCKETS 1024

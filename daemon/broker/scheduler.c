@@ -92,13 +92,14 @@ static int scheduler_open_files(Broker *b, Job *job, int *ret_box_fd) {
 }
 
 static int scheduler_start(Broker *b, Job *job) {
+        uint64_t cpu_weight = job_tenant(job)->policy->cpu_weight;
         BuilderRequest request = {
                 .verb = BUILDER_START,
                 .plan = job->spec->plan,
                 .box = b->last_box + 1,
                 .digest = profile_digest_short(job->spec->profile),
                 .is_session = job->spec->is_session,
-                .cpu_weight = (uint32_t) job_tenant(job)->policy->cpu_weight,
+                .cpu_weight = cpu_weight == WEIGHT_DEFAULT ? 0 : (uint32_t) cpu_weight,
                 .limits = job->spec->limits,
         };
         int fds[BUILDER_FDS_MAX], r;

@@ -10,10 +10,6 @@
 
 #include "broker/broker.h"
 
-/* Bytes that wait in buffers of connections, both ways. */
-#define BUFFERED_BYTES_MAX (256U << 20)
-#define BUFFERED_BYTES_PER_TENANT_MAX (64U << 20)
-
 struct Connection;
 
 typedef struct Listener {

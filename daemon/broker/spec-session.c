@@ -16,7 +16,8 @@
          LIMIT_BIT(LIMIT_RESULT) | LIMIT_BIT(LIMIT_SOURCE) | LIMIT_BIT(LIMIT_TOOL_CALLS) |  \
          LIMIT_BIT(LIMIT_TOOL_WAIT) | LIMIT_BIT(LIMIT_TICKS))
 
-static int spec_cell_limit(LimitId id, uint64_t wanted, JobSpec *s, SpecError *e) {
+static int
+spec_cell_limit(const SpecContext *c, LimitId id, uint64_t wanted, JobSpec *s, SpecError *e) {
         const LimitInfo *info = &limit_infos[id];
         uint64_t maximum = s->limits.value[id];
         char text[64];
@@ -25,9 +26,10 @@ static int spec_cell_limit(LimitId id, uint64_t wanted, JobSpec *s, SpecError *e
                 error_field(e, "limits.%s", info->field);
                 return error_invalid(e, "a limit of the whole session: give it to OpenSession");
         }
-        /* Ticks that are not counted have no maximum but the profile's. */
+        /* Ticks that are not counted have no maximum but the profile's and the tenant's. */
         if (id == LIMIT_TICKS && maximum == 0)
-                maximum = s->profile->maximum.value[id];
+                maximum = c->tenant ? tenant_policy_clamp(c->tenant, &s->profile->maximum).value[id]
+                                    : s->profile->maximum.value[id];
         if (wanted > maximum) {
                 error_field(e, "%s", info->field);
                 e->requested = wanted;
@@ -93,7 +95,7 @@ int spec_session(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecErro
                 int r = 0;
 
                 if (q->limits.value[id].is_set)
-                        r = spec_cell_limit(id, q->limits.value[id].value, s, e);
+                        r = spec_cell_limit(c, id, q->limits.value[id].value, s, e);
                 if (r != 0)
                         return r;
         }

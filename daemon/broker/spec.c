@@ -92,8 +92,14 @@ static int spec_profile(const SpecContext *c, const JobRequest *q, JobSpec *s, S
         return 0;
 }
 
-static int spec_limits(const JobRequest *q, JobSpec *s, SpecError *e) {
+static int spec_limits(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
+        Limits maximum = s->profile->maximum;
+
         s->limits = s->profile->limits;
+        if (c->tenant) {
+                s->limits = tenant_policy_clamp(c->tenant, &s->limits);
+                maximum = tenant_policy_clamp(c->tenant, &maximum);
+        }
         for (LimitId id = 0; id < _LIMIT_MAX; id++) {
                 const LimitInfo *info = &limit_infos[id];
                 const OptionalUint *wanted = &q->limits.value[id];
@@ -101,10 +107,10 @@ static int spec_limits(const JobRequest *q, JobSpec *s, SpecError *e) {
 
                 if (!wanted->is_set)
                         continue;
-                if (wanted->value > s->profile->maximum.value[id]) {
+                if (wanted->value > maximum.value[id]) {
                         error_field(e, "%s", info->field);
                         e->requested = wanted->value;
-                        e->maximum = s->profile->maximum.value[id];
+                        e->maximum = maximum.value[id];
                         return SPEC_LIMIT_EXCEEDED;
                 }
                 if (wanted->value < info->lowest) {
@@ -362,7 +368,7 @@ int job_spec_make(const SpecContext *c,
         if (r == 0 && c->is_session)
                 r = spec_session_allowed(s->profile, ret_error);
         if (r == 0 && !c->session)
-                r = spec_limits(q, s, ret_error);
+                r = spec_limits(c, q, s, ret_error);
         if (r == 0)
                 r = spec_frame(c, q, s, ret_error);
         if (r == 0)

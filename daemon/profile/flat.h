@@ -63,6 +63,12 @@ int key_parse_duration(const Key *key, const FlatLine *line, void *field, char *
 int key_parse_size(const Key *key, const FlatLine *line, void *field, char **ret_error);
 int key_parse_enumeration(const Key *key, const FlatLine *line, void *field, char **ret_error);
 
+/* A row "SECTION." for every limit, named behind the point; the field is of type Limits. */
+int key_parse_limit(const Key *key,
+                    const FlatLine *line,
+                    void *field,
+                    char **ret_error); /* profile.c */
+
 /* The key table of profiles. */
 const Key *profile_keys(size_t *ret_n);
 

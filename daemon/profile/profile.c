@@ -82,8 +82,7 @@ static int parse_limit_value(const LimitInfo *info,
         return 0;
 }
 
-/* Both [limits] and [maximum]: the name behind the point is looked up in the table of limits. */
-static int parse_limit(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+int key_parse_limit(const Key *key, const FlatLine *line, void *field, char **ret_error) {
         const char *name = line->key + strlen(key->name);
         Limits *limits = field;
         char bound[32], names[256];
@@ -297,11 +296,11 @@ static const Key keys[] = {
                     session_lifetime_max_usec,
                     .documentation = "The most that a session may ask for, of either; at most 24h"),
         PROFILE_KEY("limits.",
-                    parse_limit,
+                    key_parse_limit,
                     limits,
                     .documentation = "Value of a limit for a request that does not name it"),
         PROFILE_KEY("maximum.",
-                    parse_limit,
+                    key_parse_limit,
                     maximum,
                     .documentation = "Highest value of a limit that a request may ask for"),
 };
@@ -310,7 +309,7 @@ static const Key keys[] = {
  * that it extends, and nowhere else. */
 static int check_missing(const KeySources *sources, const char *file, char **ret_error) {
         FOREACH_ARRAY(key, keys, ELEMENTSOF(keys)) {
-                bool is_section = key->parse == parse_limit;
+                bool is_section = key->parse == key_parse_limit;
 
                 for (LimitId id = 0; id < (is_section ? _LIMIT_MAX : 1); id++) {
                         char name[64];

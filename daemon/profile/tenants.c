@@ -102,6 +102,20 @@ static const Key keys[] = {
                    key_parse_size,
                    policy.maximum[QUOTA_MEMORY],
                    "Sum of the memory limits of its jobs that run. Default: no maximum"),
+        TENANT_KEY(
+                "max_bytes",
+                key_parse_size,
+                policy.max_bytes,
+                "Bytes that the daemon itself keeps for it, of each of three kinds: programs and input of jobs "
+                "that wait (more are refused with QueueFull), results (the oldest are forgotten), "
+                "messages from and to its clients (a connection that needs more is closed). 8M to "
+                "256M. Default: 64M"),
+        TENANT_KEY("maximum.",
+                   key_parse_limit,
+                   policy.ceiling,
+                   "Highest value of a limit of each of its jobs, where the profile allows more; "
+                   "also for a request that does not name it. In a table of its own, "
+                   "[NAME.maximum]"),
         TENANT_KEY("max_sessions",
                    key_parse_count,
                    policy.maximum[QUOTA_SESSIONS],
@@ -128,9 +142,36 @@ static const struct {
         { "tenant.max_queued", offsetof(TenantPolicy, maximum[QUOTA_QUEUED]), 0, 65536 },
         { "tenant.max_connections", offsetof(TenantPolicy, maximum[QUOTA_CONNECTIONS]), 1, 4096 },
         { "tenant.max_sessions", offsetof(TenantPolicy, maximum[QUOTA_SESSIONS]), 0, 4096 },
+        { "tenant.max_bytes", offsetof(TenantPolicy, max_bytes), 8U << 20, TENANT_BYTES_MAX },
         { "tenant.submits_per_second", offsetof(TenantPolicy, submits_per_second), 0, 1000000 },
         { "tenant.submit_burst", offsetof(TenantPolicy, submit_burst), 1, 65536 },
 };
+
+TenantPolicy tenant_policy_unlimited(void) {
+        TenantPolicy p = {};
+
+        for (Quota q = 0; q < _QUOTA_MAX; q++)
+                p.maximum[q] = UINT64_MAX;
+        for (LimitId id = 0; id < _LIMIT_MAX; id++)
+                p.ceiling.value[id] = UINT64_MAX;
+        return p;
+}
+
+void tenant_policy_spread(TenantPolicy *policy) {
+        static const Quota kinds[] = { QUOTA_QUEUED_BYTES, QUOTA_RETAINED_BYTES,
+                                       QUOTA_BUFFERED_BYTES };
+
+        FOREACH_ARRAY(kind, kinds, ELEMENTSOF(kinds))
+                policy->maximum[*kind] = policy->max_bytes;
+}
+
+Limits tenant_policy_clamp(const TenantPolicy *policy, const Limits *limits) {
+        Limits clamped;
+
+        for (LimitId id = 0; id < _LIMIT_MAX; id++)
+                clamped.value[id] = MIN(limits->value[id], policy->ceiling.value[id]);
+        return clamped;
+}
 
 void tenant_policy_range(size_t offset, uint64_t *ret_lowest, uint64_t *ret_highest) {
         *ret_lowest = 0;
@@ -203,9 +244,10 @@ static int table_add(TenantTable *table,
                 return -ENOMEM;
         table->entries = entries;
         entry = &entries[table->n++];
-        *entry = (TenantEntry){ .name = strndup(name, name_size) };
-        for (Quota q = 0; q < _QUOTA_MAX; q++)
-                entry->policy.maximum[q] = UINT64_MAX;
+        *entry = (TenantEntry){
+                .name = strndup(name, name_size),
+                .policy = tenant_policy_unlimited(),
+        };
         if (!entry->name)
                 return -ENOMEM;
         r = keys_parse(keys, ELEMENTSOF(keys), lines, size, entry, &sources, ret_error);

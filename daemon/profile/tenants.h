@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "proto/limits.h"
+
 /* What is counted, for each tenant and for the node. */
 typedef enum Quota {
         QUOTA_RUNNING, /* jobs that have a box */
@@ -29,6 +31,9 @@ typedef enum Quota {
 #define PRIORITIES 10 /* 0 is the lowest */
 #define PRIORITY_DEFAULT 5
 
+#define TENANT_BYTES_DEFAULT (64U << 20)
+#define TENANT_BYTES_MAX (256U << 20) /* what the node has of each kind */
+
 #define WEIGHT_MIN 1
 #define WEIGHT_MAX 10000
 #define WEIGHT_DEFAULT 100
@@ -37,7 +42,9 @@ typedef struct TenantPolicy {
         uint64_t weight;
         uint64_t maximum[_QUOTA_MAX]; /* UINT64_MAX is none */
         uint64_t cpu_weight;          /* of each job's cgroup; 0 is the kernel's own */
-        uint64_t submits_per_second;  /* 0 is any number */
+        uint64_t max_bytes; /* of each kind that the daemon keeps: see tenant_policy_spread() */
+        Limits ceiling;     /* of each of its jobs, whatever the profile says; UINT64_MAX is none */
+        uint64_t submits_per_second; /* 0 is any number */
         uint64_t submit_burst;
         char **profiles; /* that it may use, NULL-terminated; NULL: those that are granted to all */
         char *default_profile; /* NULL is the daemon's */
@@ -77,6 +84,15 @@ TenantEntry *tenant_table_default(const TenantTable *table);
 
 /* Whether the policy names the profile; is_granted is what the profile says of itself. */
 bool tenant_policy_allows(const TenantPolicy *policy, const char *profile, bool is_granted);
+
+/* Nothing that limits anything. */
+TenantPolicy tenant_policy_unlimited(void);
+
+/* What follows from its numbers. To be called after one has changed. */
+void tenant_policy_spread(TenantPolicy *policy);
+
+/* A profile's limits, as far as this tenant may have them. */
+Limits tenant_policy_clamp(const TenantPolicy *policy, const Limits *limits);
 
 /* What the number at this offset of a TenantPolicy may be. */
 void tenant_policy_range(size_t offset, uint64_t *ret_lowest, uint64_t *ret_highest);

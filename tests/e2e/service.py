@@ -76,8 +76,11 @@ class Service(harness.Daemon):
                 str(BROKER), str(GROUP), self.directory, self.tree.environment["PYSB_PROFILE_PATH"],
                 str(GATEWAY), *command]
 
-    def check(self):
-        """What `pysbd --check` says of the two files."""
+    def check(self, **texts):
+        """What `pysbd --check` says of the two files, or of others: pysbd = TEXT, tenants = TEXT."""
+        for name, text in texts.items():
+            with open(os.path.join(self.directory, f"{name}.toml"), "w", encoding="utf-8") as file:
+                file.write(text)
         return harness.run(self.inside([self.tree.pysbd, "--check"]), self.tree.environment)
 
     def connect(self, uid, groups=()):

@@ -31,9 +31,47 @@ max_sessions = 1
 uids = [2003]
 submits_per_second = 1
 submit_burst = 2
+
+[small]
+uids = [2006]
+profiles = ["default", "eval"]
+default_profile = "eval"
+[small.maximum]
+memory = "64M"
+wall_time = "5s"
+tool_calls = 0
+
+[kept]
+uids = [2007]
+max_running = 1
+max_bytes = "8M"
 """
+# What is refused, by file, line and key
+MISTAKES = [
+    ("tenants", "[a]\nuids = [1]\nweight = 0", "tenants.toml:3: tenant.weight: 0 is out of range"),
+    ("tenants", "[a]\nuids = [1]\ncpu_weight = 10001", "tenants.toml:3: tenant.cpu_weight: 10001 is out"),
+    ("tenants", "[a]\nuids = ['nobody-there']", "tenants.toml:2: a.uids: there is no 'nobody-there'"),
+    ("tenants", "[a]\ngroups = [-1]", "tenants.toml:2: tenant.groups: must be an integer"),
+    ("tenants", "[default]\nprofiles = [1]", "tenants.toml:2: tenant.profiles: must be a string"),
+    ("tenants", "[default]\ndefault_profile = ''", "tenants.toml:2: tenant.default_profile: must be"),
+    ("tenants", "[default]\nmax_running = 0", "tenants.toml:2: tenant.max_running: 0 is out of range"),
+    ("tenants", "[default]\nmax_queued = 65537", "tenants.toml:2: tenant.max_queued: 65537 is out"),
+    ("tenants", "[default]\nmax_connections = 0", "tenants.toml:2: tenant.max_connections: 0 is out"),
+    ("tenants", "[default]\nmax_sessions = 4097", "tenants.toml:2: tenant.max_sessions: 4097 is out"),
+    ("tenants", "[default]\nmax_memory = '1X'", "tenants.toml:2: tenant.max_memory: '1X' is no size"),
+    ("tenants", "[default]\nmax_bytes = '1M'", "tenants.toml:2: tenant.max_bytes: 1048576 is out of"),
+    ("tenants", "[default]\nsubmits_per_second = true", "tenants.toml:2: tenant.submits_per_second: must"),
+    ("tenants", "[default]\nsubmit_burst = 0", "tenants.toml:2: tenant.submit_burst: 0 is out of range"),
+    ("tenants", "[default.maximum]\nmemory = '1K'", "tenants.toml:2: tenant.maximum.memory: 1K is below"),
+    ("tenants", "[default.maximum]\nram = 1", "tenants.toml:2: tenant.maximum.ram: there is no such limit"),
+    ("tenants", "[default]\nwieght = 1", "tenants.toml:2: tenant.wieght: there is no such key"),
+    ("tenants", "[default]\nuids = [1]", "tenants.toml: [default] is of all others"),
+    ("pysbd", "unknown_uid = 'ask'", "pysbd.toml:1: daemon.unknown_uid: 'ask' is not one"),
+    ("pysbd", "gateway_group = 'nobody-there'", "pysbd.toml:1: daemon.gateway_group: there is no"),
+    ("pysbd", "max_memory = 'all'", "pysbd.toml:1: daemon.max_memory: 'all' is no size"),
+]
 GATEWAY = f'gateway_group = "{service.GATEWAY_NAME}"'
-ALICE, MEMBER, FAST, STRANGER, WEB = 2001, 2002, 2003, 2004, 2005
+ALICE, MEMBER, FAST, STRANGER, WEB, SMALL, KEPT = 2001, 2002, 2003, 2004, 2005, 2006, 2007
 ENDLESS = {"code": "while True: pass", "limits": {"wallTimeUSec": 60000000}}
 MIB = 1 << 20
 
@@ -70,6 +108,55 @@ class Tenants(unittest.TestCase):
         run = self.service.check()
         self.assertEqual(run.status, 0, run)
         self.assertIn(b"default: ok", run.stdout)
+
+    def test_mistakes(self):
+        """pysbd --check names file, line and key of a mistake"""
+        for name, text, said in MISTAKES:
+            run = self.service.check(**{"tenants": "", "pysbd": "", name: text})
+            self.assertEqual(run.status, 1, run)
+            self.assertIn(said, run.stderr)
+
+    def test_maxima(self):
+        """a tenant's maxima hold where the profile allows more, also for what a request does not name"""
+        small, profile = self.connect(SMALL), {"profile": "default"}
+        maximum = small.call("GetProfile", **profile)["maximum"]
+        self.assertEqual((maximum["memoryBytes"], maximum["wallTimeUSec"]), (64 * MIB, 5000000))
+        self.assertGreater(self.connect(STRANGER).call("GetProfile", **profile)["maximum"]["memoryBytes"],
+                           64 * MIB)
+        limits = small.call("Check", request={"code": "1", **profile})["limits"]
+        self.assertEqual((limits["memoryBytes"], limits["wallTimeUSec"], limits["toolCalls"]),
+                         (64 * MIB, 5000000, 0))
+        for method, parameters in (
+                ("Submit", {"request": {"code": "1", "limits": {"memoryBytes": 64 * MIB + 1}, **profile}}),
+                ("OpenSession", {"limits": {"memoryBytes": 64 * MIB + 1}, **profile})):
+            self.assertEqual(self.refused(small, "LimitExceeded", method, **parameters),
+                             {"limit": "memoryBytes", "requested": 64 * MIB + 1, "maximum": 64 * MIB})
+        result = small.call("Run", request={"code": "1", **profile})["result"]
+        self.assertEqual(result["outcome"], "success", result)
+        # What it runs without asking for a profile
+        self.assertEqual([p["name"] for p in small.call("ListProfiles")["profiles"] if p["isDefault"]], ["eval"])
+        job = self.submit(small, expression="1")
+        self.assertEqual(small.call("GetJob", job=job)["info"]["profile"], "eval")
+
+    def test_bytes(self):
+        """max_bytes: programs and input that wait are refused beyond it, and the oldest results are forgotten"""
+        kept = self.connect(KEPT)
+        first = kept.call("Submit", request=ENDLESS)["job"]
+        program = {"code": "1", "stdinText": "x" * (3 * MIB)}
+        waiting = [kept.call("Submit", request=program)["job"] for _ in range(2)]
+        said = self.refused(kept, "QueueFull", "Submit", request=program)
+        self.assertEqual((said["scope"], said["queued"]), ("tenant", 2))
+        self.assertGreater(said["retryAfterUSec"], 0)
+        kept.call("Cancel", job=first, graceUSec=0)
+        for job in waiting:
+            self.assertEqual(kept.call("Wait", job=job)["result"]["outcome"], "success")
+        printed = {"code": "print('x' * 900000)", "limits": {"outputBytes": MIB}, "retainUSec": 60000000}
+        jobs = [kept.call("Submit", request=printed)["job"] for _ in range(12)]
+        kept.call("Wait", job=jobs[-1])
+        kept.call("Submit", request={"code": "1"})
+        left = [job["job"] for job in kept.call("ListJobs")["jobs"]]
+        self.assertIn(jobs[-1], left)
+        self.assertNotIn(jobs[0], left)
 
     def test_who(self):
         """by uid, by a supplementary group, by the own group, or a tenant of one's own"""
@@ -288,6 +375,46 @@ class Refusing(unittest.TestCase):
 
 
 @unittest.skipIf(service.reason_not_to(), service.reason_not_to())
+class Node(unittest.TestCase):
+    def connect(self, daemon, uid):
+        connection = daemon.connect(uid)
+        self.addCleanup(connection.close)
+        return connection
+
+    def refused(self, connection, name, **request):
+        with self.assertRaises(varlink.Refused) as refused:
+            connection.call("Submit", request=request)
+        self.assertEqual(refused.exception.name, name)
+        return refused.exception.parameters
+
+    def test_queue_full(self):
+        """where the node's queue is full, nobody could submit, and it is said so"""
+        daemon = service.Service("", "max_running_jobs = 1\nmax_queued_jobs = 2")
+        self.addCleanup(daemon.stop)
+        one, two, three = (self.connect(daemon, uid) for uid in (3001, 3002, 3003))
+        for connection in (one, one, two):
+            connection.call("Submit", request=ENDLESS)
+        said = self.refused(three, "QueueFull", code="1")
+        self.assertEqual((said["scope"], said["queued"]), ("node", 2))
+        self.assertGreaterEqual(said["retryAfterUSec"], 10000)
+
+    def test_memory(self):
+        """max_memory of the node: what never fits is refused, what does not fit now waits"""
+        daemon = service.Service("", 'max_memory = "100M"')
+        self.addCleanup(daemon.stop)
+        one, two = (self.connect(daemon, uid) for uid in (3001, 3002))
+        said = self.refused(one, "QuotaExceeded", code="1", limits={"memoryBytes": 100 * MIB + 1})
+        self.assertEqual(said, {"quota": "memory", "used": 0, "maximum": 100 * MIB})
+        request = ENDLESS | {"limits": {"memoryBytes": 60 * MIB, "wallTimeUSec": 60000000}}
+        first = one.call("Submit", request=request)["job"]
+        second = two.call("Submit", request=request)["job"]
+        self.assertEqual(two.call("GetJob", job=second)["info"]["state"], "queued")
+        one.call("Cancel", job=first, graceUSec=0)
+        one.call("Wait", job=first)
+        self.assertNotEqual(two.call("GetJob", job=second)["info"]["state"], "queued")
+
+
+@unittest.skipIf(service.reason_not_to(), service.reason_not_to())
 class Burst(unittest.TestCase):
     def test_burst(self):
         """512 submissions of 4 users over 128 connections each: no client gets an error"""
@@ -306,4 +433,4 @@ class Burst(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    tap.run(Tenants, Refusing, Burst)
+    tap.run(Tenants, Refusing, Node, Burst)

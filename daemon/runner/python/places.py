@@ -178,8 +178,9 @@ def check_value(value, shown, where):
             )
 
 
-def read_values(path, top):
-    """All keys of one file, as {"section.key": Value}; keys above all sections belong to `top`."""
+def read_values(path, top, nested=()):
+    """All keys of one file, as {"section.key": Value}; keys above all sections belong to `top`. A key in
+    `nested` is a table itself, whose keys are "section.key.NAME"."""
     tables, places = parse_file(path, top)
     name = os.path.basename(path)
     values = {}
@@ -190,8 +191,10 @@ def read_values(path, top):
                 places.where(name, (section,)),
                 '%s: there is no such section; its keys stand at the top' % section,
             )
-        for key, value in table.items() if is_section else [(None, table)]:
-            full = (section, key) if is_section else (section,)
+        found = {(section, key): value for key, value in table.items()} if is_section else {(section,): table}
+        for full in [full for full in found if full[-1] in nested and isinstance(found[full], dict)]:
+            found.update({full + (name,): value for name, value in found.pop(full).items()})
+        for full, value in found.items():
             where = places.where(name, full)
             shown = shown_key(full, top)
             check_key(full, shown, where)

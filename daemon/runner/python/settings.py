@@ -48,8 +48,8 @@ def compile_config(path):
 def compile_tenants(path):
     """The flat lines of tenants.toml, those of each tenant behind "== NAME"."""
     lines = {}
-    for shown, value in read_values(path, 'tenants').items():
-        name, key = shown.split('.')
+    for shown, value in read_values(path, 'tenants', ('maximum',)).items():
+        name, key = shown.split('.', 1)
         if name == 'tenants':
             raise ProfileError(value.where, '%s: stands above the table of a tenant' % key)
         if key in ('uids', 'groups') and isinstance(value.value, list):

@@ -427,6 +427,8 @@ class Quota(Wire):
     """What a tenant may have; None is no maximum, and for Manager.set_tenant() as it is."""
 
     weight: Optional[int] = None
+    cpu_weight: Optional[int] = None
+    max_bytes: Optional[int] = None
     max_running_jobs: Optional[int] = None
     max_queued_jobs: Optional[int] = None
     max_connections: Optional[int] = None

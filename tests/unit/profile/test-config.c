@@ -59,6 +59,9 @@ static void test_tenants(void **state) {
                                     "== a\n"
                                     "t:1: tenant.uids = 7\n"
                                     "t:2: tenant.weight = 10000\n"
+                                    "t:3: tenant.maximum.memory = \"64M\"\n"
+                                    "t:4: tenant.maximum.tool_calls = 0\n"
+                                    "t:5: tenant.max_bytes = \"8M\"\n"
                                     "== b\n"
                                     "t:4: tenant.groups = 7\n"
                                     "== default\n"
@@ -66,13 +69,25 @@ static void test_tenants(void **state) {
         _cleanup_(daemon_config_freep) DaemonConfig *c = NULL;
         _cleanup_free_ char *error = NULL;
         const gid_t gids[] = { 6, 7 };
+        Limits limits = {};
+        TenantPolicy *a;
 
         if (daemon_config_parse(lines, strlen(lines), &c, &error) < 0)
                 fail_msg("%s", error);
         assert_int_equal(c->max_memory, 1 << 30);
         assert_int_equal(c->gateway_gid, 33);
         assert_string_equal(tenant_table_find(&c->tenants, 7, gids, 2)->name, "a");
-        assert_int_equal(tenant_table_find(&c->tenants, 7, NULL, 0)->policy.weight, 10000);
+        a = &tenant_table_find(&c->tenants, 7, NULL, 0)->policy;
+        assert_int_equal(a->weight, 10000);
+        assert_int_equal(a->ceiling.value[LIMIT_MEMORY], 64 << 20);
+        assert_int_equal(a->ceiling.value[LIMIT_TOOL_CALLS], 0);
+        assert_true(a->ceiling.value[LIMIT_DISK] == UINT64_MAX);
+        limits.value[LIMIT_MEMORY] = 65 << 20;
+        limits.value[LIMIT_DISK] = 3;
+        limits = tenant_policy_clamp(a, &limits);
+        assert_int_equal(limits.value[LIMIT_MEMORY], 64 << 20);
+        assert_int_equal(limits.value[LIMIT_DISK], 3);
+        assert_int_equal(a->max_bytes, 8 << 20);
         assert_string_equal(tenant_table_find(&c->tenants, 8, gids, 2)->name, "b");
         assert_null(tenant_table_find(&c->tenants, 8, gids, 1));
         assert_int_equal(tenant_table_default(&c->tenants)->policy.maximum[QUOTA_RUNNING], 3);
@@ -87,6 +102,14 @@ static void test_bad(void **state) {
                   "t:2: tenant.weigth: there is no" },
                 { "== a\nt:1: tenant.uids = 1\nt:2: tenant.weight = 0",
                   "t:2: tenant.weight: 0 is out" },
+                { "== a\nt:1: tenant.uids = 1\nt:2: tenant.cpu_weight = 10001",
+                  "t:2: tenant.cpu_weight: 10001 is out of range, it must be 1 to 10000" },
+                { "== a\nt:1: tenant.uids = 1\nt:2: tenant.max_bytes = 1",
+                  "t:2: tenant.max_bytes: 1 is out of range, it must be 8388608 to 268435456" },
+                { "== a\nt:1: tenant.uids = 1\nt:2: tenant.maximum.memroy = 1",
+                  "t:2: tenant.maximum.memroy: there is no such limit; there are" },
+                { "== a\nt:1: tenant.uids = 1\nt:2: tenant.maximum.wall_time = \"1x\"",
+                  "t:2: tenant.maximum.wall_time: '1x' is no time" },
                 { "== a\nt:1: tenant.uids = 1\n== b\nt:3: tenant.uids = 1",
                   "uid 1 is in [a] and in [b]" },
                 { "== a\nt:1: tenant.weight = 1", "[a] has neither uids nor groups" },

@@ -336,6 +336,14 @@ class Compile(unittest.TestCase):
         path = self.write("pysbd.toml", 'gateway_group = "no such group"\n')
         self.assertEqual(self.run_compiler("--config", path).stderr,
                          "pysbd.toml:1: daemon.gateway_group: there is no 'no such group' here\n")
+        path = self.write("tenants.toml", '[a]\nweight = 5\n[a.maximum]\nmemory = "1M"\nwall_time = 3\n')
+        self.assertEqual(self.compile("--tenants", path), [
+            "== a", "tenants.toml:2: tenant.weight = 5", 'tenants.toml:4: tenant.maximum.memory = "1M"',
+            "tenants.toml:5: tenant.maximum.wall_time = 3"])
+        for text in ('[a.minimum]\nmemory = 1\n', '[a.maximum.maximum]\nx = 1\n', '[a]\nweight = {x = 1}\n'):
+            path = self.write("tenants.toml", text)
+            self.assertRegex(self.run_compiler("--tenants", path).stderr,
+                             r"^tenants\.toml:[12]: a\.[a-z.]+: is a table where a value belongs\n$")
         path = self.write("tenants.toml", '[a]\nuids = ["no such user"]\n')
         self.assertEqual(self.run_compiler("--tenants", path).stderr,
                          "tenants.toml:2: a.uids: there is no 'no such user' here\n")
