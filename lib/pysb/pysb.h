@@ -180,7 +180,8 @@ int pysb_complete_tool_call(PysbClient *client,
                             const char *error_message);
 
 /* A tool of the caller's: gives JSON text (the library frees it) and returns 0, or returns a negative
- * errno, which the program sees as ToolError, its type being the name, such as "ENOENT". */
+ * errno, which the program sees as ToolError, its type being the name, such as "ENOENT"; or "EMSGSIZE" if the
+ * text was longer than 1 MiB. */
 typedef int (*PysbTool)(const char *name,
                         const char *arguments_json,
                         char **ret_result_json,

@@ -100,10 +100,30 @@ typedef struct ToolRun {
         int error; /* the first one: of an answer, else of the run */
 } ToolRun;
 
+/* What the daemon says to an answer: 0 if it took it, or if the tool was too late, because the program has gone
+ * on, or has ended. */
+static int tool_run_complete(ToolRun *run,
+                             const char *call_id,
+                             const char *result,
+                             const char *error_name,
+                             const char *message) {
+        const char *refusal;
+        int r;
+
+        r = pysb_complete_tool_call(run->sibling, run->job, call_id, error_name ? NULL : result,
+                                    error_name, message);
+        if (r != -EREMOTEIO)
+                return r;
+        refusal = pysb_client_get_error_name(run->sibling);
+        if (refusal && strcmp(refusal, SANDBOX_METHOD("ToolCallNotFound")) == 0)
+                return 0;
+        return refusal && strcmp(refusal, SANDBOX_METHOD("TooLarge")) == 0 ? -EMSGSIZE : r;
+}
+
 static int
 tool_run_answer(ToolRun *run, const char *call_id, const char *name, const char *arguments) {
         _cleanup_free_ char *result = NULL;
-        const char *error_name = NULL, *error;
+        const char *error_name = NULL;
         int r;
 
         r = run->tool(name, arguments, &result, run->userdata);
@@ -111,13 +131,11 @@ tool_run_answer(ToolRun *run, const char *call_id, const char *name, const char 
                 error_name = strerrorname_np(-r) ?: "EIO";
         else if (!result)
                 error_name = "EINVAL";
-        r = pysb_complete_tool_call(run->sibling, run->job, call_id, error_name ? NULL : result,
-                                    error_name, r < 0 ? strerror(-r) : NULL);
-        if (r != -EREMOTEIO)
-                return r;
-        error = pysb_client_get_error_name(run->sibling);
-        /* The tool was too late: the program has gone on, or has ended */
-        return error && strcmp(error, SANDBOX_METHOD("ToolCallNotFound")) == 0 ? 0 : r;
+        r = tool_run_complete(run, call_id, result, error_name, r < 0 ? strerror(-r) : NULL);
+        /* The program hears of what is too large for it, or it would wait for ever. */
+        return r != -EMSGSIZE ? r
+                              : tool_run_complete(run, call_id, NULL, strerrorname_np(EMSGSIZE),
+                                                  strerror(EMSGSIZE));
 }
 
 static void tool_run_on_event(

@@ -262,6 +262,17 @@ static int case_events(void) {
 /* Answers add, and nothing else. */
 static int tool(const char *name, const char *arguments, char **ret_result, void *userdata) {
         (void) userdata;
+        if (is_text(name, "large")) {
+                /* More than the daemon takes, or even than a message can have */
+                size_t size = strstr(arguments, "\"mib\": 1") ? (1 << 20) + 1 : 5 << 20;
+
+                *ret_result = malloc(size + 1);
+                if (!*ret_result)
+                        return -ENOMEM;
+                memset(*ret_result, '1', size);
+                (*ret_result)[size] = '\0';
+                return 0;
+        }
         if (!is_text(name, "add") || !strstr(arguments, "\"a\": 1"))
                 return -ENOENT;
         *ret_result = strdup("3");
@@ -269,17 +280,21 @@ static int tool(const char *name, const char *arguments, char **ret_result, void
 }
 
 static int case_tools(void) {
-        static const char code[] = "import tools, _sandbox\ntry:\n    tools.find()\n"
-                                   "except _sandbox.ToolError as e:\n    kind = e.type\n"
-                                   "[kind, tools.add(a=1)]";
+        static const char code[] = "import tools, _sandbox\ndef kind(tool, **arguments):\n"
+                                   "    try:\n        tool(**arguments)\n"
+                                   "    except _sandbox.ToolError as e:\n        return e.type\n"
+                                   "[kind(tools.find), kind(tools.large, mib=1), "
+                                   "kind(tools.large, mib=5), tools.add(a=1)]";
         Seen seen = {};
 
         CHECK(set_code(code) == 0 && pysb_request_set_profile(request, "agent") == 0);
         CHECK(pysb_request_add_tool(request, "add", NULL, NULL, UINT64_MAX) == 0);
         CHECK(pysb_request_add_tool(request, "find", NULL, NULL, UINT64_MAX) == 0);
+        CHECK(pysb_request_add_tool(request, "large", NULL, NULL, UINT64_MAX) == 0);
         CHECK(pysb_run_tools(client, sibling, request, tool, see, &seen) == 0);
         CHECK(seen.result && !(seen.kinds & 1U << PYSB_EVENT_TOOL_CALL));
-        CHECK(is_text(pysb_result_get_result_json(seen.result), "[\"ENOENT\", 3]"));
+        CHECK(is_text(pysb_result_get_result_json(seen.result),
+                      "[\"ENOENT\", \"EMSGSIZE\", \"EMSGSIZE\", 3]"));
         pysb_result_free(seen.result);
         CHECK(pysb_run_tools(client, sibling, request, tool, NULL, NULL) == 0);
         return 0;

@@ -226,17 +226,18 @@ class Cases:
                 "    except Exception as e:\n        return [e.type, e.message]\n"
                 "print(tools.add.__doc__)\n"
                 "[tools.add(a=1), tools.add(a=1, b=2), kind(tools.fail), kind(tools.parse, text='x'),"
-                " kind(tools.odd)]")
+                " kind(tools.odd), kind(tools.large, mib=1), kind(tools.large, mib=5)]")
 
         async def go(c):
             functions = {"add": self.add, "fail": fail, "parse": lambda text: int(text),
-                         "odd": lambda: object()}
+                         "odd": object, "large": lambda mib: "x" * (mib << 20)}
             result = await c.run(code, profile="agent", tools=functions)
             value = result.value
             self.assertEqual(value[:3], [8, 3, ["no-luck", "today"]])
-            self.assertEqual([value[3][0], value[4][0]], ["ValueError", "ResultNotEncodable"])
+            self.assertEqual([kind for kind, _ in value[3:]],
+                             ["ValueError", "ResultNotEncodable", "ResultTooLarge", "ResultTooLarge"])
             self.assertIn("Adds two numbers.", result.stdout.text)
-            self.assertEqual(result.usage.tool_calls, 5)
+            self.assertEqual(result.usage.tool_calls, 7)
         self.with_client(go)
 
     def test_jobs(self):

@@ -17,6 +17,8 @@ _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list:
           dict: "object"}
 # At most so many answers are computed at once for one job
 WORKERS = 8
+# What CompleteToolCall takes
+RESULT_MAX_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,16 @@ def arguments_of(arguments_json: str) -> Dict[str, Any]:
 
 
 def answer_of_value(value: Any) -> Dict[str, Any]:
-    """Parameters for CompleteToolCall."""
+    """Parameters for CompleteToolCall. What is too large is the program's to hear of: it may not even fit into a
+    message."""
     try:
-        return {"resultJson": json.dumps(value, allow_nan=False)}
+        text = json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError) as e:
         return answer_of_exception(errors.ToolFailure("ResultNotEncodable", str(e)))
+    if len(text) > RESULT_MAX_BYTES:
+        return answer_of_exception(errors.ToolFailure(
+            "ResultTooLarge", f"{len(text)} bytes of JSON, more than {RESULT_MAX_BYTES}"))
+    return {"resultJson": text}
 
 
 def _cut(text: str, n_bytes: int) -> str:
