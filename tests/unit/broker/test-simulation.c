@@ -1,306 +1,281 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* A million random events for the real jobs, tenants and queue, under a clock and a builder that are
- * made up. After each event: what is charged is the sum over the jobs that live, no job has two ends,
- * and nobody is above a maximum. PYSB_SIMULATION_SEED repeats a run. */
+/* A million random events for a whole broker: submissions, answers of the builder, ends, cancellations,
+ * clients that go away, deadlines, reloads, sessions, and now and then its own end. After each event
+ * everything in simulation-check.c is true. PYSB_SIMULATION_SEED repeats a run. */
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "basic/cleanup.h"
-#include "basic/clock.h"
+#include "basic/fd.h"
 #include "basic/macro.h"
 #include "basic/parse.h"
-#include "broker/job.h"
-#include "broker/queue.h"
+#include "broker/job-store.h"
+#include "broker/server.h"
+#include "simulation.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#define EVENTS 100000 /* each of them takes ten times as long */
+#else
 #define EVENTS 1000000
-#define N_TENANTS 6
-#define N_JOBS 192 /* at once */
-#define SLOTS 8
-
-typedef struct Simulation {
-        uint64_t random, now;
-        Tenants tenants;
-        TenantPolicy policies[N_TENANTS];
-        Tenant *connected[N_TENANTS]; /* NULL: gone for now */
-        Job *jobs[N_JOBS];
-        uint64_t n_accepted, n_refused, n_finished, n_number;
-} Simulation;
+#endif
+#define EVENTS_PER_LIFE 5000
+#define CONFIG_MAX 4096
 
 static uint64_t seed;
 
-/* xorshift64*: the same everywhere. */
-static uint64_t pick(Simulation *s, uint64_t below) {
-        s->random ^= s->random >> 12;
-        s->random ^= s->random << 25;
-        s->random ^= s->random >> 27;
-        return (s->random * UINT64_C(0x2545f4914f6cdd1d) >> 32) % below;
+static void add_line(char config[static CONFIG_MAX], const char *format, ...) _printf_(2, 3);
+
+static void add_line(char config[static CONFIG_MAX], const char *format, ...) {
+        size_t used = strlen(config);
+        va_list ap;
+
+        va_start(ap, format);
+        (void) vsnprintf(config + used, CONFIG_MAX - used, format, ap);
+        va_end(ap);
+        assert_true(strlen(config) < CONFIG_MAX - 1);
 }
 
-static Instant now(const Simulation *s) {
-        return (Instant){ .monotonic_usec = s->now, .realtime_usec = s->now };
-}
-
-static int count_open(void) {
-        _cleanup_(closedirp) DIR *dir = opendir("/proc/self/fd");
-        int n = 0;
-
-        assert_non_null(dir);
-        while (readdir(dir))
-                n++;
-        return n;
-}
-
-static void make_policy(Simulation *s, TenantPolicy *p) {
-        *p = (TenantPolicy){ .weight = 1 + pick(s, 400) };
-        for (Quota q = 0; q < _QUOTA_MAX; q++)
-                p->maximum[q] = UINT64_MAX;
-        p->maximum[QUOTA_RUNNING] = 1 + pick(s, SLOTS);
-        p->maximum[QUOTA_QUEUED] = pick(s, 40);
-        p->maximum[QUOTA_MEMORY] = (1 + pick(s, 12)) * 64 * MIB;
-        p->submits_per_second = pick(s, 3) == 0 ? 1 + pick(s, 1000) : 0;
-        p->submit_burst = 1 + pick(s, 20);
-}
-
-static Tenant *connect_tenant(Simulation *s, size_t i) {
-        char name[32];
-
-        if (s->connected[i])
-                return s->connected[i];
-        (void) snprintf(name, sizeof(name), "uid:%zu", i);
-        s->connected[i] = tenants_get(&s->tenants, name, &s->policies[i]);
-        assert_non_null(s->connected[i]);
-        return s->connected[i];
-}
-
-static void start_some(Simulation *s) {
-        QueueItem *item;
-
-        while ((item = queue_take(&s->tenants))) {
-                Job *job = container_of(item, Job, queue);
-
-                assert_int_equal(job->state, JOB_QUEUED);
-                job_set_starting(job, now(s));
-                job->box = ++s->n_number;
+/* A node with some maxima, and tables for some of the tenants. */
+static void make_config(Simulation *s, char config[static CONFIG_MAX]) {
+        *config = '\0';
+        add_line(config, "d:1: daemon.max_running_jobs = %" PRIu64 "\n",
+                 1 + sim_pick(s, SIM_PLACES));
+        add_line(config, "d:2: daemon.max_queued_jobs = %" PRIu64 "\n", sim_pick(s, 60));
+        add_line(config, "d:3: daemon.max_connections = %" PRIu64 "\n", 10 + sim_pick(s, 20));
+        add_line(config, "d:4: daemon.max_memory = \"%" PRIu64 "M\"\n", 64 * (8 + sim_pick(s, 20)));
+        for (size_t i = 0; i < SIM_TENANTS; i++) {
+                if (sim_pick(s, 4) == 0)
+                        continue;
+                add_line(config, "== t%zu\nt:1: tenant.uids = %zu\n", i, 1000 + i);
+                add_line(config, "t:2: tenant.weight = %" PRIu64 "\n", 1 + sim_pick(s, 400));
+                add_line(config, "t:3: tenant.max_running = %" PRIu64 "\n",
+                         1 + sim_pick(s, SIM_PLACES));
+                add_line(config, "t:4: tenant.max_queued = %" PRIu64 "\n", 1 + sim_pick(s, 30));
+                add_line(config, "t:5: tenant.max_memory = \"%" PRIu64 "M\"\n",
+                         64 * (8 + sim_pick(s, 12)));
+                if (sim_pick(s, 3) == 0)
+                        add_line(config, "t:6: tenant.submits_per_second = %" PRIu64 "\n",
+                                 1 + sim_pick(s, 1000));
         }
-}
-
-static void finish(Simulation *s, Job *job, Outcome outcome) {
-        const Verdict verdict = { .outcome = outcome };
-
-        assert_false(job_is_finished(job)); /* the one end */
-        job_finish(job, &verdict, NULL, now(s));
-        s->n_finished++;
-}
-
-static void submit(Simulation *s, size_t i, size_t place) {
-        uint8_t bytes[16] = { 1 };
-        Tenant *tenant = connect_tenant(s, i);
-        JobSpec *spec = calloc(1, sizeof(*spec));
-        unsigned priority = (unsigned) pick(s, PRIORITIES);
-        Refusal refusal;
-        QueueItem item;
-
-        assert_non_null(spec);
-        spec->limits.value[LIMIT_MEMORY] = (1 + pick(s, 10)) * 64 * MIB;
-        spec->priority = priority;
-        spec->retain_usec = pick(s, 1000);
-        spec->has_queue_timeout = true;
-        spec->queue_timeout_usec = 1 + pick(s, 3000);
-        queue_item_init(&item, tenant, priority, spec->limits.value[LIMIT_MEMORY]);
-        if (!queue_admit(&item, job_spec_bytes(spec), s->now, &refusal)) {
-                assert_true(refusal.scope == CHARGE_OVER_TENANT ||
-                            refusal.scope == CHARGE_OVER_NODE);
-                assert_true((refusal.retry_usec == 0) == (refusal.quota == QUOTA_MEMORY));
-                job_spec_free(spec);
-                s->n_refused++;
-                return;
-        }
-        assert_int_equal(job_new(spec, tenant, 1, bytes, now(s), &s->jobs[place]), 0);
-        s->n_accepted++;
-        job_join_queue(s->jobs[place]);
-        start_some(s);
-}
-
-/* What the builder or the client may do to a job, or time. */
-static void happen(Simulation *s, size_t place) {
-        Job *job = s->jobs[place];
-
-        if (job_is_finished(job)) {
-                if (job_is_forgettable(job, s->now))
-                        s->jobs[place] = job_free(job);
-        } else if (job->state == JOB_QUEUED) {
-                if (pick(s, 8) == 0)
-                        finish(s, job, OUTCOME_CANCELLED);
-                else if (s->now >= job->queue_deadline_usec)
-                        finish(s, job, OUTCOME_EXPIRED);
-        } else if (job->state == JOB_STARTING && pick(s, 2) == 0)
-                assert_int_equal(job_set_started(job, 1, now(s)), 0);
-        else if (job->state != JOB_CANCELLING && pick(s, 4) == 0)
-                job_set_cancelling(job, "by the client");
-        else
-                finish(s, job, OUTCOME_SUCCESS);
-        start_some(s);
 }
 
 static void step(Simulation *s) {
-        size_t place = pick(s, N_JOBS), i = pick(s, N_TENANTS);
+        uint64_t what = sim_pick(s, 1000);
+        char config[CONFIG_MAX];
+        SimBox *box;
 
-        s->now += pick(s, 50);
-        if (pick(s, 16) == 0 && s->connected[i])
-                s->connected[i] = tenant_unref(s->connected[i]);
-        if (s->jobs[place])
-                happen(s, place);
+        if (what == 0)
+                sim_pass(s, sim_pick(s, 700 * USEC_PER_SEC));
+        else if (what < 10)
+                sim_pass(s, sim_pick(s, 2 * USEC_PER_SEC));
         else
-                submit(s, i, place);
+                sim_pass(s, sim_pick(s, 2 * USEC_PER_MSEC));
+        if (what == 10) {
+                make_config(s, config);
+                sim_reload(s, config);
+        } else if (what < 400 && (box = sim_box_pick(s)))
+                sim_box_step(s, box);
+        else
+                sim_client_step(s, &s->clients[sim_pick(s, SIM_CLIENTS)]);
 }
 
-typedef struct Sum {
-        uint64_t used[_QUOTA_MAX];
-} Sum;
+/* All programs end, all clients read. */
+static void come_to_an_end(Simulation *s) {
+        FOREACH_ARRAY(b, s->boxes, SIM_BOXES)
+                if (b->box > 0)
+                        sim_box_step(s, b);
+        FOREACH_ARRAY(c, s->clients, SIM_CLIENTS)
+                if (c->fd >= 0)
+                        sim_read(s, c);
+}
 
-static void sum_add(Sum *sum, const Job *job) {
-        if (job_is_finished(job)) {
-                sum->used[QUOTA_RETAINED]++;
-                sum->used[QUOTA_RETAINED_BYTES] += job->retained_bytes;
-        } else if (job->state == JOB_QUEUED) {
-                sum->used[QUOTA_QUEUED]++;
-                sum->used[QUOTA_QUEUED_BYTES] += job_spec_bytes(job->spec);
-        } else {
-                sum->used[QUOTA_RUNNING]++;
-                sum->used[QUOTA_MEMORY] += job->spec->limits.value[LIMIT_MEMORY];
+/* Nobody wants anything any more: then nothing is left. */
+static void end_at_rest(Simulation *s) {
+        const Broker *b = s->broker;
+
+        FOREACH_ARRAY(c, s->clients, SIM_CLIENTS)
+                sim_client_close(c);
+        for (size_t i = 0; i < 1000; i++) {
+                sim_pass(s, 60 * USEC_PER_SEC);
+                come_to_an_end(s);
+                sim_check(s);
+                if (list_is_empty(&b->jobs) && list_is_empty(&b->sessions))
+                        break;
         }
-}
-
-static void check_one(const Tenant *tenant, const Sum *sum) {
-        const uint64_t *maximum = tenant->policy->maximum;
-
-        assert_memory_equal(tenant->used, sum->used, sizeof(sum->used));
-        assert_true(tenant->used[QUOTA_RUNNING] <= maximum[QUOTA_RUNNING]);
-        assert_true(tenant->used[QUOTA_MEMORY] <= maximum[QUOTA_MEMORY]);
-        /* One more than the maximum: what came to a free place, and another one took that. */
-        assert_true(tenant->used[QUOTA_QUEUED] <= maximum[QUOTA_QUEUED] + 1);
-}
-
-static void check(const Simulation *s) {
-        Sum all = {}, own[N_TENANTS] = {};
-        uint64_t n_live = 0;
-
-        for (size_t j = 0; j < N_JOBS; j++) {
-                const Job *job = s->jobs[j];
-
-                if (!job)
-                        continue;
-                sum_add(&all, job);
-                sum_add(&own[strtoul(job_tenant(job)->name + 4, NULL, 10)], job);
-                n_live += !job_is_finished(job);
-        }
-        assert_memory_equal(s->tenants.used, all.used, sizeof(all.used));
-        assert_int_equal(n_live, s->n_accepted - s->n_finished);
-        assert_true(all.used[QUOTA_RUNNING] <= SLOTS);
-        assert_true(all.used[QUOTA_MEMORY] <= s->tenants.maximum[QUOTA_MEMORY]);
-        LIST_FOREACH(l, &s->tenants.all) {
-                const Tenant *tenant = container_of(l, Tenant, link);
-
-                check_one(tenant, &own[strtoul(tenant->name + 4, NULL, 10)]);
-        }
-}
-
-static void simulation_init(Simulation *s) {
-        *s = (Simulation){ .random = seed, .now = USEC_PER_SEC };
-        tenants_init(&s->tenants);
-        s->tenants.maximum[QUOTA_RUNNING] = SLOTS;
-        s->tenants.maximum[QUOTA_QUEUED] = 100;
-        s->tenants.maximum[QUOTA_MEMORY] = 20 * 64 * MIB;
-        for (size_t i = 0; i < N_TENANTS; i++)
-                make_policy(s, &s->policies[i]);
-}
-
-static void simulation_end(Simulation *s) {
-        for (size_t j = 0; j < N_JOBS; j++)
-                job_free(s->jobs[j]);
-        for (size_t i = 0; i < N_TENANTS; i++)
-                tenant_unref(s->connected[i]);
+        assert_true(list_is_empty(&b->jobs) && list_is_empty(&b->sessions));
+        assert_true(server_is_idle(b->server));
         for (Quota q = 0; q < _QUOTA_MAX; q++)
-                assert_int_equal(s->tenants.used[q], 0);
-        tenants_done(&s->tenants);
+                assert_int_equal(b->tenants.used[q], 0);
+        assert_int_equal(s->n_ends, b->last_number);
+        /* The builder's link has two ends, the loop and its timer three descriptors. */
+        assert_in_range(sim_count_open(), s->n_open_before + 1, s->n_open_before + 8);
+}
+
+static void expect_no_job(const Simulation *s) {
+        LIST_FOREACH(l, &s->broker->jobs)
+                assert_true(job_is_finished(container_of(l, Job, jobs)));
+        assert_int_equal(s->n_ends, s->broker->last_number);
+}
+
+/* SIGTERM: everything is cancelled, everybody learns it. */
+static void end_by_stop(Simulation *s) {
+        int code;
+
+        s->is_ending = true;
+        broker_stop(s->broker);
+        sim_spin(s);
+        for (size_t i = 0; i < 1000 && sd_event_get_state(s->event) != SD_EVENT_FINISHED; i++) {
+                sim_check(s);
+                come_to_an_end(s);
+                sim_pass(s, 10 * USEC_PER_MSEC);
+        }
+        assert_int_equal(sd_event_get_exit_code(s->event, &code), 0);
+        assert_int_equal(code, 0);
+        expect_no_job(s);
+}
+
+/* The builder goes, and takes all boxes with it. */
+static void end_by_death(Simulation *s) {
+        int code;
+
+        s->is_ending = true;
+        s->builder = fd_close(s->builder);
+        sim_spin(s);
+        assert_int_equal(sd_event_get_exit_code(s->event, &code), 0);
+        assert_int_equal(code, 1);
+        sim_check(s);
+        expect_no_job(s);
+        FOREACH_ARRAY(c, s->clients, SIM_CLIENTS)
+                if (c->fd >= 0)
+                        sim_read(s, c);
+}
+
+static void end_at_once(Simulation *s) {
 }
 
 static void test_random_events(void **state) {
-        int n_open = count_open();
-        Simulation s;
+        static void (*const ends[])(Simulation * s) = { end_at_rest, end_by_stop, end_by_death,
+                                                        end_at_once };
+        /* The other ends of programs are test-outcome.c's. */
+        static const Outcome expected[] = {
+                OUTCOME_SUCCESS,         OUTCOME_EXIT_NONZERO, OUTCOME_SIGNALED,
+                OUTCOME_WALL_TIME_LIMIT, OUTCOME_REJECTED,     OUTCOME_OUTPUT_LIMIT,
+                OUTCOME_CANCELLED,       OUTCOME_EXPIRED,      OUTCOME_LOST,
+                OUTCOME_INTERNAL_ERROR,
+        };
+        static Simulation s;
+        char config[CONFIG_MAX];
 
-        simulation_init(&s);
-        for (size_t i = 0; i < EVENTS; i++) {
-                step(&s);
-                check(&s);
+        s = (Simulation){ .random = seed };
+        for (size_t life = 0; life < EVENTS / EVENTS_PER_LIFE; life++) {
+                make_config(&s, config);
+                sim_begin(&s, config);
+                for (size_t i = 0; i < EVENTS_PER_LIFE; i++) {
+                        step(&s);
+                        sim_check(&s);
+                }
+                ends[life % ELEMENTSOF(ends)](&s);
+                sim_end(&s);
         }
-        print_message("# %" PRIu64 " jobs accepted, %" PRIu64 " refused, %" PRIu64 " finished\n",
-                      s.n_accepted, s.n_refused, s.n_finished);
-        assert_true(s.n_accepted > EVENTS / 20 && s.n_refused > 1000);
-        simulation_end(&s);
-        assert_int_equal(count_open(), n_open);
+        print_message("# %" PRIu64 " jobs, %" PRIu64 " replies, %" PRIu64 " errors, %" PRIu64
+                      " connections closed, %" PRIu64 " reloads\n",
+                      s.n_accepted, s.n_replies, s.n_errors, s.n_closed, s.n_reloads);
+        for (Outcome o = 0; o < _OUTCOME_MAX; o++)
+                print_message("# %s %" PRIu64 "\n", outcome_names[o], s.n_outcomes[o]);
+        /* What never happens proves nothing. */
+        assert_true(s.n_accepted > EVENTS / 10 && s.n_errors > EVENTS / 100 &&
+                    s.n_closed > EVENTS / 5000 && s.n_reloads > EVENTS / 5000);
+        FOREACH_ARRAY(o, expected, ELEMENTSOF(expected))
+                assert_true(s.n_outcomes[*o] > 0);
+        free(s.ends);
+}
+
+#define COMPLETIONS 20000
+#define WINDOW 1000
+#define IN_LINE 16 /* jobs of each tenant that wait */
+
+static void submit(Simulation *s, size_t tenant) {
+        SimClient *c = &s->clients[tenant];
+        char text[128];
+
+        (void) snprintf(text, sizeof(text),
+                        "{\"request\":{\"code\":\"1\",\"priority\":%" PRIu64 ",\"retainUSec\":0}}",
+                        sim_pick(s, PRIORITIES));
+        sim_call(s, c, "Submit", text, false);
+        sim_read(s, c);
+}
+
+/* Ends one that runs, and its tenant submits the next one. */
+static size_t complete_one(Simulation *s) {
+        SimBox *box = sim_box_pick(s);
+        const BoxFacts facts = { .has_record = 1 };
+        size_t tenant;
+
+        assert_non_null(box);
+        tenant = (size_t) (job_tenant(job_store_find_box(s->broker, box->box))->name[1] - '0');
+        sim_report(s, box, BUILDER_STARTED, NULL);
+        sim_report(s, box, BUILDER_ENDED, &facts);
+        sim_pass(s, 1);
+        submit(s, tenant);
+        return tenant;
+}
+
+static void check_shares(const uint8_t order[static COMPLETIONS],
+                         const uint64_t weights[static SIM_TENANTS]) {
+        uint64_t weight_sum = 0, n[SIM_TENANTS] = {};
+
+        for (size_t t = 0; t < SIM_TENANTS; t++)
+                weight_sum += weights[t];
+        for (size_t i = 0; i < COMPLETIONS; i++) {
+                n[order[i]]++;
+                if (i >= WINDOW)
+                        n[order[i - WINDOW]]--;
+                for (size_t t = 0; t < SIM_TENANTS && i >= WINDOW; t++) {
+                        uint64_t share = WINDOW * weights[t] / weight_sum;
+                        uint64_t apart = n[t] > share ? n[t] - share : share - n[t];
+
+                        /* 5 %, and what happens to run at the two edges. */
+                        assert_true(apart <= share / 20 + SIM_PLACES);
+                }
+        }
 }
 
 /* All tenants always have something waiting: of any 1,000 ends in a row each has its share. */
 static void test_shares(void **state) {
-        static uint8_t order[20000];
-        QueueItem items[N_TENANTS * 20], *running[SLOTS] = {};
-        uint64_t weight_sum = 0, n[N_TENANTS] = {};
-        Simulation s;
+        static uint8_t order[COMPLETIONS];
+        static Simulation s;
+        char config[CONFIG_MAX] = "d:1: daemon.max_queued_jobs = 1000\n";
+        uint64_t weights[SIM_TENANTS];
 
-        simulation_init(&s);
-        s.tenants.maximum[QUOTA_MEMORY] = UINT64_MAX;
-        for (size_t i = 0; i < N_TENANTS; i++) {
-                for (Quota q = 0; q < _QUOTA_MAX; q++)
-                        s.policies[i].maximum[q] = UINT64_MAX;
-                s.policies[i].weight = 50 * (1 + pick(&s, 10));
-                weight_sum += s.policies[i].weight;
-                connect_tenant(&s, i);
+        s = (Simulation){ .random = seed };
+        for (size_t t = 0; t < SIM_TENANTS; t++) {
+                weights[t] = 50 * (1 + sim_pick(&s, 10));
+                add_line(config,
+                         "== t%zu\nt:1: tenant.uids = %zu\nt:2: tenant.weight = %" PRIu64 "\n", t,
+                         1000 + t, weights[t]);
         }
-        for (size_t i = 0; i < ELEMENTSOF(items); i++) {
-                queue_item_init(&items[i], s.connected[i % N_TENANTS],
-                                (unsigned) pick(&s, PRIORITIES), 1);
-                queue_add(&items[i]);
+        sim_begin(&s, config);
+        for (size_t t = 0; t < SIM_TENANTS; t++)
+                sim_connect(&s, &s.clients[t], t);
+        for (size_t i = 0; i < SIM_TENANTS * IN_LINE; i++)
+                submit(&s, i % SIM_TENANTS);
+        for (size_t i = 0; i < COMPLETIONS; i++) {
+                order[i] = (uint8_t) complete_one(&s);
+                sim_check(&s);
         }
-        for (size_t i = 0; i < ELEMENTSOF(order); i++) {
-                QueueItem **place = &running[pick(&s, SLOTS)];
-
-                for (size_t j = 0; j < SLOTS; j++)
-                        if (!running[j])
-                                running[j] = queue_take(&s.tenants);
-                queue_item_ended(*place);
-                order[i] = (uint8_t) strtoul((*place)->tenant->name + 4, NULL, 10);
-                queue_add(*place);
-                *place = NULL;
-        }
-        for (size_t i = 0; i < ELEMENTSOF(order); i++) {
-                n[order[i]]++;
-                if (i >= 1000)
-                        n[order[i - 1000]]--;
-                for (size_t t = 0; t < N_TENANTS && i >= 1000; t++) {
-                        uint64_t share = 1000 * s.policies[t].weight / weight_sum;
-                        uint64_t apart = n[t] > share ? n[t] - share : share - n[t];
-
-                        /* 5 %, and what happens to run at the two edges. */
-                        assert_true(apart <= share / 20 + SLOTS);
-                }
-        }
-        for (size_t j = 0; j < SLOTS; j++)
-                if (running[j])
-                        queue_item_ended(running[j]);
-        for (size_t i = 0; i < ELEMENTSOF(items); i++)
-                queue_remove(&items[i]);
-        simulation_end(&s);
+        assert_int_equal(s.n_errors, 0);
+        check_shares(order, weights);
+        sim_end(&s);
+        free(s.ends);
 }
 
 int main(void) {
