@@ -16,7 +16,7 @@
 
 /* A box: four ends of the builder's and as many of ours, one of them twice, and a passed stdin. */
 #define FDS_PER_BOX 10
-#define FDS_MAX 512
+#define FDS_MAX 256
 
 typedef struct Sum {
         uint64_t used[_QUOTA_MAX];
