@@ -29,7 +29,10 @@ static void connection_on_written(InputWriter *writer) {
 }
 
 static int connection_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        connection_run(userdata, (int) revents);
+        Connection *c = userdata;
+
+        if (!server_hold(c->server, c))
+                connection_run(c, (int) revents);
         return 0;
 }
 
@@ -43,6 +46,7 @@ int connection_new(Server *server, Tenant *tenant, int client, const Peer *peer)
                 return -ENOMEM;
         list_init(&c->link);
         list_init(&c->woken);
+        list_init(&c->held);
         list_init(&c->watcher.link);
         c->watcher.notify = connection_on_job;
         list_init(&c->input.link);
@@ -65,6 +69,7 @@ int connection_new(Server *server, Tenant *tenant, int client, const Peer *peer)
         list_insert_before(&server->connections, &c->link);
         tenant_ref(tenant);
         tenant_charge_anyway(tenant, QUOTA_CONNECTIONS, 1);
+        server_count(c, ROUND_BYTES_PER_CALL);
         broker_wake_at(c->broker, now + USEC_PER_SEC);
         return 0;
 fail:
@@ -95,6 +100,7 @@ void connection_free(Connection *c) {
         session_connection_closed(c->broker, c);
         list_remove(&c->link);
         list_remove(&c->woken);
+        list_remove(&c->held);
         server_account(c, 0);
         tenant_release(c->tenant, QUOTA_CONNECTIONS, 1);
         tenant_unref(c->tenant);
@@ -297,6 +303,7 @@ static int connection_next_call(Connection *c) {
         r = varlink_conn_receive_call(c->conn, &c->call);
         if (r <= 0)
                 return r;
+        server_count(c, ROUND_BYTES_PER_CALL);
         api_handle(c);
         /* Descriptors that the method did not ask for; and megabytes of a program must not stay here
          * for as long as it runs. */
@@ -313,6 +320,8 @@ static void connection_take_turn(Connection *c) {
         while (!c->is_dead && c->follow == FOLLOW_NONE && !varlink_conn_output_is_high(c->conn)) {
                 int r;
 
+                if (server_hold(c->server, c))
+                        return;
                 if (++calls > CONNECTION_CALLS_PER_TURN) {
                         server_wake(c->server, c);
                         return;
@@ -342,6 +351,15 @@ static void connection_end(Connection *c) {
         broker_check_idle(b);
 }
 
+static void connection_count(Connection *c) {
+        uint64_t moved_bytes = varlink_conn_moved_bytes(c->conn);
+
+        /* Less than before where nobody reads what was to be sent. */
+        if (moved_bytes > c->moved_bytes)
+                server_count(c, moved_bytes - c->moved_bytes);
+        c->moved_bytes = moved_bytes;
+}
+
 void connection_run(Connection *c, int revents) {
         int r;
 
@@ -352,6 +370,7 @@ void connection_run(Connection *c, int revents) {
                 return;
         }
         connection_take_turn(c);
+        connection_count(c);
         server_account(c, varlink_conn_buffered_bytes(c->conn) + c->input.bytes.allocated);
         if (c->is_dead || connection_is_over(c) || server_is_over_budget(c)) {
                 connection_end(c);

@@ -37,6 +37,7 @@ typedef enum FollowKind {
 typedef struct Connection {
         List link;  /* of the server */
         List woken; /* of the server */
+        List held;  /* of the server */
         Server *server;
         Broker *broker;
         Tenant *tenant;
@@ -47,6 +48,7 @@ typedef struct Connection {
         bool is_manager;       /* came by the socket for administrators */
         bool is_gateway;       /* may act for any tenant */
         size_t buffered_bytes; /* as accounted for */
+        uint64_t moved_bytes;  /* as counted */
         bool is_dead;          /* to be freed at the end of its turn */
 
         VarlinkCall call; /* the one that is being answered; without parameters once that waits */

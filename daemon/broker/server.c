@@ -65,6 +65,68 @@ static int server_add(Server *s, int client, bool is_manager) {
         return connection_new(s, tenant, TAKE_FD(fd), &peer);
 }
 
+/* Whether anybody else has work here. */
+static bool tenant_has_company(const Tenant *tenant) {
+        const uint64_t *all = tenant->tenants->used, *own = tenant->used;
+
+        return all[QUOTA_RUNNING] + all[QUOTA_QUEUED] > own[QUOTA_RUNNING] + own[QUOTA_QUEUED];
+}
+
+static bool server_is_round_over(const Connection *connection) {
+        const Tenant *tenant = connection->tenant;
+
+        return tenant->round_bytes >= ROUND_BYTES_MAX && tenant_has_company(tenant);
+}
+
+void server_count(const Connection *connection, uint64_t bytes) {
+        connection->tenant->round_bytes += bytes;
+}
+
+static void server_begin_round(Server *s) {
+        s->round++;
+        s->round_end_usec = s->broker->clock().monotonic_usec + ROUND_USEC;
+}
+
+bool server_hold(Server *s, Connection *connection) {
+        Tenant *tenant = connection->tenant;
+
+        if (!list_is_empty(&connection->held))
+                return true;
+        if (tenant->round != s->round) {
+                tenant->round = s->round;
+                tenant->round_bytes = 0;
+        }
+        if (!server_is_round_over(connection)) {
+                if (list_is_empty(&s->held) &&
+                    s->broker->clock().monotonic_usec >= s->round_end_usec)
+                        server_begin_round(s);
+                return false;
+        }
+        if (list_is_empty(&s->held)) {
+                (void) sd_event_source_set_time_relative(s->rounder, ROUND_USEC);
+                (void) sd_event_source_set_enabled(s->rounder, SD_EVENT_ONESHOT);
+        }
+        list_insert_before(&s->held, &connection->held);
+        (void) sd_event_source_set_enabled(connection->source, SD_EVENT_OFF);
+        return true;
+}
+
+/* The timer has its turn behind all that is ready when it ends: a round is as long as the loop needs for
+ * everybody else. */
+static int server_on_round(sd_event_source *source, uint64_t usec, void *userdata) {
+        Server *s = userdata;
+
+        server_begin_round(s);
+        LIST_FOREACH(l, &s->held) {
+                Connection *connection = container_of(l, Connection, held);
+
+                list_remove(l);
+                (void) sd_event_source_set_enabled(connection->source, SD_EVENT_ON);
+                server_wake(s, connection);
+        }
+        return 0;
+}
+
 static void server_pause(Server *s, bool pause) {
         s->is_paused = pause;
         FOREACH_ARRAY(l, s->listeners, s->n_listeners)
@@ -110,7 +172,8 @@ static int server_on_wake(sd_event_source *source, void *userdata) {
                 Connection *connection = container_of(round.next, Connection, woken);
 
                 list_remove(&connection->woken);
-                connection_run(connection, 0);
+                if (!server_hold(s, connection))
+                        connection_run(connection, 0);
         }
         return 0;
 }
@@ -153,6 +216,7 @@ int server_new(
         s->broker = broker;
         list_init(&s->connections);
         list_init(&s->woken);
+        list_init(&s->held);
         r = -ENOMEM;
         s->listeners = calloc(n_fds + 1, sizeof(*s->listeners));
         if (!s->listeners)
@@ -161,6 +225,13 @@ int server_new(
         if (r < 0)
                 goto fail;
         r = sd_event_source_set_enabled(s->waker, SD_EVENT_OFF);
+        if (r < 0)
+                goto fail;
+        r = sd_event_add_time(broker->event, &s->rounder, CLOCK_MONOTONIC, 0, 1, server_on_round,
+                              s);
+        if (r < 0)
+                goto fail;
+        r = sd_event_source_set_enabled(s->rounder, SD_EVENT_OFF);
         for (size_t i = 0; r >= 0 && i < n_fds; i++)
                 r = server_listen(s, fds[i], i + n_manager >= n_fds);
         if (r < 0)
@@ -187,6 +258,7 @@ Server *server_free(Server *s) {
                 connection_free(container_of(l, Connection, link));
         server_stop_listening(s);
         sd_event_source_unref(s->waker);
+        sd_event_source_unref(s->rounder);
         free(s->listeners);
         free(s);
         return NULL;

@@ -10,6 +10,13 @@
 
 #include "broker/broker.h"
 
+/* The loop's time is shared, too. In a round a tenant's connections get so much of it, counted as the bytes
+ * that they move and, for each call and each new connection, some more; then they wait for the next round.
+ * That is as long as others have jobs: who is alone is never held up. */
+#define ROUND_USEC (UINT64_C(4) * 1000)
+#define ROUND_BYTES_MAX (UINT64_C(512) << 10)
+#define ROUND_BYTES_PER_CALL (UINT64_C(16) << 10)
+
 struct Connection;
 
 typedef struct Listener {
@@ -27,6 +34,9 @@ typedef struct Server {
         List connections;
         List woken; /* Connection.woken: to be looked at in the next round of the loop */
         sd_event_source *waker;
+        List held; /* Connection.held: their tenant has had its part of the round */
+        sd_event_source *rounder;
+        uint64_t round, round_end_usec;
 } Server;
 
 /* Takes the descriptors on success; each may be a listening or a connected socket, the last n_manager
@@ -50,5 +60,9 @@ void server_sweep(Server *server, uint64_t now_usec);
 
 /* For connections. */
 void server_wake(Server *server, struct Connection *connection);
+/* To be asked before each turn and each call: whether it has to wait; then it is woken in the next round. */
+bool server_hold(Server *server, struct Connection *connection);
+/* What it has done. */
+void server_count(const struct Connection *connection, uint64_t bytes);
 void server_account(struct Connection *connection, size_t buffered_bytes);
 bool server_is_over_budget(const struct Connection *connection);

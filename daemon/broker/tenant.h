@@ -31,6 +31,9 @@ typedef struct Tenant {
         uint64_t token_usec; /* time that the submissions so far have paid for */
         Pace pace;
 
+        /* For the loop (server.h): what its connections have done in this round. */
+        uint64_t round, round_bytes;
+
         /* For the queue (queue.h): */
         List ready; /* of the tenants that have something waiting */
         List waiting[PRIORITIES];

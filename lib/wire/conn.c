@@ -423,6 +423,10 @@ size_t varlink_conn_buffered_bytes(const VarlinkConn *conn) {
         return conn->in.allocated + conn->out.allocated;
 }
 
+uint64_t varlink_conn_moved_bytes(const VarlinkConn *conn) {
+        return conn->in_position + buf_size(&conn->in) + conn->out_position + buf_size(&conn->out);
+}
+
 uint64_t varlink_conn_partial_since_usec(const VarlinkConn *conn) {
         return conn->partial_since_usec;
 }

@@ -104,6 +104,9 @@ bool varlink_conn_output_is_high(const VarlinkConn *conn);
  * up. */
 size_t varlink_conn_buffered_bytes(const VarlinkConn *conn);
 
+/* All bytes that came, and that were to be sent and not given up. */
+uint64_t varlink_conn_moved_bytes(const VarlinkConn *conn);
+
 /* For deadlines, all in the clock of process. When the first byte of an incomplete message came, 0
  * if there is none; when bytes moved last in either direction; since when output waits without any
  * byte of it being taken, 0 if none waits. */

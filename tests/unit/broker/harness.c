@@ -19,6 +19,7 @@
 #include "basic/io.h"
 #include "basic/log.h"
 #include "basic/macro.h"
+#include "broker/server.h"
 #include "harness.h"
 #include "proto/layers.h"
 #include "proto/link.h"
@@ -205,7 +206,9 @@ bool harness_spin(Harness *h) {
         if (sd_event_get_state(h->event) == SD_EVENT_FINISHED)
                 return false;
         for (;;) {
-                int r = sd_event_run(h->event, 0);
+                /* Who has had his part of the round waits for the next one. */
+                bool waits = !list_is_empty(&h->broker->server->held);
+                int r = sd_event_run(h->event, waits ? UINT64_MAX : 0);
 
                 assert_true(r >= 0);
                 if (sd_event_get_state(h->event) == SD_EVENT_FINISHED)

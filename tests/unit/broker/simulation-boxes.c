@@ -43,9 +43,29 @@ SimBox *sim_box_pick(Simulation *s) {
 }
 
 void sim_box_close(SimBox *box) {
-        FOREACH_ARRAY(fd, box->fds, BUILDER_START_FDS)
+        FOREACH_ARRAY(fd, box->fds, box->n_fds)
                 fd_close(*fd);
         *box = (SimBox){};
+}
+
+/* Init goes without a word. */
+void sim_files_close(Simulation *s, size_t i) {
+        if (s->files[i] > 0)
+                fd_close(s->files[i]);
+        s->files[i] = 0;
+        sim_spin(s);
+}
+
+/* The job has ended; where its files are wanted, init is still there. */
+static void keep_files(Simulation *s, SimBox *box) {
+        if (box->n_fds == BUILDER_START_FDS)
+                return;
+        FOREACH_ARRAY(file, s->files, SIM_BOXES)
+                if (*file == 0) {
+                        *file = box->fds[--box->n_fds];
+                        return;
+                }
+        fail_msg("more files channels than places");
 }
 
 /* Nobody of the same tenant was before it in line. */
@@ -70,16 +90,17 @@ static void take_start(Simulation *s, const BuilderRequest *request, const int *
                 fail_msg("more boxes than places");
                 return;
         }
-        assert_int_equal(n_fds, BUILDER_START_FDS);
+        assert_in_range(n_fds, BUILDER_START_FDS, BUILDER_FDS_MAX);
         assert_true(request->box > s->last_box);
         s->last_box = request->box;
-        *box = (SimBox){ .box = request->box, .is_session = request->is_session };
-        memcpy(box->fds, fds, sizeof(box->fds));
+        *box = (SimBox){ .box = request->box, .is_session = request->is_session, .n_fds = n_fds };
+        memcpy(box->fds, fds, n_fds * sizeof(*fds));
         if (job)
                 check_order(s, job);
 }
 
-static void take_request(Simulation *s, const BuilderRequest *request, const int *fds, size_t n_fds) {
+static void
+take_request(Simulation *s, const BuilderRequest *request, const int *fds, size_t n_fds) {
         SimBox *box = request->verb == BUILDER_START ? NULL : find_box(s, request->box);
 
         if (request->verb == BUILDER_START) {
@@ -103,12 +124,12 @@ static void take_request(Simulation *s, const BuilderRequest *request, const int
 }
 
 void sim_builder_take(Simulation *s) {
-        int fds[BUILDER_START_FDS];
+        int fds[BUILDER_FDS_MAX];
         BuilderRequest request;
         size_t n_fds = 0;
 
         while (s->builder >= 0 && link_receive(s->builder, &request, sizeof(request), fds,
-                                               BUILDER_START_FDS, &n_fds) == 1)
+                                               BUILDER_FDS_MAX, &n_fds) == 1)
                 take_request(s, &request, fds, n_fds);
 }
 
@@ -121,8 +142,10 @@ void sim_report(Simulation *s, SimBox *box, BuilderReportKind kind, const BoxFac
                 box->is_started = true;
         if (kind == BUILDER_CELL_ENDED)
                 box->cell = CELL_NONE;
-        if (kind == BUILDER_ENDED)
+        if (kind == BUILDER_ENDED) {
+                keep_files(s, box);
                 sim_box_close(box);
+        }
         assert_int_equal(link_send(s->builder, &report, sizeof(report), NULL, 0), 0);
         sim_spin(s);
 }
@@ -156,7 +179,8 @@ void sim_box_end(Simulation *s, SimBox *box) {
         sim_report(s, box, BUILDER_ENDED, &facts);
 }
 
-static void box_say(Simulation *s, const SimBox *box, FrameType type, const void *payload, uint32_t size) {
+static void
+box_say(Simulation *s, const SimBox *box, FrameType type, const void *payload, uint32_t size) {
         const FrameHeader header = { .size = size, .type = type };
         char frame[sizeof(header) + 64];
 

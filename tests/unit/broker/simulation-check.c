@@ -14,8 +14,8 @@
 #include "broker/connection.h"
 #include "simulation.h"
 
-/* A box: four ends of the builder's and as many of ours, one of them twice, and a passed stdin. */
-#define FDS_PER_BOX 10
+/* A box: five ends of the builder's and as many of ours, one of them twice. */
+#define FDS_PER_BOX 11
 #define FDS_MAX 256
 
 typedef struct Sum {
@@ -45,7 +45,8 @@ void sim_note_end(Simulation *s, const char *id, const char *outcome) {
         SimEnd *end = sim_find_end(s, id);
 
         if (end->id[0] != '\0')
-                fail_msg("job %s has ended twice: %s, %s", id, outcome_names[end->outcome], outcome);
+                fail_msg("job %s has ended twice: %s, %s", id, outcome_names[end->outcome],
+                         outcome);
         (void) snprintf(end->id, sizeof(end->id), "%s", id);
         end->outcome = wire_name_find(outcome_names, outcome);
         assert_true(end->outcome >= 0);
@@ -90,7 +91,7 @@ static void check_job(Simulation *s, const Job *job) {
         if (job->state == JOB_QUEUED)
                 assert_true(sim_now_usec < job->queue_deadline_usec);
         else if (job->state == JOB_CANCELLING && !job_is_cell(job))
-                assert_true(job->is_killed || sim_now_usec < job->kill_at_usec);
+                assert_true(job->is_killed || job->collector || sim_now_usec < job->kill_at_usec);
         else if (job_is_finished(job) && list_is_empty(&job->watchers))
                 assert_true(sim_now_usec < job->retained_until_usec);
 }
@@ -188,6 +189,8 @@ static void check_descriptors(const Simulation *s) {
                 n_most += c->fd >= 0 ? 2 : 0;
         FOREACH_ARRAY(b, s->boxes, SIM_BOXES)
                 n_most += b->box > 0 ? FDS_PER_BOX : 0;
+        FOREACH_ARRAY(file, s->files, SIM_BOXES)
+                n_most += *file > 0 ? FDS_PER_BOX : 0;
         assert_true(count_descriptors() <= n_most);
 }
 

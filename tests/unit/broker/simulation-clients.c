@@ -57,8 +57,9 @@ static void client_send(Simulation *s, SimClient *c, const char *text, size_t si
 
 void sim_call(Simulation *s, SimClient *c, const char *method, const char *parameters, bool more) {
         char text[2 * TEXT_MAX];
-        int n = snprintf(text, sizeof(text), "{\"method\":\"io.pysb.sandbox.%s\",\"parameters\":%s%s}",
-                         method, parameters, more ? ",\"more\":true" : "");
+        int n = snprintf(text, sizeof(text),
+                         "{\"method\":\"io.pysb.sandbox.%s\",\"parameters\":%s%s}", method,
+                         parameters, more ? ",\"more\":true" : "");
 
         assert_true(n > 0 && (size_t) n < sizeof(text));
         c->is_waiting = true;
@@ -108,8 +109,7 @@ static void client_take(Simulation *s, SimClient *c, const char *text) {
 static void client_take_all(Simulation *s, SimClient *c) {
         char *nul;
 
-        while (buf_size(&c->in) > 0 &&
-               (nul = memchr(buf_data(&c->in), '\0', buf_size(&c->in)))) {
+        while (buf_size(&c->in) > 0 && (nul = memchr(buf_data(&c->in), '\0', buf_size(&c->in)))) {
                 client_take(s, c, buf_data(&c->in));
                 buf_consume(&c->in, (size_t) (nul + 1 - buf_data(&c->in)));
         }
@@ -174,11 +174,13 @@ static void call_run(Simulation *s, SimClient *c) {
         (void) snprintf(text, sizeof(text),
                         "{\"request\":{\"code\":\"11\",\"priority\":%" PRIu64
                         ",\"retainUSec\":%" PRIu64 ",\"limits\":{\"memoryBytes\":%" PRIu64
-                        ",\"outputBytes\":%" PRIu64 "%s}%s%s%s}}",
+                        ",\"outputBytes\":%" PRIu64
+                        ",\"collectFiles\":9,\"collectBytes\":1000%s}%s%s%s%s}}",
                         sim_pick(s, PRIORITIES), sim_pick(s, 2) * sim_pick(s, 4 * USEC_PER_SEC),
                         (1 + sim_pick(s, 8)) * 64 * MIB, sim_pick(s, 20000),
                         sim_pick(s, 40) == 0 ? ",\"sourceBytes\":1" : "", request_id, timeout,
-                        !is_submit && sim_pick(s, 8) == 0 ? ",\"detach\":true" : "");
+                        !is_submit && sim_pick(s, 8) == 0 ? ",\"detach\":true" : "",
+                        sim_pick(s, 8) == 0 ? ",\"collect\":[{\"pattern\":\"*\"}]" : "");
         sim_call(s, c, is_submit ? "Submit" : "Run", text, !is_submit && sim_pick(s, 2) == 0);
 }
 
@@ -213,9 +215,9 @@ static const Session *pick_session(Simulation *s, const SimClient *c) {
 }
 
 static void call_session(Simulation *s, SimClient *c) {
-        static const char *const methods[] = { "Execute", "Execute", "Execute", "Execute",
-                                               "InterruptSession", "ExtendSession", "GetSession",
-                                               "CloseSession" };
+        static const char *const methods[] = { "Execute",    "Execute",          "Execute",
+                                               "Execute",    "InterruptSession", "ExtendSession",
+                                               "GetSession", "CloseSession" };
         const Session *session = pick_session(s, c);
         size_t method = sim_pick(s, ELEMENTSOF(methods));
         char text[TEXT_MAX];

@@ -18,6 +18,7 @@
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "broker/scheduler.h"
+#include "broker/server.h"
 #include "harness.h"
 #include "proto/layers.h"
 #include "proto/link.h"
@@ -114,6 +115,7 @@ void sim_begin(Simulation *s, const char *config) {
         assert_non_null(s->ends);
         memset(s->ends, 0, SIM_ENDS * sizeof(*s->ends));
         memset(s->boxes, 0, sizeof(s->boxes));
+        memset(s->files, 0, sizeof(s->files));
         memset(s->used, 0, sizeof(s->used));
         memset(s->used_all, 0, sizeof(s->used_all));
         s->last_box = s->n_ends = s->n_jobs = 0;
@@ -135,6 +137,9 @@ void sim_end(Simulation *s) {
         FOREACH_ARRAY(b, s->boxes, SIM_BOXES)
                 if (b->box > 0)
                         sim_box_close(b);
+        FOREACH_ARRAY(file, s->files, SIM_BOXES)
+                if (*file > 0)
+                        fd_close(*file);
         sd_event_unref(s->event);
         s->builder = fd_close(s->builder);
         fd_close(s->null_fd);
@@ -149,7 +154,8 @@ static bool sim_loop(Simulation *s) {
         bool some = false;
 
         while (!is_over(s)) {
-                int r = sd_event_run(s->event, 0);
+                bool waits = !list_is_empty(&s->broker->server->held);
+                int r = sd_event_run(s->event, waits ? UINT64_MAX : 0);
 
                 assert_true(r >= 0);
                 if (r == 0)

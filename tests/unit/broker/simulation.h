@@ -32,7 +32,8 @@ typedef enum SimCell {
 /* What the builder knows of a box. */
 typedef struct SimBox {
         uint64_t box; /* 0: there is none */
-        int fds[BUILDER_START_FDS];
+        int fds[BUILDER_FDS_MAX];
+        size_t n_fds;
         bool is_session, is_started, is_killed;
         SimCell cell;
 } SimBox;
@@ -42,10 +43,10 @@ typedef struct SimClient {
         size_t tenant;
         Buf in;
         uint64_t sent_usec, active_usec; /* active: has sent or read */
-        bool is_waiting; /* for the last reply to its call */
-        bool is_lazy;    /* does not read for now */
-        bool is_garbled; /* has sent what is no message */
-        bool is_foreign; /* asks for what is not its own: JobNotFound */
+        bool is_waiting;                 /* for the last reply to its call */
+        bool is_lazy;                    /* does not read for now */
+        bool is_garbled;                 /* has sent what is no message */
+        bool is_foreign;                 /* asks for what is not its own: JobNotFound */
 } SimClient;
 
 /* The end of a job as the log says it. */
@@ -62,9 +63,11 @@ typedef struct Simulation {
         int n_open_before;
         SimClient clients[SIM_CLIENTS];
         SimBox boxes[SIM_BOXES];
-        uint64_t last_box; /* that was started */
+        int files
+                [SIM_BOXES]; /* of boxes that have ended: init's ends of their files channels, or 0 */
+        uint64_t last_box;   /* that was started */
         SimEnd *ends;
-        uint64_t n_ends;               /* in this life of the broker */
+        uint64_t n_ends;                        /* in this life of the broker */
         uint64_t used[SIM_TENANTS][_QUOTA_MAX]; /* before the last step */
         uint64_t used_all[_QUOTA_MAX];
         uint64_t n_jobs; /* in the store */
@@ -97,11 +100,13 @@ void sim_report(Simulation *s, SimBox *box, BuilderReportKind kind, const BoxFac
 void sim_box_step(Simulation *s, SimBox *box);
 void sim_box_end(Simulation *s, SimBox *box);
 void sim_box_close(SimBox *box);
-SimBox *sim_box_pick(Simulation *s); /* NULL: there is none */
+SimBox *sim_box_pick(Simulation *s);           /* NULL: there is none */
+void sim_files_close(Simulation *s, size_t i); /* nothing to do if there are none */
 
 /* simulation-clients.c */
 void sim_connect(Simulation *s, SimClient *client, size_t tenant);
-void sim_call(Simulation *s, SimClient *client, const char *method, const char *parameters, bool more);
+void sim_call(
+        Simulation *s, SimClient *client, const char *method, const char *parameters, bool more);
 void sim_read(Simulation *s, SimClient *client);
 void sim_client_step(Simulation *s, SimClient *client);
 void sim_client_close(SimClient *client);
