@@ -58,7 +58,7 @@ void sim_files_close(Simulation *s, size_t i) {
 
 /* The job has ended; where its files are wanted, init is still there. */
 static void keep_files(Simulation *s, SimBox *box) {
-        if (box->n_fds == BUILDER_START_FDS)
+        if (box->n_fds == BUILDER_START_FDS || box->is_session)
                 return;
         FOREACH_ARRAY(file, s->files, SIM_BOXES)
                 if (*file == 0) {

@@ -28,6 +28,7 @@ void sim_client_close(SimClient *c) {
 
 /* As the server does with what it accepts; only root could be several users. */
 void sim_connect(Simulation *s, SimClient *c, size_t tenant_index) {
+        const Peer peer = { .uid = 1000, .gid = 1000 };
         Broker *b = s->broker;
         int fds[2], size = 4096;
         char name[16];
@@ -41,7 +42,7 @@ void sim_connect(Simulation *s, SimClient *c, size_t tenant_index) {
                 assert_int_equal(fd_socketpair(fds, SOCK_STREAM), 0);
                 /* Who does not read is soon noticed. */
                 assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)), 0);
-                assert_int_equal(connection_new(b->server, tenant, fds[0], 1000, 1000, false), 0);
+                assert_int_equal(connection_new(b->server, tenant, fds[0], &peer), 0);
                 c->fd = fds[1];
                 c->active_usec = c->sent_usec = sim_now_usec;
         }

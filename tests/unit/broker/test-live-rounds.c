@@ -89,8 +89,8 @@ static bool run_until_held(Harness *h) {
 }
 
 static void begin_round(Harness *h) {
-        assert_int_equal(
-                sd_event_source_set_enabled(h->broker->server->rounder, SD_EVENT_ONESHOT), 0);
+        assert_int_equal(sd_event_source_set_enabled(h->broker->server->rounder, SD_EVENT_ONESHOT),
+                         0);
 }
 
 /* Beside somebody's job a flood is held, and the others are answered meanwhile. */
@@ -110,7 +110,8 @@ static void test_held(void **state) {
                     2 * ROUND_BYTES_MAX);
 
         /* The end of the other one's job, and its answer, wait for no round. */
-        assert_int_equal(recv(varlink_conn_get_fd(good->conn), &byte, 1, MSG_PEEK | MSG_DONTWAIT), -1);
+        assert_int_equal(recv(varlink_conn_get_fd(good->conn), &byte, 1, MSG_PEEK | MSG_DONTWAIT),
+                         -1);
         assert_int_equal(link_send(harness->builder, &ended, sizeof(ended), NULL, 0), 0);
         while (recv(varlink_conn_get_fd(good->conn), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0) {
                 assert_true(is_held(harness));

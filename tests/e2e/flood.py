@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Load on a service: tenants that want trivial jobs, one that is hostile, and what all of it leaves behind.
+tests/bench/tenants.py measures times with it, test_load.py what must be so on any machine."""
+
+import collections
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+
+import harness
+import service
+import varlink
+
+HOSTILE = 4004
+MIB = 1 << 20
+
+
+def message(method, request, **more):
+    return json.dumps({"method": f"io.pysb.sandbox.{method}",
+                       "parameters": {"request": request}, **more}).encode() + b"\0"
+
+
+TRIVIAL = message("Run", {"code": "1"})
+SPIN = message("Submit", {"code": "while True: pass", "limits": {"wallTimeUSec": 1000000}})
+PRINT = message("Run", {"code": "while True: print('x' * 1000)"}, more=True)
+# A flood whose replies nobody reads, results that nobody reads, garbage, and a message without an end
+ATTACKS = (SPIN * 50, PRINT, b"garbage\0", b'{"method":"' + b"x" * MIB)
+
+
+def connect(address, uids, n):
+    """n connections of each of these users."""
+    connections = []
+    for uid in uids:
+        with service.identity(uid):
+            connections += [varlink.Connection(address) for _ in range(n)]
+    return connections
+
+
+def load(address, uids, n_connections, n_jobs):
+    """Each connection asks for the next job when it has the last one's result. Seconds of each, sorted."""
+    selector, seconds, n_sent = selectors.DefaultSelector(), [], 0
+
+    def ask(connection):
+        nonlocal n_sent
+        n_sent += 1
+        connection.begin = time.monotonic()
+        connection.socket.sendall(TRIVIAL)
+
+    for connection in connect(address, uids, n_connections):
+        ask(connection)
+        selector.register(connection.socket, selectors.EVENT_READ, connection)
+    while len(seconds) < n_sent:
+        ready = selector.select(harness.PATIENCE)
+        assert ready, f"no answer for {harness.PATIENCE} s"
+        for key, _ in ready:
+            connection = key.data
+            result = connection.receive()["result"]
+            assert result["outcome"] == "success", result
+            seconds.append(time.monotonic() - connection.begin)
+            if n_sent < n_jobs:
+                ask(connection)
+            else:
+                selector.unregister(connection.socket)
+                connection.close()
+    selector.close()
+    return sorted(seconds)
+
+
+def attack(address, n_connections):
+    """All of ATTACKS, for ever. Who is thrown out comes again."""
+    with service.identity(HOSTILE):
+        selector = selectors.DefaultSelector()
+
+        def begin(number):
+            connection = varlink.Connection(address)
+            connection.socket.setblocking(False)
+            selector.register(connection.socket, selectors.EVENT_WRITE, number)
+
+        for number in range(n_connections):
+            begin(number)
+        print("attacking", flush=True)
+        while True:
+            for key, _ in selector.select():
+                try:
+                    key.fileobj.send(ATTACKS[key.data % len(ATTACKS)])
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
+                    begin(key.data)
+
+
+class Attacker:
+    """A process that attacks, until the end of the with block."""
+
+    def __init__(self, daemon, n_connections):
+        self.daemon = daemon
+        self.process = subprocess.Popen(
+            [sys.executable, os.path.realpath(__file__), daemon.address, str(n_connections)],
+            stdout=subprocess.PIPE)
+
+    def __enter__(self):
+        harness.read_until(self.process.stdout, b"attacking")
+        return self
+
+    def __exit__(self, *_):
+        status = self.process.poll()
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+        assert status is None, f"the hostile one gave up with {status}"
+        cancel_all(self.daemon, HOSTILE)
+
+
+def cancel_all(daemon, uid):
+    """Cancels this user's jobs, and waits until nobody has any."""
+    with daemon.connect(uid) as connection:
+        for job in connection.call("ListJobs", states=["queued", "starting", "running"],
+                                   maxEntries=1000)["jobs"]:
+            connection.call("Cancel", job=job["job"], graceUSec=0)
+        harness.poll_until(lambda: not any(connection.call("GetNode")[key] for key in
+                                           ("runningJobs", "queuedJobs")), "the end of all jobs")
+
+
+def broker_of(daemon):
+    (broker,) = [p for p in harness.descendants(daemon.process.pid)
+                 if p.fields["Name"] == "pysbd-broker"]
+    return broker
+
+
+def peak_bytes(daemon):
+    return int(broker_of(daemon).fields["VmHWM"].split()[0]) * 1024
+
+
+def resident_bytes(daemon):
+    return int(broker_of(daemon).fields["VmRSS"].split()[0]) * 1024
+
+
+def bound_bytes(connection, n_tenants):
+    """The formula of docs/ARCHITECTURE.md, "The broker's memory has a bound", for jobs of the default profile."""
+    places = connection.call("GetNode")["maxRunningJobs"]
+    maximum = connection.call("GetProfile", profile="default")["maximum"]
+    waiting = kept = buffers = min(256, 64 * n_tenants) * MIB
+    job = 4 * MIB + sum(maximum[key] for key in ("outputBytes", "resultBytes", "collectBytes"))
+    return 16 * MIB + waiting + kept + buffers + places * job
+
+
+Leftovers = collections.namedtuple("Leftovers", "processes descriptors namespaces mounts cgroups")
+
+
+def cgroups_of(pid):
+    """How many cgroups there are below that of the process."""
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
+        paths = [line.strip().split(":", 2)[2] for line in file if line.startswith("0::")]
+    return sum(len(directories) for path in paths
+               for _, directories, _ in os.walk(f"/sys/fs/cgroup{path}"))
+
+
+def look(daemon):
+    processes = [harness.Process(daemon.process.pid), *harness.descendants(daemon.process.pid)]
+    pids = [p.pid for p in processes]
+    namespaces = {p.namespace(kind) for p in processes
+                  for kind in ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")}
+    mounts = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as file:
+            mounts += sum(1 for _ in file)
+    return Leftovers(tuple(sorted(p.fields["Name"] for p in processes)),
+                     sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids),
+                     len(namespaces), mounts, cgroups_of(daemon.process.pid))
+
+
+def leftovers(daemon):
+    """What the daemon holds of the machine, to be compared with what it held before."""
+    harness.poll_until(lambda: not daemon.boxed(), "the end of the boxes")
+    with varlink.Connection(daemon.address) as connection:
+        # What was closed before this call is so after the second answer: each has had its turn
+        for _ in range(2):
+            connection.call("GetNode")
+        return look(daemon)
+
+
+def expect_leftovers(daemon, before):
+    """Waits until the daemon holds what it held before, and says what it holds more if that never comes."""
+    now = None
+
+    def is_as_before():
+        nonlocal now
+        try:
+            now = leftovers(daemon)
+        except OSError:
+            return False  # a process ended meanwhile
+        return now == before
+
+    try:
+        harness.poll_until(is_as_before, "the rest to be gone")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: before {before}, now {now}") from None
+
+
+if __name__ == "__main__":
+    attack(sys.argv[1], int(sys.argv[2]))
