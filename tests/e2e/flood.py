@@ -116,9 +116,23 @@ class Attacker:
         cancel_all(self.daemon, HOSTILE)
 
 
+def connect_again(daemon, uid):
+    """A connection of this user, once those that he had are gone."""
+    def attempt():
+        connection = daemon.connect(uid)
+        try:
+            connection.call("WhoAmI")
+        except (EOFError, ConnectionError):
+            connection.close()
+            return None
+        return connection
+
+    return harness.poll_until(attempt, f"a place for a connection of {uid}")
+
+
 def cancel_all(daemon, uid):
     """Cancels this user's jobs, and waits until nobody has any."""
-    with daemon.connect(uid) as connection:
+    with connect_again(daemon, uid) as connection:
         for job in connection.call("ListJobs", states=["queued", "starting", "running"],
                                    maxEntries=1000)["jobs"]:
             connection.call("Cancel", job=job["job"], graceUSec=0)
