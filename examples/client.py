@@ -20,8 +20,9 @@ with pysb.Client(embedded=sys.argv[1:] == ["embedded"]) as client:
     print(client.run("6 * 7").value)
 
     program = "import tools\nprint('Oslo:', tools.temperature(city='Oslo'), 'degrees')"
-    result = client.run(program, profile="agent", tools=[temperature])
-    print(result.check().stdout.text, end="")
+    result = client.run(program, profile="agent", tools=[temperature]).check()
+    if result.stdout:
+        print(result.stdout.text, end="")
 
     try:
         client.run("while True: pass", limits={"wall_time_usec": 100_000}).check()

@@ -6,6 +6,7 @@ pid 1 and cgroup v2. Everything is some ten times slower here: no timing is judg
 import grp
 import json
 import os
+import random
 import re
 import select
 import shutil
@@ -18,6 +19,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(1, HERE)
+import restart
 import tap
 import wheels
 from cgroups import CGROUP, JOBS, box_processes, leaf, leaves, read
@@ -392,19 +394,6 @@ class Service(unittest.TestCase):
         """a restart with jobs running leaves no process and no cgroup, and serves"""
         self.orphans_after(lambda: shell("systemctl", "restart", "pysbd.service"))
 
-    def test_builder_killed(self):
-        """kill -9 of the builder likewise"""
-        self.orphans_after(lambda: os.kill(main_pid(), signal.SIGKILL))
-
-    def test_broker_killed(self):
-        """kill -9 of the broker likewise: the builder ends and systemd starts both"""
-        def kill_broker():
-            pid = main_pid()
-            for child in map(int, read(f"/proc/{pid}/task/{pid}/children").split()):
-                if b"pysbd-broker" in open(f"/proc/{child}/cmdline", "rb").read():
-                    os.kill(child, signal.SIGKILL)
-        self.orphans_after(kill_broker)
-
     def orphans_after(self, accident):
         jobs = [Running("import os; os.fork(); os.fork()\n" + WAIT) for _ in range(2)]
         pids = box_processes()
@@ -417,6 +406,33 @@ class Service(unittest.TestCase):
                    "the end of the boxes")
         result = poll_until(lambda: submit("print('again')")[0], "the service to be back")
         self.assertEqual(result["stdout"]["text"], "again\n")
+
+    def test_any_process_killed(self):
+        """kill -9 of any process at any moment: no process, cgroup, namespace or mount is left, and it serves"""
+        print(f"# PYSB_KILL_SEED={restart.SEED}", flush=True)
+        self.check(submit("print(1)"), "success", 0)
+        poll_until(lambda: not leaves(), "rest")
+        rng, before = random.Random(restart.SEED), restart.traces()
+        for n in range(restart.KILLS):
+            victim = ("builder", "broker", "template", "init")[n % 4]
+            killed, statuses, old = restart.kill_one(rng, victim, rng.randrange(3), client)
+            self.assertNotIn(0, statuses, killed)
+            if killed in ("builder", "broker"):
+                poll_until(lambda: not old & set(restart.processes()), f"the end of all after kill -9 of the {killed}")
+            shell("systemctl", "reset-failed", "pysbd.service", "pysbd.socket", check=False)
+            result = poll_until(lambda: submit("print('again')")[0], f"the service after kill -9 of the {killed}")
+            self.assertEqual(result["stdout"]["text"], "again\n")
+            poll_until(lambda: restart.traces() == before, f"{before} leaves, namespaces and mounts: {restart.traces()}")
+
+    def test_stubborn_job_and_stop(self):
+        """systemctl stop with a job that ignores signals: it is cancelled, and the stop is no timeout"""
+        stubborn = Running("import signal\nsignal.signal(2, signal.SIG_IGN)\nsignal.signal(15, signal.SIG_IGN)\n"
+                           "print('ready', flush=True)\nwhile True: pass")
+        shell("systemctl", "stop", "pysbd.service")
+        self.assertEqual(properties("Result")["Result"], "success")  # and not 'timeout'
+        self.assertIn(b"cancelled", stubborn.process.communicate(timeout=PATIENCE)[1])
+        self.assertEqual(restart.processes(), {})
+        self.check(submit("print(1)"), "success", 0)
 
     def test_administrators(self):
         """two sockets with their groups; who is in pysb-admin may, who is not may not"""

@@ -61,7 +61,7 @@ def schema_of(function: Callable[..., Any]) -> Optional[Dict[str, Any]]:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         hint = hints.get(parameter.name)
-        kind = _TYPES.get(typing.get_origin(hint) or hint)
+        kind = _TYPES.get(typing.get_origin(hint) or hint) if hint else None
         properties[parameter.name] = {"type": kind} if kind else {}
         if parameter.default is parameter.empty:
             required.append(parameter.name)

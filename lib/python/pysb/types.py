@@ -27,7 +27,7 @@ def camel_case(name: str) -> str:
 
 
 @functools.lru_cache(maxsize=None)
-def _hints(cls: type) -> Mapping[str, Any]:
+def _hints(cls: typing.Hashable) -> Mapping[str, Any]:
     return typing.get_type_hints(cls)
 
 
@@ -54,10 +54,10 @@ class Wire:
 
     @classmethod
     def from_wire(cls: Type[T], document: Mapping[str, Any]) -> T:
-        values = {}
+        values, hints = {}, _hints(typing.cast(typing.Hashable, cls))
         try:
             for field in fields(cls):
-                name, hint = camel_case(field.name), _hints(cls)[field.name]
+                name, hint = camel_case(field.name), hints[field.name]
                 if name == "data" and hint is bytes:
                     text = document.get("text")
                     values["data"] = text.encode() if text is not None else _convert(
