@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs programs through the Python client: a value, a tool, a limit.
 
+It prints:
+
     42
     Oslo: 4 degrees
     wall_time_limit

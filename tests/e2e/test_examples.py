@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 import tempfile
+import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[1:1] = [os.path.join(ROOT, "tests"), os.path.dirname(os.path.abspath(__file__))]
@@ -74,5 +75,39 @@ for profile_name in NAMES:
     add(profile_name)
 
 
+class Clients(unittest.TestCase):
+    """Examples that are clients, each with a private daemon."""
+
+    def check(self, command, promised):
+        environment = {**harness.build_tree().environment, "PYTHONPATH": os.path.join(ROOT, "lib/python")}
+        run = harness.run([*command, "embedded"], environment)
+        self.assertEqual((run.status, run.stdout.decode(), run.stderr), (0, promised, ""))
+
+    def check_python(self, name):
+        self.check(["/usr/bin/python3", os.path.join(EXAMPLES, name)], read(name)[1])
+
+    def check_c(self, name):
+        with open(os.path.join(EXAMPLES, name + ".c"), encoding="utf-8") as file:
+            comment = file.read().split("It prints:", 1)[1].split("*/")[0]
+        promised = "".join(line[7:] + "\n" for line in comment.splitlines() if line.startswith(" *     "))
+        self.check([os.path.join(harness.BUILD, "tests/e2e", "example-" + name)], promised)
+
+    def test_client(self):
+        """examples/client.py"""
+        self.check_python("client.py")
+
+    def test_dialogue(self):
+        """examples/dialogue.py"""
+        self.check_python("dialogue.py")
+
+    def test_dialogue_c(self):
+        """examples/dialogue.c"""
+        self.check_c("dialogue")
+
+    def test_tools_c(self):
+        """examples/tools.c"""
+        self.check_c("tools")
+
+
 if __name__ == "__main__":
-    tap.run(Examples)
+    tap.run(Examples, Clients)

@@ -3,11 +3,9 @@
 """The Python client against the daemon: the same cases for the client that blocks and for asyncio, by an
 address and by a private daemon."""
 
-import ast
 import asyncio
 import os
 import sys
-import textwrap
 import unittest
 
 sys.path[1:1] = [os.path.dirname(os.path.dirname(os.path.realpath(__file__)))]
@@ -452,16 +450,6 @@ class SyncEmbedded(Sync):
     def test_one_liner(self):
         """pysb.run() by a daemon for this one call"""
         self.assertEqual(pysb.run("6 * 7", embedded=True).value, 42)
-
-    def test_example(self):
-        """examples/client.py prints what it says"""
-        example = os.path.join(os.path.dirname(sys.path[1]), "examples/client.py")
-        environment = {**harness.build_tree().environment, "PYTHONPATH": sys.path[2]}
-        run = harness.run(["/usr/bin/python3", example, "embedded"], environment)
-        self.assertEqual((run.status, run.stderr), (0, ""), run)
-        with open(example, encoding="utf-8") as file:
-            promised = ast.get_docstring(ast.parse(file.read())).split("\n\n")[1]
-        self.assertEqual(run.stdout.decode().split("\n"), [*textwrap.dedent(promised).split("\n"), ""])
 
     def test_second_stream(self):
         """a second stream of the same thread on a private daemon is Busy, not a hang"""
