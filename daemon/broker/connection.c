@@ -128,6 +128,7 @@ void connection_error(Connection *c, const char *name, json_t *parameters) {
 
         (void) snprintf(error, sizeof(error), "%.*s.%s", (int) (point - c->call.method),
                         c->call.method, name);
+        server_count(c, ROUND_BYTES_PER_REFUSAL);
         connection_reply(c, varlink_error_new(error, parameters));
 }
 
@@ -327,8 +328,10 @@ static void connection_take_turn(Connection *c) {
                         return;
                 }
                 r = connection_next_call(c);
-                if (r < 0)
+                if (r < 0) {
+                        server_count(c, ROUND_BYTES_PER_REFUSAL);
                         c->is_dead = true;
+                }
                 if (r <= 0)
                         return;
                 connection_pump(c);
@@ -366,6 +369,7 @@ void connection_run(Connection *c, int revents) {
         r = varlink_conn_process(c->conn, revents, c->broker->clock().monotonic_usec);
         if (r < 0) {
                 log_debug("closing a connection of uid %u: %s", c->uid, strerrorname_np(-r) ?: "?");
+                server_count(c, ROUND_BYTES_PER_REFUSAL);
                 connection_end(c);
                 return;
         }
@@ -378,6 +382,8 @@ void connection_run(Connection *c, int revents) {
         }
         (void) sd_event_source_set_io_events(c->source,
                                              (uint32_t) varlink_conn_get_events(c->conn));
+        if (list_is_empty(&c->held))
+                (void) sd_event_source_set_enabled(c->source, SD_EVENT_ON);
 }
 
 void connection_sweep(Connection *c, uint64_t now) {

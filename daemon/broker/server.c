@@ -82,6 +82,15 @@ void server_count(const Connection *connection, uint64_t bytes) {
         connection->tenant->round_bytes += bytes;
 }
 
+static void list_move(List *to, List *from) {
+        while (!list_is_empty(from)) {
+                List *l = from->next;
+
+                list_remove(l);
+                list_insert_before(to, l);
+        }
+}
+
 static void server_begin_round(Server *s) {
         s->round++;
         s->round_end_usec = s->broker->clock().monotonic_usec + ROUND_USEC;
@@ -112,17 +121,19 @@ bool server_hold(Server *s, Connection *connection) {
 }
 
 /* The timer has its turn behind all that is ready when it ends: a round is as long as the loop needs for
- * everybody else. */
+ * everybody else. Whoever would have to wait again costs nothing but this look. */
 static int server_on_round(sd_event_source *source, uint64_t usec, void *userdata) {
         Server *s = userdata;
+        List held = LIST_INIT(held);
 
         server_begin_round(s);
-        LIST_FOREACH(l, &s->held) {
-                Connection *connection = container_of(l, Connection, held);
+        list_move(&held, &s->held);
+        while (!list_is_empty(&held)) {
+                Connection *connection = container_of(held.next, Connection, held);
 
-                list_remove(l);
-                (void) sd_event_source_set_enabled(connection->source, SD_EVENT_ON);
-                server_wake(s, connection);
+                list_remove(&connection->held);
+                if (!server_hold(s, connection))
+                        connection_run(connection, EPOLLIN);
         }
         return 0;
 }
@@ -162,12 +173,7 @@ static int server_on_wake(sd_event_source *source, void *userdata) {
         Server *s = userdata;
         List round = LIST_INIT(round);
 
-        while (!list_is_empty(&s->woken)) {
-                List *l = s->woken.next;
-
-                list_remove(l);
-                list_insert_before(&round, l);
-        }
+        list_move(&round, &s->woken);
         while (!list_is_empty(&round)) {
                 Connection *connection = container_of(round.next, Connection, woken);
 

@@ -11,11 +11,13 @@
 #include "broker/broker.h"
 
 /* The loop's time is shared, too. In a round a tenant's connections get so much of it, counted as the bytes
- * that they move and, for each call and each new connection, some more; then they wait for the next round.
- * That is as long as others have jobs: who is alone is never held up. */
+ * that they move and, for each call and each new connection, some more; for a refusal again as much as for
+ * four calls, because who floods hears nothing else. Then they wait for the next round. That is as long as
+ * others have jobs: who is alone is never held up. */
 #define ROUND_USEC (UINT64_C(4) * 1000)
 #define ROUND_BYTES_MAX (UINT64_C(512) << 10)
 #define ROUND_BYTES_PER_CALL (UINT64_C(16) << 10)
+#define ROUND_BYTES_PER_REFUSAL (4 * ROUND_BYTES_PER_CALL)
 
 struct Connection;
 
