@@ -63,8 +63,7 @@ static const char *default_path(const char *host) {
         return slash + 1;
 }
 
-/* HOST or HOST:APP. */
-static int take_file(PysbRequest *request, const char *value) {
+int program_add_file(PysbRequest *request, const char *value) {
         _cleanup_free_ char *data = NULL, *host = strdup(value);
         char *colon;
         size_t size;
@@ -112,7 +111,7 @@ int program_take(ProgramOptions *o, PysbRequest *request, int option) {
         case OPTION_INPUTS:
                 return take_inputs(request, optarg);
         case OPTION_FILE:
-                return take_file(request, optarg);
+                return program_add_file(request, optarg);
         case OPTION_MODULES:
                 return take_modules(o, request, optarg);
         case OPTION_ANALYSIS:

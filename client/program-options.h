@@ -42,6 +42,9 @@ static inline bool program_has_option(int option) {
 /* Takes one of these options, with optarg. Prints what is wrong; returns 0 or a negative errno. */
 int program_take(ProgramOptions *o, PysbRequest *request, int option);
 
+/* A file of ours, "HOST" or "HOST:APP". Prints what is wrong; returns 0 or a negative errno. */
+int program_add_file(PysbRequest *request, const char *value);
+
 /* Puts the program into the request once all options are known. -EFBIG: it is larger than a message
  * may be. Prints what is wrong. */
 int program_load(const ProgramOptions *o, PysbRequest *request);

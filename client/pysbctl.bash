@@ -32,8 +32,10 @@ _pysbctl_session_words() {
                 ;;
         list) echo "--json" ;;
         extend) echo "--idle --lifetime $(_pysbctl_sessions)" ;;
+        put | get | rm) echo "--recursive $(_pysbctl_sessions)" ;;
+        files) echo "--json $(_pysbctl_sessions)" ;;
         interrupt | restart | close) _pysbctl_sessions ;;
-        *) echo "open exec list interrupt restart extend close" ;;
+        *) echo "open exec list interrupt restart extend close put get files rm" ;;
         esac
 }
 

@@ -7,6 +7,7 @@
 #include "basic/parse.h"
 #include "client/exit-status.h"
 #include "client/report.h"
+#include "client/session-files.h"
 #include "client/submit-options.h"
 #include "client/text.h"
 
@@ -183,7 +184,9 @@ int verb_session(int argc, char *argv[]) {
                 { "open", session_open },    { "exec", verb_submit },
                 { "list", session_list },    { "interrupt", session_each },
                 { "restart", session_each }, { "extend", session_each },
-                { "close", session_each },
+                { "close", session_each },   { "put", session_put },
+                { "get", session_get },      { "files", session_files },
+                { "rm", session_rm },
         };
 
         FOREACH_ARRAY(word, words, ELEMENTSOF(words))

@@ -21,7 +21,9 @@ static const Verb verbs[] = {
         { "show", "[--json] JOB", "Show one job", verb_show },
         { "session",
           "open [OPTION…] | exec [OPTION…] SESSION [FILE|-|-c CODE] | list [--json] | "
-          "interrupt SESSION… | restart SESSION… | extend [--idle TIME] [--lifetime TIME] SESSION… | close SESSION…",
+          "interrupt SESSION… | restart SESSION… | extend [--idle TIME] [--lifetime TIME] SESSION… | close SESSION… | "
+          "put SESSION HOST[:APP]… | get SESSION APP [HOST] | files [--json] SESSION [PATTERN] | "
+          "rm [-r] SESSION APP…",
           "Interpreters that stay, with their variables", verb_session },
         { "repl", "[--profile NAME] [--tool NAME=COMMAND] [OPTION…]",
           "A session at a prompt, with line editing", verb_repl },

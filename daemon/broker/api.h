@@ -75,6 +75,10 @@ void api_restart_session(Connection *c);
 void api_close_session(Connection *c);
 void api_get_session(Connection *c);
 void api_list_sessions(Connection *c);
+void api_put_files(Connection *c); /* api-files.c */
+void api_read_file(Connection *c);
+void api_list_files(Connection *c);
+void api_remove_files(Connection *c);
 void api_list_profiles(Connection *c); /* api-node.c */
 void api_get_profile(Connection *c);
 void api_get_node(Connection *c);
@@ -97,6 +101,11 @@ void api_manager_set_log_level(Connection *c);
 
 /* Whether there is one of this name; if not, the call is answered with TenantNotFound. */
 bool api_manager_has_tenant(Connection *c, const char *name); /* api-tenants.c */
+
+/* For FOLLOW_FILES: as below; what it holds in memory; and its end, whatever of it is under way. NULL. */
+bool api_pump_files(Connection *c);
+size_t files_operation_bytes(const FilesOperation *operation);
+FilesOperation *files_operation_free(FilesOperation *operation);
 
 /* As below, for FOLLOW_CLOSE and FOLLOW_RESTART. */
 bool api_pump_close(Connection *c); /* api-session.c */

@@ -123,6 +123,10 @@ static char *path_escape(const char *path, size_t size) {
         return text;
 }
 
+char *collect_readable_path(const char *path, size_t size) {
+        return path_is_legal(path, size) ? strndup(path, size) : path_escape(path, size);
+}
+
 static CollectedFile *collection_new_file(Collection *c) {
         if (c->n == c->allocated) {
                 size_t more = MAX((size_t) 16, c->allocated * 2);

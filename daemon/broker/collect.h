@@ -31,6 +31,9 @@ typedef struct CollectSpec {
         size_t n_inputs;
 } CollectSpec;
 
+/* The path, or of an illegal name what can be shown of it; NULL is lack of memory. */
+char *collect_readable_path(const char *path, size_t size);
+
 CollectSpec *collect_spec_free(CollectSpec *spec);
 
 /* -ENOMEM. */

@@ -84,6 +84,7 @@ static void connection_unfollow(Connection *c) {
         job_unwatch(&c->watcher);
         list_remove(&c->input.link);
         buf_done(&c->input.bytes);
+        c->files = files_operation_free(c->files);
         c->job = NULL;
         c->follow = FOLLOW_NONE;
         c->cancels_on_close = false;
@@ -288,6 +289,9 @@ static void connection_pump(Connection *c) {
         case FOLLOW_RESTART:
                 is_answered = api_pump_restart(c);
                 break;
+        case FOLLOW_FILES:
+                is_answered = api_pump_files(c);
+                break;
         case FOLLOW_JOBS:
                 is_answered = api_manager_pump_jobs(c);
                 break;
@@ -375,7 +379,8 @@ void connection_run(Connection *c, int revents) {
         }
         connection_take_turn(c);
         connection_count(c);
-        server_account(c, varlink_conn_buffered_bytes(c->conn) + c->input.bytes.allocated);
+        server_account(c, varlink_conn_buffered_bytes(c->conn) + c->input.bytes.allocated +
+                                  files_operation_bytes(c->files));
         if (c->is_dead || connection_is_over(c) || server_is_over_budget(c)) {
                 connection_end(c);
                 return;

@@ -31,8 +31,11 @@ typedef enum FollowKind {
         FOLLOW_RELOAD,  /* Reload: until it is done */
         FOLLOW_CLOSE,   /* CloseSession: until its box is gone */
         FOLLOW_RESTART, /* RestartSession: until there is another interpreter */
+        FOLLOW_FILES,   /* PutFiles and its kind: until init has answered */
         FOLLOW_JOBS,    /* ListJobs of an administrator: until the builder has said what they use */
 } FollowKind;
+
+typedef struct FilesOperation FilesOperation;
 
 typedef struct Connection {
         List link;  /* of the server */
@@ -59,6 +62,7 @@ typedef struct Connection {
                 cursor; /* sequence number of the last event sent; of a follower without a job: its own */
         char session_id[JOB_ID_SIZE]; /* FOLLOW_RESTART */
         uint64_t kinds;               /* of events to be sent: bits of EventKind */
+        FilesOperation *files;        /* FOLLOW_FILES */
         uint64_t max_entries;         /* FOLLOW_JOBS */
         uint64_t next_heartbeat_usec,
                 next_usage_usec; /* events that are in no log; UINT64_MAX is never */

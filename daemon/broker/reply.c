@@ -153,7 +153,7 @@ static void file_build_bytes(JsonBuild *b, const CollectedFile *file) {
         json_build_value(b, "data", base64 ? json_string(base64) : NULL);
 }
 
-static json_t *file_object(const CollectedFile *file) {
+json_t *reply_file(const CollectedFile *file) {
         JsonBuild b = JSON_BUILD_INIT;
         char hex[2 * SHA256_BYTES + 1];
 
@@ -178,7 +178,7 @@ static json_t *files_array(const Collection *collection) {
         json_t *array = json_array();
 
         for (size_t i = 0; array && i < collection->n_done; i++)
-                if (json_array_append_new(array, file_object(&collection->files[i])) < 0) {
+                if (json_array_append_new(array, reply_file(&collection->files[i])) < 0) {
                         json_decref(array);
                         return NULL;
                 }
@@ -221,7 +221,7 @@ json_t *reply_event(const Job *job, const JobEvent *e, uint64_t sequence) {
                                  reply_violation(&job->said.violations[e->offset]));
                 break;
         case EVENT_FILE:
-                json_build_value(&b, "file", file_object(&job->collection.files[e->offset]));
+                json_build_value(&b, "file", reply_file(&job->collection.files[e->offset]));
                 break;
         case EVENT_USAGE:
                 json_build_value(&b, "usage", reply_usage(job, e->timestamp_usec, true));

@@ -54,7 +54,7 @@ static const JsonField file_fields[] = {
         {},
 };
 
-static int dispatch_files(const JsonField *field, json_t *value, void *target, char *path) {
+int request_dispatch_files(const JsonField *field, json_t *value, void *target, char *path) {
         FilesRequest *files = target;
         int r = 0;
 
@@ -140,7 +140,7 @@ static const JsonField request_fields[] = {
         { "expression", json_dispatch_string, offsetof(JobRequest, expression) },
         { "callable", json_dispatch_string, offsetof(JobRequest, callable) },
         { "inputsJson", json_dispatch_string, offsetof(JobRequest, inputs_json) },
-        { "files", dispatch_files, offsetof(JobRequest, files) },
+        { "files", request_dispatch_files, offsetof(JobRequest, files) },
         { "collect", dispatch_collect, offsetof(JobRequest, collect) },
         { "modules", json_dispatch_strings, offsetof(JobRequest, modules) },
         { "tools", dispatch_tools, offsetof(JobRequest, tools) },
@@ -213,7 +213,7 @@ int job_request_parse(json_t *parameters,
 static const JsonField session_fields[] = {
         { "profile", json_dispatch_string, offsetof(SessionRequest, job.profile) },
         { "limits", json_dispatch_object, offsetof(SessionRequest, job.limits), 0, limits_fields },
-        { "files", dispatch_files, offsetof(SessionRequest, job.files) },
+        { "files", request_dispatch_files, offsetof(SessionRequest, job.files) },
         { "environment", json_dispatch_string_map, offsetof(SessionRequest, job.environment) },
         { "modules", json_dispatch_strings, offsetof(SessionRequest, job.modules) },
         { "tools", dispatch_tools, offsetof(SessionRequest, job.tools) },

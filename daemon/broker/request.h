@@ -80,6 +80,10 @@ typedef struct JobRequest {
 
 /* As json_dispatch_uint() and json_dispatch_int(), but -EINVAL for what is not below 2^53. */
 int request_dispatch_uint(const JsonField *field, json_t *value, void *target, char *path);
+int request_dispatch_files(const JsonField *field,
+                           json_t *value,
+                           void *target,
+                           char *path); /* a FilesRequest */
 int request_dispatch_int(const JsonField *field, json_t *value, void *target, char *path);
 
 /* Tells two requests apart that have the same requestId; -ENOMEM. A client that wants to deceive itself

@@ -214,6 +214,7 @@ void session_close(Broker *b, Session *s, const char *reason) {
         if (s->state == SESSION_CLOSING)
                 return;
         s->state = SESSION_CLOSING;
+        server_wake_followers(b->server, FOLLOW_FILES);
         server_wake_followers(b->server, FOLLOW_RESTART);
         if (s->cell && s->cell->state == JOB_RUNNING)
                 job_set_cancelling(s->cell, reason);
@@ -263,6 +264,7 @@ int session_cell_over(void *broker, Job *job, const char *payload, size_t size) 
 
 void session_started(Broker *b, Session *s) {
         session_opened(s, b->clock().monotonic_usec);
+        server_wake_followers(b->server, FOLLOW_FILES);
         session_go_on(b, s);
 }
 
@@ -339,6 +341,7 @@ void session_box_ended(Broker *b, Session *s, const BoxFacts *facts) {
 }
 
 void session_host_finished(Broker *b, Session *s) {
+        server_wake_followers(b->server, FOLLOW_FILES);
         if (s->cell) {
                 Job *cell = session_end_cell(s, b->clock().monotonic_usec);
 

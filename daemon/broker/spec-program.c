@@ -97,7 +97,7 @@ static bool path_covers(const char *a, const char *b) {
         return strncmp(a, b, n) == 0 && (b[n] == '\0' || b[n] == '/');
 }
 
-static int spec_file_name(const FilesRequest *files, size_t index, SpecError *e) {
+int spec_file_name(const FilesRequest *files, size_t index, SpecError *e) {
         const char *path = files->files[index].path, *problem = path_problem(path);
 
         error_field(e, "files[%zu].path", index);

@@ -99,6 +99,9 @@ typedef struct SpecContext {
         size_t n_fds;           /* descriptors that came with the call */
 } SpecContext;
 
+/* Whether the path of files[index] can be one below /app, beside those before it. 0 or SPEC_INVALID. */
+int spec_file_name(const FilesRequest *files, size_t index, SpecError *ret_error);
+
 /* How long a session of the profile lives, as far as the request says so: checks both times. Returns 0 or a
  * SpecErrorKind. */
 int spec_session_times(const Profile *profile,

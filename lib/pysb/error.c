@@ -27,6 +27,7 @@ static const ErrorSentence sentences[] = {
           "The quota of {quota} is {maximum}, {used} are in use; ask for less, or try again later." },
         { SANDBOX_METHOD("RequestConflict"),
           "The request {requestId} was another one when it made the job {job}; choose another id." },
+        { SANDBOX_METHOD("FileNotFound"), "There is no file {path} in the session." },
         { SANDBOX_METHOD("SessionNotFound"), "There is no session {session}." },
         { SANDBOX_METHOD("SessionBusy"),
           "The cell {job} runs in the session, or waits for its turn." },

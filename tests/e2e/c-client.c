@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pysb-files.h>
 #include <pysb-manager.h>
 #include <pysb.h>
 #include <stdio.h>
@@ -350,6 +351,24 @@ static int case_input(void) {
         return 0;
 }
 
+static int check_files(const char *session) {
+        PysbRequest *files;
+        PysbDocument *list;
+        size_t size;
+        void *data;
+
+        CHECK(pysb_request_new(&files) == 0);
+        CHECK(pysb_request_add_file(files, "a", "\xff\n", 2) == 0);
+        CHECK(pysb_put_files(client, session, files) == 0 && !pysb_request_free(files));
+        CHECK(pysb_read_file(client, session, "a", 2, &data, &size) == 0 && size == 2);
+        free(data);
+        CHECK(pysb_read_file(client, session, "a", 1, &data, &size) == -EFBIG);
+        CHECK(pysb_list_files(client, session, "*", &list) == 0 && !pysb_document_free(list));
+        CHECK(pysb_remove_files(client, session, "a", false) == 0);
+        CHECK(pysb_remove_files(client, session, "a", true) == -EREMOTEIO);
+        return 0;
+}
+
 static int case_session(void) {
         PysbRequest *bound;
         PysbResult *result;
@@ -371,6 +390,7 @@ static int case_session(void) {
         CHECK(pysb_start_cell(client, session, request, see, &seen) == 0 && drive() == 0);
         CHECK(is_text(seen.output, "42\n") && pysb_result_is_session_alive(seen.result));
         pysb_result_free(seen.result);
+        CHECK(check_files(session) == 0);
         CHECK(pysb_interrupt_session(client, session) == 0);
         CHECK(pysb_extend_session(client, session, UINT64_MAX, 60000000) == 0);
         CHECK(pysb_restart_session(client, session) == 0);

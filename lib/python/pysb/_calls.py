@@ -124,6 +124,27 @@ def restart_session(session: str) -> Call[types.SessionInfo]:
     return _call("RestartSession", _session_info, session=session)
 
 
+def put_files(session: str, files: Mapping[str, Union[str, bytes]]) -> Call[None]:
+    return _call("PutFiles", _nothing, session=session,
+                 files=[{"path": path, **text_or_data(data)} for path, data in files.items()])
+
+
+def read_file(session: str, path: str, offset: int) -> Call[Tuple[bytes, bool]]:
+    return _call("ReadFile", lambda reply: (types.FileOutput.from_wire(reply["file"]).data,
+                                            bool(reply["endOfFile"])),
+                 session=session, path=path, offset=offset)
+
+
+def list_files(session: str, pattern: Optional[str], max_entries: Optional[int]) -> Call[types.ListFilesReply]:
+    return _call("ListFiles", types.ListFilesReply.from_wire, session=session, pattern=pattern,
+                 maxEntries=max_entries)
+
+
+def remove_files(session: str, paths: Sequence[str], recursive: bool) -> Call[int]:
+    return _call("RemoveFiles", lambda reply: int(reply["removed"]), session=session, paths=list(paths),
+                 recursive=recursive)
+
+
 def close_session(session: str) -> Call[None]:
     return _call("CloseSession", _nothing, session=session)
 

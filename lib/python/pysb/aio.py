@@ -352,6 +352,27 @@ class Session:
     async def restart(self) -> types.SessionInfo:
         return await self.client._do(_calls.restart_session(self.id))
 
+    async def put_files(self, files: Mapping[str, Union[str, bytes]]) -> None:
+        """Puts all or none of them, by their paths below /app."""
+        await self.client._do(_calls.put_files(self.id, files))
+
+    async def read_file(self, path: str) -> bytes:
+        data = bytearray()
+        while True:
+            piece, is_last = await self.client._do(_calls.read_file(self.id, path, len(data)))
+            data += piece
+            if is_last or not piece:
+                return bytes(data)
+
+    async def list_files(self, pattern: Optional[str] = None,
+                    max_entries: Optional[int] = None) -> types.ListFilesReply:
+        """What matches, by its path; the top of /app without a pattern."""
+        return await self.client._do(_calls.list_files(self.id, pattern, max_entries))
+
+    async def remove_files(self, *paths: str, recursive: bool = False) -> int:
+        """How many names are gone."""
+        return await self.client._do(_calls.remove_files(self.id, paths, recursive))
+
     async def info(self) -> types.SessionInfo:
         return await self.client._do(_calls.get_session(self.id))
 

@@ -323,6 +323,27 @@ class Session:
         """A fresh interpreter; files stay. What runs or waits is cancelled."""
         return self.client._do(_calls.restart_session(self.id))
 
+    def put_files(self, files: Mapping[str, Union[str, bytes]]) -> None:
+        """Puts all or none of them, by their paths below /app."""
+        self.client._do(_calls.put_files(self.id, files))
+
+    def read_file(self, path: str) -> bytes:
+        data = bytearray()
+        while True:
+            piece, is_last = self.client._do(_calls.read_file(self.id, path, len(data)))
+            data += piece
+            if is_last or not piece:
+                return bytes(data)
+
+    def list_files(self, pattern: Optional[str] = None,
+                   max_entries: Optional[int] = None) -> types.ListFilesReply:
+        """What matches, by its path; the top of /app without a pattern."""
+        return self.client._do(_calls.list_files(self.id, pattern, max_entries))
+
+    def remove_files(self, *paths: str, recursive: bool = False) -> int:
+        """How many names are gone."""
+        return self.client._do(_calls.remove_files(self.id, paths, recursive))
+
     def info(self) -> types.SessionInfo:
         return self.client._do(_calls.get_session(self.id))
 

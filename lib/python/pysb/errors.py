@@ -96,6 +96,10 @@ class SessionNotFound(ProtocolError):
     session: str
 
 
+class FileNotFound(ProtocolError):
+    path: str
+
+
 class SessionBusy(ProtocolError):
     session: str
     job: str

@@ -220,6 +220,17 @@ class FileOutput(Bytes, Wire):
 
 
 @dataclass(frozen=True)
+class FileEntry(Wire):
+    """A name in /app of a session, as the program made it."""
+
+    path: str
+    kind: str
+    size_bytes: int
+    modified_at_usec: int
+    executable: bool
+
+
+@dataclass(frozen=True)
 class ResultProblem(Wire):
     type: str
     message: str
@@ -362,6 +373,12 @@ class CheckReply(Wire):
     findings: List[Finding]
     limits: Limits
     modules: List[str]
+
+
+@dataclass(frozen=True)
+class ListFilesReply(Wire):
+    entries: List[FileEntry]
+    complete: bool
 
 
 @dataclass(frozen=True)

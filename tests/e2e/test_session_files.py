@@ -1,0 +1,188 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Files of a session: put, read, list and remove, between its cells and while one runs."""
+
+import os
+import sys
+import tempfile
+
+sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+import harness
+import tap
+import varlink
+from sessions import SessionCase
+
+LARGE = bytes(range(256)) * 8192  # 2 MiB, no UTF-8
+
+
+class Files(SessionCase):
+    def put(self, session, **files):
+        return self.other.call("PutFiles", session=session.id,
+                               files=[{"path": path, "text": text} for path, text in files.items()])
+
+    def read(self, session, path, **parameters):
+        return self.other.call("ReadFile", session=session.id, path=path, **parameters)
+
+    def names(self, session, pattern=None):
+        listed = self.other.call("ListFiles", session=session.id, pattern=pattern)
+        self.assertTrue(listed["complete"])
+        return [(entry["path"], entry["kind"]) for entry in listed["entries"]]
+
+    def test_round_trip(self):
+        """what is put a cell reads, what a cell writes is read and listed, and removed"""
+        session = self.open()
+        self.put(session, **{"a.txt": "ä", "d/e/f": "deep"})
+        self.assertEqual(session.value("open('a.txt').read() + open('d/e/f').read()"), '"ädeep"')
+        session.execute("open('a.txt', 'w').write('mine')\nimport os\nos.mkdir('empty')\nos.chmod('d/e/f', 0o755)")
+        reply = self.read(session, "a.txt")
+        self.assertEqual((reply["file"]["text"], reply["file"]["sizeBytes"], reply["offset"], reply["endOfFile"]),
+                         ("mine", 4, 0, True))
+        self.assertTrue(self.read(session, "d/e/f")["file"]["executable"])
+        self.assertEqual(self.names(session), [("a.txt", "file"), ("d", "directory"), ("empty", "directory")])
+        self.assertEqual(self.names(session, "**/f"), [("d/e/f", "file")])
+        self.put(session, **{"a.txt": ""})
+        self.assertEqual(self.read(session, "a.txt")["file"]["sizeBytes"], 0)
+        removed = self.other.call("RemoveFiles", session=session.id, paths=["a.txt", "empty"])
+        self.assertEqual(removed["removed"], 2)
+        removed = self.other.call("RemoveFiles", session=session.id, paths=["d"], recursive=True)
+        self.assertEqual((removed["removed"], self.names(session)), (3, []))
+
+    def test_pieces(self):
+        """a file that is larger than a message goes by offsets, byte for byte"""
+        session = self.open()
+        session.execute("open('large', 'wb').write(bytes(range(256)) * 8192)")
+        first = self.read(session, "large", maxBytes=1000)
+        self.assertEqual((first["endOfFile"], first["file"]["sizeBytes"]), (False, len(LARGE)))
+        with self.daemon_client() as client:
+            self.assertEqual(client.session(session.id).read_file("large"), LARGE)
+            client.session(session.id).put_files({"copy": LARGE})
+        self.assertEqual(session.value("open('large', 'rb').read() == open('copy', 'rb').read()"), "true")
+        behind = self.read(session, "large", offset=len(LARGE) + 5)
+        self.assertEqual((behind["endOfFile"], behind["file"]["text"]), (True, ""))
+
+    def daemon_client(self):
+        sys.path.insert(1, os.path.join(os.path.dirname(sys.path[1]), "lib/python"))
+        import pysb
+        return pysb.Client(f"unix:{self.daemon.address}")
+
+    def test_while_a_cell_runs(self):
+        """the cell sees what is put, and what it has written is read"""
+        session = self.open()
+        session.start("import os, time\nopen('mine', 'w').write('x')\nprint('on', flush=True)\n"
+                      "while not os.path.exists('go'): time.sleep(0.001)\nopen('go').read()")
+        session.wait_output("on")
+        self.assertEqual(self.read(session, "mine")["file"]["text"], "x")
+        self.put(session, go="now")
+        self.assertEqual(session.wait_result()["resultJson"], '"now"')
+
+    def test_all_or_none(self):
+        """if one file cannot be put, none is there"""
+        session = self.open(limits={"diskBytes": 1 << 20})
+        session.execute("import os\nos.mkdir('d')")
+        said = self.refused("InvalidRequest", "PutFiles", session=session.id,
+                            files=[{"path": "a", "text": "1"}, {"path": "d", "text": "2"}])
+        self.assertEqual(said["field"], "files")
+        self.assertEqual(self.names(session), [("d", "directory")])
+        said = self.refused("InvalidRequest", "PutFiles", session=session.id,
+                            files=[{"path": f"d/f{i}", "text": "x" * 400_000} for i in range(3)])
+        self.assertIn("diskBytes", said["reason"])
+        self.assertEqual(self.names(session, "**/f*"), [])
+        self.assertEqual(self.names(session), [("d", "directory")])
+
+    def open(self, **parameters):
+        return super().open(**{"limits": {"diskBytes": 8 << 20}, **parameters})
+
+    def test_nothing_is_followed(self):
+        """no symlink, FIFO or directory is read, and each is listed as what it is"""
+        session = self.open(profile="raw")
+        session.execute("import os\nos.symlink('/etc/passwd', 'link')\nos.symlink('/etc', 'etc')\nos.mkfifo('fifo')\n"
+                        "os.mkdir('d')\nopen('d/f', 'w')\nopen('secret', 'w').close()\nos.chmod('secret', 0)\n"
+                        "open(b'\\xff\\n', 'w')")
+        for path in "link", "etc/passwd", "fifo", "d":
+            self.assertEqual(self.refused("InvalidRequest", "ReadFile", session=session.id, path=path)["field"],
+                             "path")
+        self.refused("InvalidRequest", "PutFiles", session=session.id, files=[{"path": "etc/x", "text": ""}])
+        self.assertEqual(self.refused("InvalidRequest", "RemoveFiles", session=session.id, paths=["d"])["field"],
+                         "paths[0]")
+        kinds = dict(self.names(session))
+        self.assertEqual((kinds["link"], kinds["etc"], kinds["fifo"], kinds["d"]),
+                         ("symlink", "symlink", "other", "directory"))
+        self.assertIn("\\xff\\x0a", kinds)
+        self.other.call("RemoveFiles", session=session.id, paths=["etc", "link", "fifo"])
+        self.assertTrue(os.path.exists("/etc/passwd"))
+
+    def test_refusals(self):
+        """paths, numbers and sessions that make no sense"""
+        session = self.open()
+        self.assertEqual(self.refused("FileNotFound", "ReadFile", session=session.id, path="no/such"),
+                         {"path": "no/such"})
+        self.put(session, a="1")
+        self.assertEqual(self.refused("FileNotFound", "RemoveFiles", session=session.id, paths=["a", "b"]),
+                         {"path": "b"})
+        self.assertEqual(self.names(session), [])
+        for method, field, parameters in (
+                ("PutFiles", "files[0].path", {"files": [{"path": "../x"}]}),
+                ("PutFiles", "files[0].data", {"files": [{"path": "x", "data": "?"}]}),
+                ("PutFiles", "files", {"files": [{"path": f"f{i}"} for i in range(65)]}),
+                ("ReadFile", "path", {"path": "/etc/passwd"}), ("ReadFile", "maxBytes", {"path": "a", "maxBytes": 0}),
+                ("ListFiles", "pattern", {"pattern": ""}), ("ListFiles", "maxEntries", {"maxEntries": 0}),
+                ("RemoveFiles", "paths", {"paths": []}), ("RemoveFiles", "paths[0]", {"paths": ["."]})):
+            self.assertEqual(self.refused("InvalidRequest", method, session=session.id, **parameters)["field"], field)
+        for method, parameters in (("PutFiles", {"files": []}), ("ReadFile", {"path": "a"}), ("ListFiles", {}),
+                                   ("RemoveFiles", {"paths": ["a"]})):
+            self.refused("SessionNotFound", method, session="0" * 32, **parameters)
+
+    def test_lost(self):
+        """a session that has lost its interpreter has no files"""
+        session = self.open(profile="raw")
+        session.execute("import os\nos._exit(1)")
+        self.assertEqual(self.refused("SessionLost", "ListFiles", session=session.id), {"session": session.id})
+
+    def test_many(self):
+        """more names than asked for are said to be there"""
+        session = self.open()
+        session.execute("for i in range(20): open(f'f{i:02}', 'w').close()")
+        listed = self.other.call("ListFiles", session=session.id, maxEntries=19)
+        self.assertEqual((len(listed["entries"]), listed["complete"]), (19, False))
+        self.assertEqual(self.names(session), [(f"f{i:02}", "file") for i in range(20)])
+
+    def test_client_that_goes_away(self):
+        """what was asked for goes on, and nobody is answered"""
+        session = self.open()
+        for _ in range(20):
+            with varlink.Connection(self.daemon.address) as client:
+                client.send("PutFiles", {"session": session.id, "files": [{"path": "a", "text": "x" * 100_000}]})
+        self.put(session, b="1")
+        self.assertEqual(session.value("1"), "1")
+
+    def test_commands(self):
+        """commands: put, get, files and rm"""
+        session = self.open()
+        with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+            for name in "one", "two":
+                with open(os.path.join(directory, name), "w", encoding="utf-8") as file:
+                    file.write(name)
+            call = self.daemon.call
+            run = call("session put", session.id, f"{directory}/one", f"{directory}/two:d/2")
+            self.assertEqual((run.status, run.stderr), (0, ""))
+            self.assertEqual(call("session get", session.id, "d/2", "-").stdout, b"two")
+            self.assertEqual(call("session get", session.id, "one", f"{directory}/copy").status, 0)
+            with open(f"{directory}/copy", encoding="utf-8") as file:
+                self.assertEqual(file.read(), "one")
+            table = call("session files", session.id).stdout.decode()
+            self.assertRegex(table, r"(?s)KIND.*directory.* d\n.*file .*3 bytes.* one\n")
+            self.assertEqual(len(call("session files", "--json", session.id, "d/*").result["entries"]), 1)
+            run = call("session rm", session.id, "d")
+            self.assertEqual(run.status, 125)
+            self.assertIn("recursive", run.stderr)
+            self.assertEqual(call("session rm", "-r", session.id, "d", "one").status, 0)
+            self.assertIn("There is no file", call("session get", session.id, "one").stderr)
+            for arguments in (["put", session.id], ["get", session.id], ["rm", session.id], ["files"],
+                              ["get", session.id, "a", "b", "c"], ["put", "--json", session.id, "a"]):
+                run = call(f"session {arguments[0]}", *arguments[1:])
+                self.assertEqual(run.status, 125)
+                self.assertIn("Usage: pysbctl session", run.stderr)
+
+
+if __name__ == "__main__":
+    tap.run(Files)
