@@ -71,7 +71,7 @@ class ProtocolError(PysbError):
         super().__init__(f"{name.rpartition('.')[2]}: {said}" if said else name.rpartition(".")[2])
         self.name = name
         self.parameters = dict(parameters)
-        for attribute in type(self).__annotations__:
+        for attribute in getattr(type(self), "__annotations__", ()):  # 3.9: a class without any has no such
             if not hasattr(type(self), attribute):
                 camel = "".join(w.capitalize() for w in attribute.split("_")).replace("Usec", "USec")
                 setattr(self, attribute, parameters.get(camel[0].lower() + camel[1:]))
