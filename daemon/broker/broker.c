@@ -187,6 +187,10 @@ void broker_set_places(Broker *b) {
         uint64_t *node = b->tenants.maximum;
 
         node[QUOTA_RUNNING] = scheduler_slots(b);
+        node[QUOTA_MEMORY] = b->config->max_memory;
+        /* The one user of an embedded daemon knows what he does. */
+        if (node[QUOTA_MEMORY] == UINT64_MAX && !b->embedded && b->memory_bytes > 0)
+                node[QUOTA_MEMORY] = b->memory_bytes;
         node[QUOTA_SESSIONS] = MAX(scheduler_slots(b) / 2, UINT64_C(1));
 }
 
@@ -198,7 +202,6 @@ static void broker_set_maxima(Broker *b) {
 
         for (Quota q = 0; q < _QUOTA_MAX; q++)
                 own[q] = UINT64_MAX;
-        node[QUOTA_MEMORY] = c->max_memory;
         broker_set_places(b);
         node[QUOTA_QUEUED] = c->max_queued_jobs;
         own[QUOTA_QUEUED] = b->embedded ? UINT64_MAX : MAX(c->max_queued_jobs / 2, UINT64_C(1));

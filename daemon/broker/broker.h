@@ -68,8 +68,9 @@ typedef struct Broker {
         RunnerLinkOwner links;
 
         Tenants tenants;
-        TenantPolicy default_policy; /* of a uid that is a tenant of its own */
-        List jobs;                   /* all, oldest first */
+        uint64_t pressure_until_usec; /* while tenants.is_held */
+        TenantPolicy default_policy;  /* of a uid that is a tenant of its own */
+        List jobs;                    /* all, oldest first */
         JobIndex index;
         List sessions; /* all, oldest first */
         uint64_t last_number, last_box;
@@ -80,6 +81,7 @@ typedef struct Broker {
         /* From the builder's NODE report; without it nothing starts. */
         uint32_t slots;
         uint64_t layers;
+        uint64_t memory_bytes;  /* for all boxes; 0 is unknown */
         uint32_t counter_error; /* positive errno: no counters; 0 if there are */
         char python_version[32];
         char kernel[80];

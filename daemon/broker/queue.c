@@ -62,6 +62,8 @@ QueueItem *queue_take(Tenants *t) {
         QueueItem *next = NULL;
         Tenant *tenant;
 
+        if (!tenants_may_start(t))
+                return NULL;
         LIST_FOREACH(l, &t->ready) {
                 QueueItem *item;
 
@@ -100,8 +102,8 @@ static bool admit_to_queue(const QueueItem *item, uint64_t bytes, uint64_t now, 
         const uint64_t amounts[] = { 1, bytes };
         const Tenant *tenant = item->tenant;
 
-        if (tenant->tenants->used[QUOTA_QUEUED] == 0 && item_fits(item, CHARGE_OVER_TENANT) &&
-            item_fits(item, CHARGE_OVER_NODE))
+        if (tenants_may_start(tenant->tenants) && tenant->tenants->used[QUOTA_QUEUED] == 0 &&
+            item_fits(item, CHARGE_OVER_TENANT) && item_fits(item, CHARGE_OVER_NODE))
                 return true;
         for (size_t i = 0; i < ELEMENTSOF(quotas); i++) {
                 int r = tenant_fits(tenant, quotas[i], amounts[i]);

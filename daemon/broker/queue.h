@@ -13,7 +13,8 @@
  * bounds), never anybody else's.
  *
  * The next job of the chosen tenant waits for the node's memory, and nobody overtakes it: else small
- * jobs would keep a large one waiting for ever. */
+ * jobs would keep a large one waiting for ever. While memory is short (Tenants.is_held) nothing starts but one
+ * job where none runs. */
 
 #include <stdint.h>
 

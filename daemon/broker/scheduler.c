@@ -333,10 +333,34 @@ void scheduler_tool_limit(Broker *b, Job *job) {
         scheduler_kill(b, job, END_TOOL_CALLS);
 }
 
+/* The kernel says it again as long as it is so; two windows without a word are over. */
+#define PRESSURE_USEC (2 * PRESSURE_WINDOW_USEC)
+
+static void scheduler_hold(Broker *b) {
+        if (!b->tenants.is_held)
+                log_warning("memory is short: what comes now waits");
+        b->tenants.is_held = true;
+        b->pressure_until_usec = b->clock().monotonic_usec + PRESSURE_USEC;
+        broker_wake_at(b, b->pressure_until_usec);
+}
+
+static void scheduler_check_held(Broker *b, uint64_t now_usec) {
+        if (!b->tenants.is_held)
+                return;
+        if (now_usec < b->pressure_until_usec) {
+                broker_wake_at(b, b->pressure_until_usec);
+                return;
+        }
+        b->tenants.is_held = false;
+        log_info("memory suffices again");
+        scheduler_run(b, NULL);
+}
+
 static void scheduler_node(Broker *b, const BuilderReport *report) {
         uint64_t v = report->python_version;
 
         b->slots = report->slots;
+        b->memory_bytes = report->memory_bytes;
         broker_set_places(b);
         b->layers = report->layers;
         b->counter_error = report->counter_error;
@@ -403,6 +427,10 @@ void scheduler_report(void *broker, const BuilderReport *report) {
                 scheduler_node(b, report);
                 return;
         }
+        if (report->kind == BUILDER_PRESSURE) {
+                scheduler_hold(b);
+                return;
+        }
         if (report->kind == BUILDER_STOPPING) {
                 broker_stop(b);
                 return;
@@ -460,6 +488,7 @@ static bool scheduler_expire(Broker *b, List *waiting, uint64_t now_usec) {
 void scheduler_sweep(Broker *b, uint64_t now_usec) {
         bool has_expired = false;
 
+        scheduler_check_held(b, now_usec);
         LIST_FOREACH(l, &b->tenants.ready) {
                 Tenant *tenant = container_of(l, Tenant, ready);
 

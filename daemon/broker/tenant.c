@@ -128,6 +128,10 @@ static bool is_over(uint64_t used, uint64_t amount, uint64_t maximum) {
         return used > maximum || amount > maximum - used;
 }
 
+bool tenants_may_start(const Tenants *t) {
+        return !t->is_held || t->used[QUOTA_RUNNING] == 0;
+}
+
 bool tenants_fit(const Tenants *t, Quota quota, uint64_t amount) {
         return !is_over(t->used[quota], amount, t->maximum[quota]);
 }

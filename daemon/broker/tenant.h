@@ -47,6 +47,7 @@ struct Tenants {
         uint64_t maximum[_QUOTA_MAX];
         Pace pace;
         uint64_t now_usec; /* when the last submission came */
+        bool is_held;      /* memory is short: nothing starts while something runs */
 
         /* For the queue: */
         List ready;
@@ -81,6 +82,9 @@ typedef enum ChargeRefusal {
         CHARGE_OVER_TENANT = 1,
         CHARGE_OVER_NODE,
 } ChargeRefusal;
+
+/* Whether something may start at all, now. */
+bool tenants_may_start(const Tenants *tenants);
 
 /* Whether the amount would still fit: 0 or a ChargeRefusal. */
 int tenant_fits(const Tenant *tenant, Quota quota, uint64_t amount);

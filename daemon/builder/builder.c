@@ -59,7 +59,7 @@ int builder_new(sd_event *event,
                 .broker_pidfd = -EBADF,
         };
         list_init(&builder->sets);
-        *cgroups = (CgroupTree){ .jobs_fd = -EBADF };
+        *cgroups = CGROUP_TREE_NONE;
         FOREACH_ARRAY(bucket, builder->boxes, BUILDER_BUCKETS)
                 list_init(bucket);
         /* Without a range the slot only names the cgroup; there are more of them than boxes, because
@@ -90,6 +90,7 @@ Builder *builder_free(Builder *builder) {
                 return NULL;
         builder->broker_source = sd_event_source_disable_unref(builder->broker_source);
         builder->broker_exit_source = sd_event_source_disable_unref(builder->broker_exit_source);
+        builder->pressure_source = sd_event_source_disable_unref(builder->pressure_source);
         box_free_all(builder);
         reload_free(builder->reload);
         builder_close_reloaded(builder);
@@ -187,12 +188,31 @@ builder_on_broker_exit(sd_event_source *source, int fd, uint32_t revents, void *
         return sd_event_exit(builder->event, -ECHILD);
 }
 
+static int builder_on_pressure(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        const BuilderReport pressure = { .kind = BUILDER_PRESSURE };
+
+        if (!(revents & EPOLLPRI)) /* the cgroup is gone, and would say so for ever */
+                return sd_event_source_set_enabled(source, SD_EVENT_OFF);
+        builder_report(userdata, &pressure);
+        return 0;
+}
+
+/* /proc/meminfo is not there for a service with ProcSubset=pid. */
+static uint64_t builder_memory_bytes(const Builder *builder) {
+        struct sysinfo info;
+
+        if (sysinfo(&info) < 0)
+                return builder->cgroups.memory_bytes;
+        return MIN((uint64_t) info.totalram * info.mem_unit, builder->cgroups.memory_bytes);
+}
+
 int builder_attach_broker(Builder *builder, int link_fd, int pidfd) {
         BuilderReport node = {
                 .kind = BUILDER_NODE,
                 .slots = builder->max_boxes,
                 .layers = builder_layers(builder),
                 .counter_error = (uint32_t) builder->counter_error,
+                .memory_bytes = builder_memory_bytes(builder),
         };
         int r;
 
@@ -207,6 +227,12 @@ int builder_attach_broker(Builder *builder, int link_fd, int pidfd) {
                 return r;
         r = sd_event_add_io(builder->event, &builder->broker_exit_source, pidfd, EPOLLIN,
                             builder_on_broker_exit, builder);
+        if (r < 0)
+                return r;
+        if (builder->cgroups.pressure_fd >= 0)
+                r = sd_event_add_io(builder->event, &builder->pressure_source,
+                                    builder->cgroups.pressure_fd, EPOLLPRI, builder_on_pressure,
+                                    builder);
         if (r < 0)
                 return r;
         builder_report(builder, &node);

@@ -47,7 +47,7 @@ typedef struct Builder {
 
         int broker_fd; /* the link */
         int broker_pidfd;
-        sd_event_source *broker_source, *broker_exit_source;
+        sd_event_source *broker_source, *broker_exit_source, *pressure_source;
         Buf unsent; /* BuilderReports that the broker did not take yet */
 
         List boxes[BUILDER_BUCKETS]; /* by id */

@@ -14,6 +14,7 @@
 
 #include "basic/io.h"
 #include "basic/parse.h"
+#include "proto/builder-wire.h"
 #include "proto/layers.h"
 
 #define CPU_PERIOD_USEC 100000
@@ -170,12 +171,51 @@ static int cgroup_sweep(int jobs_fd) {
         return 0;
 }
 
+/* The lowest maximum of the cgroup and of those above it; UINT64_MAX is none. */
+static uint64_t cgroup_memory_bytes(int own_fd) {
+        static const char *const names[] = { "memory.max", "memory.high" };
+        _cleanup_close_ int fd = openat(own_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        uint64_t bytes = UINT64_MAX;
+
+        /* The root has neither. */
+        while (fd >= 0 && faccessat(fd, names[0], F_OK, 0) >= 0) {
+                int parent_fd;
+
+                FOREACH_ARRAY(name, names, ELEMENTSOF(names)) {
+                        uint64_t value = attribute_read_number(fd, *name);
+
+                        if (value > 0) /* else it is "max" */
+                                bytes = MIN(bytes, value);
+                }
+                parent_fd = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                fd_close(fd);
+                fd = parent_fd;
+        }
+        return bytes;
+}
+
+/* A trigger: a tenth of the window. -EBADF: the kernel has no such thing (psi=1 on its command line), or
+ * not for us. */
+static int cgroup_watch_pressure(int daemon_fd) {
+        _cleanup_close_ int fd =
+                openat(daemon_fd, "memory.pressure", O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+        char trigger[64];
+        int n;
+
+        if (fd < 0)
+                return -EBADF;
+        n = snprintf(trigger, sizeof(trigger), "some %" PRIu64 " %" PRIu64,
+                     PRESSURE_WINDOW_USEC / 10, PRESSURE_WINDOW_USEC);
+        /* With its NUL. */
+        return write(fd, trigger, (size_t) n + 1) < 0 ? -EBADF : TAKE_FD(fd);
+}
+
 int cgroup_tree_open(CgroupTree *ret_tree) {
         _cleanup_close_ int own_fd = -EBADF, daemon_fd = -EBADF, jobs_fd = -EBADF;
         uint64_t layers;
         int r;
 
-        *ret_tree = (CgroupTree){ .jobs_fd = -EBADF };
+        *ret_tree = CGROUP_TREE_NONE;
         /* Writable by us is what "delegated" means to a process that is not root. */
         if (cgroup_open_own(&own_fd) < 0 || faccessat(own_fd, "cgroup.procs", W_OK, AT_EACCESS) < 0)
                 return 0;
@@ -195,12 +235,15 @@ int cgroup_tree_open(CgroupTree *ret_tree) {
         if (layers == 0)
                 return 0;
         ret_tree->layers = layers;
+        ret_tree->memory_bytes = cgroup_memory_bytes(own_fd);
+        ret_tree->pressure_fd = cgroup_watch_pressure(daemon_fd);
         ret_tree->jobs_fd = TAKE_FD(jobs_fd);
         return 0;
 }
 
 void cgroup_tree_close(CgroupTree *tree) {
         tree->jobs_fd = fd_close(tree->jobs_fd);
+        tree->pressure_fd = fd_close(tree->pressure_fd);
 }
 
 bool cgroup_tree_is_complete(const CgroupTree *tree) {

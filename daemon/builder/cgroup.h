@@ -13,9 +13,16 @@
 #include "proto/limits.h"
 
 typedef struct CgroupTree {
-        int jobs_fd;     /* -EBADF: no delegated subtree with controllers */
-        uint64_t layers; /* LAYER_BIT()s of the controllers that boxes get */
+        int jobs_fd;           /* -EBADF: no delegated subtree with controllers */
+        uint64_t layers;       /* LAYER_BIT()s of the controllers that boxes get */
+        uint64_t memory_bytes; /* what all of it may use, UINT64_MAX is no maximum */
+        /* Has EPOLLPRI while the daemon's own processes wait for memory, -EBADF: nobody tells. What a job
+         * suffers below its own limit is no pressure there. */
+        int pressure_fd;
 } CgroupTree;
+
+#define CGROUP_TREE_NONE \
+        ((CgroupTree){ .jobs_fd = -EBADF, .memory_bytes = UINT64_MAX, .pressure_fd = -EBADF })
 
 /* Looks for a delegated subtree around this process and prepares it; removes what boxes of an
  * earlier daemon left, killing what still runs there. No subtree is no error: layers is then 0. */

@@ -51,10 +51,12 @@ static const Key keys[] = {
                 "A group, by name or number, whose members act for the tenants that their requests "
                 "name, and reach all their jobs and sessions: services in front of this one. Default: "
                 "none"),
-        CONFIG_KEY("daemon.max_memory",
-                   key_parse_size,
-                   max_memory,
-                   "Sum of the memory limits of all jobs that run; more wait. Default: no maximum"),
+        CONFIG_KEY(
+                "daemon.max_memory",
+                key_parse_size,
+                max_memory,
+                "Sum of the memory limits of all jobs that run; more wait. Default: what the machine "
+                "has, or MemoryMax= and MemoryHigh= leave to the service"),
         CONFIG_KEY("daemon.max_connections",
                    key_parse_count,
                    max_connections,

@@ -70,6 +70,9 @@ typedef struct BuilderRequest {
         Limits limits; /* START, CELL */
 } BuilderRequest;
 
+/* Of the kernel's pressure stall information. One that is no multiple of 2 s needs privilege. */
+#define PRESSURE_WINDOW_USEC (UINT64_C(2) * 1000000)
+
 #define SESSION_LIFETIME_USEC_MAX (UINT64_C(24) * 3600 * 1000000)
 
 /* From SIGINT to the kill: how long a cell may take to end whose time is over. */
@@ -86,6 +89,7 @@ typedef enum BuilderReportKind {
         /* The facts of a cell. Every SIGINT that was meant for it has been sent: the next one gets none. */
         BUILDER_CELL_ENDED,
         BUILDER_RESTARTED, /* with the facts of the cell that was ended with its interpreter, if one was */
+        BUILDER_PRESSURE, /* memory is short; again every PRESSURE_WINDOW_USEC at most, as long as it is */
         BUILDER_USED, /* facts so far: CPU time, memory and tasks */
         _BUILDER_REPORT_MAX,
 } BuilderReportKind;
@@ -99,8 +103,9 @@ typedef struct BuilderReport {
         uint64_t setup_usec;     /* STARTED */
         uint32_t counter_error;  /* NODE: 0, or the positive errno of counter_probe(COUNTER_JOB) */
         uint32_t _reserved;
-        uint64_t
-                memory_bytes; /* USED: now; of the largest process where no cgroup counts; 0 is unknown */
+        /* USED: now; of the largest process where no cgroup counts; 0 is unknown. NODE: what all boxes may
+         * use together, 0 is unknown */
+        uint64_t memory_bytes;
         uint64_t cell_cpu_usec; /* USED: what of the CPU time was before the cell that runs */
         BoxFacts facts;         /* ENDED, CELL_ENDED, RESTARTED, USED */
 } BuilderReport;

@@ -22,7 +22,7 @@ sys.path.insert(1, HERE)
 import restart
 import tap
 import wheels
-from cgroups import CGROUP, JOBS, box_processes, leaf, leaves, read
+from cgroups import CGROUP, JOBS, PRESSURE, box_processes, holders, leaf, leaves, read, status_fields
 from manager import MANAGER_SOCKET, manage
 
 SOCKET = "/run/pysb/io.pysb.sandbox"
@@ -79,11 +79,6 @@ def properties(*names):
 
 def main_pid():
     return int(properties("MainPID")["MainPID"])
-
-
-def status_fields(pid):
-    return dict(line.split(":\t", 1) for line in read(f"/proc/{pid}/status").splitlines()
-                if ":\t" in line)
 
 
 def client(*arguments):
@@ -306,6 +301,13 @@ class Service(unittest.TestCase):
         self.assertAlmostEqual(quota / period, 0.5)
         self.assertLessEqual(int(read(f"{path}/pids.max")), 256)
 
+    def test_pressure_is_watched(self):
+        """the builder has a trigger on the pressure of the daemon's own cgroup, and nobody else has it"""
+        self.check(submit("print(1)"), "success", 0)
+        if not os.path.exists(PRESSURE):
+            self.skipTest("this kernel has no pressure stall information")
+        self.assertEqual(holders(main_pid(), PRESSURE), [main_pid()])
+
     def test_cgroup_is_gone(self):
         """the leaf of a job is removed with it"""
         job = Running()
@@ -480,9 +482,7 @@ class Service(unittest.TestCase):
             # Who was there before is who he was, until his connection ends
             self.assertEqual(sum(t["runningJobs"] for t in tenants.values()), 1, tenants)
             self.check(submit("print(1)", profile="reloaded"), "success", 0)
-            # The share of the CPU is in the leaf of a job of the tenant, and no other one's
-            weights = [read(f"{leaf(j)}/cpu.weight").strip() for j in (job, self.run_job())]
-            self.assertEqual(weights, ["100", "300"])
+            self.assertEqual([read(f"{leaf(j)}/cpu.weight").strip() for j in (job, self.run_job())], ["100", "300"])
             with open("/etc/pysb/tenants.toml", "a", encoding="ascii") as file:
                 file.write('[second]\nuids = ["no-such-user"]\n')
             failed = subprocess.run(["systemctl", "reload", "pysbd.service"], stderr=subprocess.PIPE, check=False)

@@ -132,13 +132,14 @@ static void make_sockets(bool embedded) {
         embedded_client = fds[1];
 }
 
-static void builder_node(Harness *h, uint32_t slots) {
+static void builder_node(Harness *h, uint32_t slots, uint64_t memory_bytes) {
         const BuilderReport report = {
                 .kind = BUILDER_NODE,
                 .slots = slots,
                 .layers = LAYER_BIT(_LAYER_MAX) - 1 - LAYER_BIT(LAYER_CGROUP_CPU),
                 .python_version = 0x030b02f0,
                 .counter_error = EACCES,
+                .memory_bytes = memory_bytes,
         };
 
         assert_int_equal(link_send(h->builder, &report, sizeof(report), NULL, 0), 0);
@@ -175,7 +176,7 @@ Harness *harness_new(const HarnessOptions *o) {
         assert_int_equal(sd_event_new(&h->event), 0);
         assert_int_equal(broker_new(h->event, &options, &h->broker), 0);
         if (o->slots > 0)
-                builder_node(h, o->slots);
+                builder_node(h, o->slots, o->memory_bytes);
         return h;
 }
 

@@ -19,7 +19,8 @@ typedef struct Harness {
 } Harness;
 
 typedef struct HarnessOptions {
-        uint32_t slots; /* 0: the builder says nothing */
+        uint32_t slots;        /* 0: the builder says nothing */
+        uint64_t memory_bytes; /* that the builder says; 0 is nothing */
         uint64_t max_queued_jobs, max_connections_per_user;
         const char *config; /* flat lines; NULL is none */
         bool embedded;      /* one connected socket instead of a listening one */
