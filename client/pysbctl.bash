@@ -45,7 +45,7 @@ _pysbctl() {
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                words="submit check eval wait attach cancel forget list show session repl profile status top reload drain resume help --version"
+                words="submit check eval wait attach cancel forget list show session repl blob profile status top reload drain resume help --version"
                 mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
                 return
         fi
@@ -91,6 +91,13 @@ _pysbctl() {
         attach) words+=" --events --summary --display-dir $(_pysbctl_jobs)" ;;
         cancel) words+=" --grace $(_pysbctl_jobs)" ;;
         forget) words+=" $(_pysbctl_jobs)" ;;
+        blob)
+                if [[ ${COMP_WORDS[2]} == put && COMP_CWORD -gt 2 ]]; then
+                        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+                        return
+                fi
+                words+=" put get remove"
+                ;;
         show) words+=" --json $(_pysbctl_jobs)" ;;
         session)
                 if ((COMP_CWORD == 2)); then

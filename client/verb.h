@@ -28,6 +28,7 @@ int verb_eval(int argc, char *argv[]);
 int verb_wait(int argc, char *argv[]);
 int verb_attach(int argc, char *argv[]);
 int verb_cancel(int argc, char *argv[]);
+int verb_blob(int argc, char *argv[]);
 int verb_forget(int argc, char *argv[]);
 int verb_list(int argc, char *argv[]);
 int verb_show(int argc, char *argv[]);

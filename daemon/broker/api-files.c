@@ -326,31 +326,65 @@ static FilesOperation *operation_new(Connection *c, FilesVerb verb, size_t n) {
         return files_operation_free(op);
 }
 
-/* Of a file to be put. 0, a SpecErrorKind, or -ENOMEM. */
-static int put_fill(const FilesRequest *files, size_t i, FilesPut *put, SpecError *e) {
-        const FileRequest *file = &files->files[i];
-        int r = spec_file_name(files, i, e);
+/* The bytes of a file to be put. 0, a SpecErrorKind, or -ENOMEM. */
+static int put_load(FileLoader *loader,
+                    const FileRequest *file,
+                    const char *field,
+                    FilesPut *put,
+                    SpecError *e) {
+        const char *bytes = file->text ?: "";
+        int r = 0;
 
-        if (r != 0)
-                return r;
-        if (file->text && file->data) {
-                (void) snprintf(e->field, sizeof(e->field), "files[%zu].data", i);
-                (void) snprintf(e->reason, sizeof(e->reason), "give only one of text and data");
-                return SPEC_INVALID;
-        }
-        put->path = strdup(file->path);
+        put->size = strlen(bytes);
         if (file->data)
                 r = base64_decode(file->data, strlen(file->data), &put->data, &put->size);
-        else {
-                put->data = strdup(file->text ?: "");
-                put->size = put->data ? strlen(put->data) : 0;
-        }
+        else if (file->blob || file->fd.is_set)
+                r = api_load_file(loader, file, field, &put->data, &bytes, &put->size, e);
         if (r == -EINVAL) {
-                (void) snprintf(e->field, sizeof(e->field), "files[%zu].data", i);
+                (void) snprintf(e->field, sizeof(e->field), "%s", field);
                 (void) snprintf(e->reason, sizeof(e->reason), "no valid Base64");
                 return SPEC_INVALID;
         }
-        return r < 0 || !put->path || !put->data ? -ENOMEM : 0;
+        if (r != 0)
+                return r;
+        if (!put->data) {
+                put->data = malloc(put->size + 1);
+                if (put->data)
+                        memcpy(put->data, bytes, put->size);
+        }
+        return put->data ? 0 : -ENOMEM;
+}
+
+/* All of them at once are in memory. */
+static int put_too_large(size_t bytes, SpecError *e) {
+        (void) snprintf(e->field, sizeof(e->field), "files");
+        e->requested = bytes;
+        e->maximum = BLOB_BYTES_MAX;
+        return SPEC_TOO_LARGE;
+}
+
+static int
+put_fill(FileLoader *loader, const FilesRequest *files, size_t i, FilesPut *put, SpecError *e) {
+        const FileRequest *file = &files->files[i];
+        int r = spec_file_name(files, i, e);
+        char field[64];
+
+        if (r != 0)
+                return r;
+        (void) snprintf(field, sizeof(field), "files[%zu].%s", i,
+                        file->fd.is_set ? "fileDescriptor" : "data");
+        if (!!file->text + !!file->data + !!file->blob + file->fd.is_set > 1) {
+                (void) snprintf(e->field, sizeof(e->field), "%s", field);
+                (void) snprintf(e->reason, sizeof(e->reason),
+                                "give only one of text, data, blob and fileDescriptor");
+                return SPEC_INVALID;
+        }
+        put->path = strdup(file->path);
+        if (!put->path)
+                return -ENOMEM;
+        put->flags =
+                (file->executable ? FILES_EXECUTABLE : 0) | (file->read_only ? FILES_READ_ONLY : 0);
+        return put_load(loader, file, field, put, e);
 }
 
 void api_put_files(Connection *c) {
@@ -362,8 +396,10 @@ void api_put_files(Connection *c) {
                 {},
         };
         _cleanup_(files_operation_freep) FilesOperation *op = NULL;
+        FileLoader loader = { c, c->tenant };
         FilesParameters p = {};
         SpecError error = {};
+        const Session *s;
 
         if (!api_parse(c, fields, &p))
                 return;
@@ -371,17 +407,22 @@ void api_put_files(Connection *c) {
                 api_answer_invalid(c, "files", "more than 64 files");
                 return;
         }
+        s = session_find(c->broker, api_reach(c), p.session);
+        if (s)
+                loader.tenant = s->tenant;
         op = operation_new(c, FILES_STAGE, p.files.n);
         for (size_t i = 0; op && i < p.files.n; i++) {
-                int r = put_fill(&p.files, i, &op->puts[i], &error);
+                int r = put_fill(&loader, &p.files, i, &op->puts[i], &error);
 
+                op->bytes += op->puts[i].size;
+                if (r == 0 && op->bytes > BLOB_BYTES_MAX)
+                        r = put_too_large(op->bytes, &error);
                 if (r > 0)
                         api_answer_spec_error(c, (SpecErrorKind) r, &error);
                 if (r < 0)
                         c->is_dead = true;
                 if (r != 0)
                         return;
-                op->bytes += op->puts[i].size;
         }
         if (op)
                 start(c, TAKE_PTR(op), p.session);

@@ -286,5 +286,6 @@ void api_who_am_i(Connection *c) {
         build_use(&b, "sessions", "maxSessions", t, QUOTA_SESSIONS);
         build_use(&b, "connections", "maxConnections", t, QUOTA_CONNECTIONS);
         build_use(&b, "memoryBytes", "maxMemoryBytes", t, QUOTA_MEMORY);
+        build_use(&b, "blobBytes", "maxBlobBytes", t, QUOTA_BLOB_BYTES);
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }

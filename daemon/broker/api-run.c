@@ -50,6 +50,10 @@ void api_answer_spec_error(Connection *c, SpecErrorKind kind, const SpecError *e
                 json_build_uint(&b, "sizeBytes", e->requested);
                 json_build_uint(&b, "maximumBytes", e->maximum);
                 break;
+        case SPEC_BLOB_NOT_FOUND:
+                name = "BlobNotFound";
+                json_build_string(&b, "blob", e->field);
+                break;
         }
         connection_error(c, name, json_build_take(&b));
 }
@@ -72,7 +76,10 @@ static void answer_refusal(Connection *c, const Tenant *t, const Refusal *refusa
         } else if (refusal->quota < _QUOTA_MAX) {
                 Quota q = refusal->quota;
 
-                json_build_string(&b, "quota", q == QUOTA_SESSIONS ? "sessions" : "memory");
+                json_build_string(&b, "quota",
+                                  q == QUOTA_SESSIONS     ? "sessions"
+                                  : q == QUOTA_BLOB_BYTES ? "blobs"
+                                                          : "memory");
                 json_build_uint(&b, "used", is_own ? t->used[q] : t->tenants->used[q]);
                 json_build_uint(&b, "maximum",
                                 is_own ? t->policy->maximum[q] : t->tenants->maximum[q]);
@@ -130,6 +137,7 @@ JobSpec *api_make_spec(Connection *c,
                        const Tenant *tenant,
                        const SpecContext *kind,
                        const JobRequest *request) {
+        FileLoader loader = { c, tenant };
         const Broker *b = c->broker;
         SpecContext context = *kind;
         JobSpec *spec = NULL;
@@ -140,6 +148,8 @@ JobSpec *api_make_spec(Connection *c,
         context.tenant = tenant->policy;
         context.default_profile = api_default_profile(tenant, b->config);
         context.all_granted = b->embedded;
+        context.load_file = api_load_file;
+        context.userdata = &loader;
         r = job_spec_make(&context, request, &spec, &error);
         if (r > 0)
                 api_answer_spec_error(c, (SpecErrorKind) r, &error);

@@ -41,6 +41,7 @@ static const JsonField quota_fields[] = {
         { "maxConnections", dispatch_number, offsetof(TenantPolicy, maximum[QUOTA_CONNECTIONS]) },
         { "maxSessions", dispatch_number, offsetof(TenantPolicy, maximum[QUOTA_SESSIONS]) },
         { "maxMemoryBytes", dispatch_number, offsetof(TenantPolicy, maximum[QUOTA_MEMORY]) },
+        { "maxBlobBytes", dispatch_number, offsetof(TenantPolicy, maximum[QUOTA_BLOB_BYTES]) },
         { "submitsPerSecond", dispatch_number, offsetof(TenantPolicy, submits_per_second) },
         { "submitBurst", dispatch_number, offsetof(TenantPolicy, submit_burst) },
         {},
@@ -75,6 +76,7 @@ tenant_object(const char *name, const TenantPolicy *policy, const uint64_t used[
         json_build_uint(&b, "connections", used[QUOTA_CONNECTIONS]);
         json_build_uint(&b, "sessions", used[QUOTA_SESSIONS]);
         json_build_uint(&b, "memoryBytes", used[QUOTA_MEMORY]);
+        json_build_uint(&b, "blobBytes", used[QUOTA_BLOB_BYTES]);
         json_build_uint(&b, "daemonBytes",
                         used[QUOTA_QUEUED_BYTES] + used[QUOTA_RETAINED_BYTES] +
                                 used[QUOTA_BUFFERED_BYTES]);

@@ -45,6 +45,20 @@ typedef enum AcceptKind {
  * answered with an error. */
 Job *api_accept_job(Connection *c, AcceptKind kind, bool *ret_created); /* api-run.c */
 
+/* SpecContext.load_file: of a call, for a tenant. */
+typedef struct FileLoader {
+        const Connection *connection;
+        const Tenant *tenant;
+} FileLoader;
+
+int api_load_file(void *loader,
+                  const FileRequest *file,
+                  const char *field,
+                  char **ret_data,
+                  const char **ret_bytes,
+                  size_t *ret_size,
+                  SpecError *ret_error); /* api-blob.c */
+
 /* A spec for this request, in a context that says what kind it is; NULL if the call is answered. */
 JobSpec *api_make_spec(Connection *c,
                        const Tenant *tenant,
@@ -79,6 +93,9 @@ void api_put_files(Connection *c); /* api-files.c */
 void api_read_file(Connection *c);
 void api_list_files(Connection *c);
 void api_remove_files(Connection *c);
+void api_put_blob(Connection *c); /* api-blob.c */
+void api_get_blob(Connection *c);
+void api_remove_blobs(Connection *c);
 void api_list_profiles(Connection *c); /* api-node.c */
 void api_get_profile(Connection *c);
 void api_get_node(Connection *c);

@@ -73,7 +73,7 @@ void broker_wake_at(Broker *b, uint64_t usec) {
 static bool broker_is_idle(const Broker *b) {
         /* The next daemon would not know that it was drained. */
         return list_is_empty(&b->jobs) && list_is_empty(&b->sessions) &&
-               server_is_idle(b->server) && !b->is_draining;
+               list_is_empty(&b->blobs.blobs) && server_is_idle(b->server) && !b->is_draining;
 }
 
 /* Gone are all jobs, and all that clients still have to read of them. */
@@ -116,6 +116,7 @@ void broker_sweep(Broker *b) {
         tool_link_sweep(b, now);
         session_sweep(b, now);
         job_store_sweep(b, now);
+        broker_wake_at(b, blob_store_sweep(&b->blobs, now));
         if (b->is_stopping) {
                 broker_check_stopped(b);
                 return;
@@ -213,6 +214,8 @@ static void broker_set_maxima(Broker *b) {
         node[QUOTA_RETAINED_BYTES] = TENANT_BYTES_MAX;
         node[QUOTA_BUFFERED_BYTES] = TENANT_BYTES_MAX;
         own[QUOTA_SESSIONS] = SESSIONS_PER_TENANT_MAX;
+        node[QUOTA_BLOB_BYTES] = BLOB_STORE_BYTES_MAX;
+        own[QUOTA_BLOB_BYTES] = BLOB_STORE_BYTES_PER_TENANT_MAX;
 }
 
 /* What the operator's table does not say is as for everybody. */
@@ -279,6 +282,7 @@ int broker_new(sd_event *event, const BrokerOptions *o, Broker **ret_broker) {
                 return -ENOMEM;
         job_store_init(b);
         list_init(&b->sessions);
+        blob_store_init(&b->blobs);
         b->event = sd_event_ref(event);
         b->embedded = o->embedded;
         b->admin_gid = o->admin_gid;
@@ -323,6 +327,7 @@ Broker *broker_free(Broker *b) {
         }
         LIST_FOREACH(l, &b->sessions)
                 session_free(container_of(l, Session, sessions));
+        blob_store_done(&b->blobs);
         tenants_done(&b->tenants);
         builder_link_free(b->builder);
         sd_event_source_unref(b->sweeper);

@@ -10,6 +10,7 @@
 #include <systemd/sd-event.h>
 
 #include "basic/list.h"
+#include "broker/blob-store.h"
 #include "broker/builder-link.h"
 #include "broker/job.h"
 #include "broker/reload.h"
@@ -30,6 +31,10 @@ typedef struct JobIndex {
         List requests[JOB_BUCKETS]; /* Job.by_request */
         List boxes[JOB_BUCKETS];    /* Job.by_box */
 } JobIndex;
+
+/* Blobs of tenants. */
+#define BLOB_STORE_BYTES_MAX (256U << 20)
+#define BLOB_STORE_BYTES_PER_TENANT_MAX (64U << 20)
 
 /* After SIGTERM: how long the last results may take to reach their clients. */
 #define STOP_USEC_MAX (UINT64_C(10) * 1000000)
@@ -73,6 +78,7 @@ typedef struct Broker {
         List jobs;                    /* all, oldest first */
         JobIndex index;
         List sessions; /* all, oldest first */
+        BlobStore blobs;
         uint64_t last_number, last_box;
         /* Questions to the builder what a job uses, and answers; and the number of those that a ListJobs
          * of an administrator waits for. */

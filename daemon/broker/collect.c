@@ -20,13 +20,18 @@
 #define REPLY_OTHER_BYTES ((UINT64_C(6) << 20) + (UINT64_C(3) << 19))
 
 const char *const file_problem_names[_FILE_PROBLEM_MAX] = {
-        [FILE_TOO_LARGE] = "too-large",     [FILE_TOO_MANY] = "too-many",
-        [FILE_NOT_REGULAR] = "not-regular", [FILE_TOO_DEEP] = "too-deep",
-        [FILE_UNREADABLE] = "unreadable",   [FILE_ILLEGAL_NAME] = "illegal-name",
-        [FILE_CHANGED] = "changed",         [FILE_LOST] = "lost",
+        [FILE_TOO_LARGE] = "too-large",
+        [FILE_TOO_MANY] = "too-many",
+        [FILE_NOT_REGULAR] = "not-regular",
+        [FILE_TOO_DEEP] = "too-deep",
+        [FILE_UNREADABLE] = "unreadable",
+        [FILE_ILLEGAL_NAME] = "illegal-name",
+        [FILE_CHANGED] = "changed",
+        [FILE_LOST] = "lost",
+        [FILE_QUOTA] = "quota",
 };
 
-static void sha256(const void *data, size_t size, uint8_t ret_digest[static SHA256_BYTES]) {
+void collect_sha256(const void *data, size_t size, uint8_t ret_digest[static SHA256_BYTES]) {
         struct sha256_ctx context;
 
         sha256_init(&context);
@@ -46,10 +51,11 @@ CollectSpec *collect_spec_free(CollectSpec *spec) {
         return NULL;
 }
 
-int collect_spec_add_rule(CollectSpec *spec, const char *pattern, bool truncate, bool unchanged) {
+int collect_spec_add_rule(CollectSpec *spec, const CollectRule *wanted) {
         CollectRule *rule = &spec->rules[spec->n_rules];
 
-        *rule = (CollectRule){ strdup(pattern), truncate, unchanged };
+        *rule = *wanted;
+        rule->pattern = strdup(wanted->pattern);
         if (!rule->pattern)
                 return -ENOMEM;
         spec->n_rules++;
@@ -68,7 +74,7 @@ int collect_spec_add_input(CollectSpec *spec, const char *path, const void *data
         *input = (CollectInput){ .path = strdup(path), .size = size };
         if (!input->path)
                 return -ENOMEM;
-        sha256(data, size, input->sha256);
+        collect_sha256(data, size, input->sha256);
         spec->n_inputs++;
         return 0;
 }
@@ -79,13 +85,15 @@ void collection_init(Collection *c, const CollectSpec *spec, const Limits *limit
         *c = (Collection){
                 .spec = spec,
                 .files_max = limits->value[LIMIT_COLLECT_FILES],
-                .bytes_left = MIN(limits->value[LIMIT_COLLECT_BYTES], fitting),
+                .bytes_left = limits->value[LIMIT_COLLECT_BYTES],
+                .inline_left = fitting,
         };
 }
 
 static void collected_done(CollectedFile *file) {
         free(file->path);
         free(file->data);
+        free(file->blob);
         *file = (CollectedFile){};
 }
 
@@ -230,13 +238,31 @@ static void collection_end(Collection *c) {
                 collected_done(collection_current(c));
 }
 
+static bool collected_is_blob(const Collection *c, const CollectedFile *file) {
+        return c->spec->rules[file->rule].delivery == DELIVERY_BLOB;
+}
+
+/* Bytes that the content of this file may have. */
+static uint64_t collection_room(const Collection *c, const CollectedFile *file) {
+        if (collected_is_blob(c, file))
+                return MIN(c->bytes_left, COLLECT_BLOB_BYTES_MAX);
+        return MIN(MIN(c->bytes_left, c->inline_left), (uint64_t) REPLY_INLINE_BYTES_MAX);
+}
+
+static void collection_take_room(Collection *c, const CollectedFile *file) {
+        c->bytes_left -= MIN(c->bytes_left, file->size);
+        if (!collected_is_blob(c, file))
+                c->inline_left -= MIN(c->inline_left, file->size);
+}
+
 int collection_next(Collection *c, uint64_t *ret_bytes) {
-        uint64_t room = MIN(c->bytes_left, (uint64_t) REPLY_INLINE_BYTES_MAX);
         CollectedFile *file;
+        uint64_t room;
 
         if (c->next == c->n)
                 return -ENODATA;
         file = collection_current(c);
+        room = collection_room(c, file);
         if (file->problem == FILE_OK && collection_input(c, file)) {
                 *ret_bytes = file->size_bytes;
                 return 1;
@@ -280,10 +306,10 @@ int collection_data(Collection *c, const void *data, size_t size) {
 
 /* Its content is complete: is it worth handing back, and does it fit? */
 static bool collection_judge(Collection *c, CollectedFile *file) {
-        uint64_t room = MIN(c->bytes_left, (uint64_t) REPLY_INLINE_BYTES_MAX);
+        uint64_t room = collection_room(c, file);
         const CollectInput *input = collection_input(c, file);
 
-        sha256(file->data, file->size, file->sha256);
+        collect_sha256(file->data, file->size, file->sha256);
         if (input && memcmp(input->sha256, file->sha256, SHA256_BYTES) == 0)
                 return false;
         file->has_data = file->has_sha256 = true;
@@ -294,7 +320,7 @@ static bool collection_judge(Collection *c, CollectedFile *file) {
                 collection_drop_data(file);
                 file->problem = FILE_TOO_LARGE;
         }
-        c->bytes_left -= file->size;
+        collection_take_room(c, file);
         return true;
 }
 
@@ -306,7 +332,7 @@ bool collection_read(Collection *c, int error) {
                 file->problem = error == -EACCES ? FILE_UNREADABLE : FILE_CHANGED;
         } else if (file->is_truncated) {
                 file->has_data = true;
-                c->bytes_left -= MIN(c->bytes_left, file->size);
+                collection_take_room(c, file);
         } else if (file->size != file->size_bytes) {
                 collection_drop_data(file);
                 file->problem = FILE_CHANGED;
@@ -337,6 +363,20 @@ int collection_lose(Collection *c) {
         file->problem = FILE_LOST;
         c->n = c->next = ++c->n_done;
         return 0;
+}
+
+int collected_move(CollectedFile *file, const char *blob) {
+        bool has_sha256 = file->has_sha256, is_truncated = file->is_truncated;
+
+        collection_drop_data(file);
+        if (!blob) {
+                file->problem = FILE_QUOTA;
+                return 0;
+        }
+        file->has_sha256 = has_sha256;
+        file->is_truncated = is_truncated;
+        file->blob = strdup(blob);
+        return file->blob ? 0 : -ENOMEM;
 }
 
 size_t collection_bytes(const Collection *c) {

@@ -12,9 +12,19 @@
 
 #define SHA256_BYTES 32
 
+/* Of one file that goes into the blob store. */
+#define COLLECT_BLOB_BYTES_MAX (UINT64_C(16) << 20)
+
+typedef enum CollectDelivery {
+        DELIVERY_INLINE, /* in the message */
+        DELIVERY_BLOB,   /* into the blob store */
+        _DELIVERY_MAX,
+} CollectDelivery;
+
 typedef struct CollectRule {
         char *pattern;
         bool truncate, unchanged;
+        CollectDelivery delivery;
 } CollectRule;
 
 /* A file of the request, as it was: what is still the same is not handed back. */
@@ -37,7 +47,7 @@ char *collect_readable_path(const char *path, size_t size);
 CollectSpec *collect_spec_free(CollectSpec *spec);
 
 /* -ENOMEM. */
-int collect_spec_add_rule(CollectSpec *spec, const char *pattern, bool truncate, bool unchanged);
+int collect_spec_add_rule(CollectSpec *spec, const CollectRule *rule);
 int collect_spec_add_input(CollectSpec *spec, const char *path, const void *data, size_t size);
 
 /* Why there is no content, or not all of it. */
@@ -51,6 +61,7 @@ typedef enum FileProblem {
         FILE_ILLEGAL_NAME,
         FILE_CHANGED, /* while it was read */
         FILE_LOST,    /* the box ended first; the path is "." */
+        FILE_QUOTA,   /* the tenant's blobs take all that they may */
         _FILE_PROBLEM_MAX,
 } FileProblem;
 
@@ -65,12 +76,14 @@ typedef struct CollectedFile {
         uint8_t sha256[SHA256_BYTES];
         char *data;
         size_t size, allocated;
+        char *blob; /* where the content is instead: its identifier */
 } CollectedFile;
 
 /* How many files init may name, one more than that is one too many; and how many bytes fit. */
 typedef struct Collection {
         const CollectSpec *spec;
         uint64_t files_max, bytes_left;
+        uint64_t inline_left; /* of them in a message */
         CollectedFile
                 *files; /* those up to n_done are the result, then comes what is to be looked at */
         size_t n, allocated, n_done, next;
@@ -104,6 +117,12 @@ bool collection_read(Collection *c, int error);
 
 /* The box is gone: what has not been looked at is not there, and one entry says so. -ENOMEM. */
 int collection_lose(Collection *c);
+
+/* Takes the content of a file that is part of the result out of it; it is in the store as this blob, or with NULL
+ * nowhere, for lack of quota. -ENOMEM. */
+int collected_move(CollectedFile *file, const char *blob);
+
+void collect_sha256(const void *data, size_t size, uint8_t ret_digest[static SHA256_BYTES]);
 
 /* Memory that it holds. */
 size_t collection_bytes(const Collection *c);

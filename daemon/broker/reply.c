@@ -141,15 +141,14 @@ static json_t *tool_call_object(const Job *job, const JobEvent *e) {
 }
 
 /* As text if that makes it at most twice as long: a reply has to hold all of them. */
-static void file_build_bytes(JsonBuild *b, const CollectedFile *file) {
-        const char *data = file->data ?: "";
+void reply_build_bytes(JsonBuild *b, const char *data, size_t size) {
         _cleanup_free_ char *base64 = NULL;
 
-        if (json_bytes_are_text(data, file->size, 2)) {
-                json_build_string_n(b, "text", data, file->size);
+        if (json_bytes_are_text(data, size, 2)) {
+                json_build_string_n(b, "text", data, size);
                 return;
         }
-        base64 = base64_encode(data, file->size);
+        base64 = base64_encode(data, size);
         json_build_value(b, "data", base64 ? json_string(base64) : NULL);
 }
 
@@ -164,7 +163,8 @@ json_t *reply_file(const CollectedFile *file) {
         if (file->has_sha256)
                 json_build_string(&b, "sha256", hex);
         if (file->has_data)
-                file_build_bytes(&b, file);
+                reply_build_bytes(&b, file->data ?: "", file->size);
+        json_build_string(&b, "blob", file->blob);
         if (file->is_truncated)
                 json_build_bool(&b, "truncated", true);
         json_build_bool(&b, "executable", file->is_executable);

@@ -7,11 +7,15 @@
 
 #include "broker/job.h"
 #include "broker/session.h"
+#include "wire/build.h"
 
 /* Of each stream in a Result; more output is there by streaming. */
 #define REPLY_INLINE_BYTES_MAX (1U << 20)
 
 json_t *reply_file(const CollectedFile *file);
+/* The pair text and data. */
+void reply_build_bytes(JsonBuild *b, const char *data, size_t size);
+
 json_t *reply_limits(const Limits *limits);
 /* The instant counts while it runs; with is_now also the memory and CPU time that were asked for. */
 json_t *reply_usage(const Job *job, uint64_t realtime_usec, bool is_now);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "basic/macro.h"
+#include "broker/collect.h"
 
 /* Numbers that are exact everywhere, JavaScript included: a larger one could come back in an error as
  * another one. */
@@ -51,6 +52,10 @@ static const JsonField file_fields[] = {
         { "path", json_dispatch_string, offsetof(FileRequest, path), JSON_REQUIRED },
         { "text", json_dispatch_string, offsetof(FileRequest, text) },
         { "data", json_dispatch_string, offsetof(FileRequest, data) },
+        { "blob", json_dispatch_string, offsetof(FileRequest, blob) },
+        { "fileDescriptor", request_dispatch_uint, offsetof(FileRequest, fd) },
+        { "executable", json_dispatch_bool, offsetof(FileRequest, executable) },
+        { "readOnly", json_dispatch_bool, offsetof(FileRequest, read_only) },
         {},
 };
 
@@ -66,10 +71,17 @@ int request_dispatch_files(const JsonField *field, json_t *value, void *target, 
         return r;
 }
 
+static const char *const delivery_names[_DELIVERY_MAX + 1] = {
+        [DELIVERY_INLINE] = "inline",
+        [DELIVERY_BLOB] = "blob",
+};
+
 static const JsonField collect_fields[] = {
         { "pattern", json_dispatch_string, offsetof(CollectRuleRequest, pattern), JSON_REQUIRED },
         { "truncate", json_dispatch_bool, offsetof(CollectRuleRequest, truncate) },
         { "unchanged", json_dispatch_bool, offsetof(CollectRuleRequest, unchanged) },
+        { "delivery", json_dispatch_enum, offsetof(CollectRuleRequest, delivery), 0,
+          delivery_names },
         {},
 };
 

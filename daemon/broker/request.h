@@ -23,7 +23,9 @@ typedef struct OptionalBool {
 
 typedef struct FileRequest {
         const char *path;
-        const char *text, *data;
+        const char *text, *data, *blob;
+        OptionalUint fd; /* index of a passed descriptor */
+        bool executable, read_only;
 } FileRequest;
 
 typedef struct FilesRequest {
@@ -34,6 +36,7 @@ typedef struct FilesRequest {
 typedef struct CollectRuleRequest {
         const char *pattern;
         bool truncate, unchanged;
+        int delivery; /* CollectDelivery */
 } CollectRuleRequest;
 
 typedef struct CollectRequest {

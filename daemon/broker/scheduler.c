@@ -64,9 +64,25 @@ void scheduler_finish_without_box(Broker *b, Job *job, Outcome outcome, const ch
         scheduler_finish(b, job, &verdict, NULL);
 }
 
+/* What a rule wants in the blob store goes there file by file. */
+static void scheduler_store_file(Job *job, CollectedFile *file) {
+        Broker *b = job->broker;
+        Blob *blob = NULL;
+
+        if (!file->has_data || job->spec->collect->rules[file->rule].delivery != DELIVERY_BLOB)
+                return;
+        if (blob_store_put(&b->blobs, job_tenant(job), file->data, file->size,
+                           b->clock().monotonic_usec, &blob) == 0) {
+                file->data = NULL; /* it is the store's */
+                broker_wake_at(b, blob->expires_usec);
+        }
+        (void) collected_move(file, blob ? blob->id : NULL);
+}
+
 static void scheduler_on_file(void *userdata, size_t index) {
         Job *job = userdata;
 
+        scheduler_store_file(job, &job->collection.files[index]);
         (void) job_log_file(job, index, job->broker->clock());
 }
 

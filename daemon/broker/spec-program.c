@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,8 +120,12 @@ int spec_file_name(const FilesRequest *files, size_t index, SpecError *e) {
 }
 
 /* Adds up the bytes even of what is too much, so that the message can say how much. */
-static int
-spec_file(const FilesRequest *files, size_t index, JobSpec *s, FrameBuilder *frame, SpecError *e) {
+static int spec_file(const SpecContext *c,
+                     const FilesRequest *files,
+                     size_t index,
+                     JobSpec *s,
+                     FrameBuilder *frame,
+                     SpecError *e) {
         const FileRequest *file = &files->files[index];
         _cleanup_free_ char *decoded = NULL;
         const char *bytes = file->text ?: "";
@@ -131,8 +136,8 @@ spec_file(const FilesRequest *files, size_t index, JobSpec *s, FrameBuilder *fra
         if (r != 0)
                 return r;
         error_field(e, "files[%zu].data", index);
-        if (file->text && file->data)
-                return error_invalid(e, "give only one of text and data");
+        if (!!file->text + !!file->data + !!file->blob + file->fd.is_set > 1)
+                return error_invalid(e, "give only one of text, data, blob and fileDescriptor");
         if (file->data) {
                 r = base64_decode(file->data, strlen(file->data), &decoded, &size);
                 if (r == -EINVAL)
@@ -141,10 +146,22 @@ spec_file(const FilesRequest *files, size_t index, JobSpec *s, FrameBuilder *fra
                         return r;
                 bytes = decoded;
         }
+        if (file->blob || file->fd.is_set) {
+                char field[64];
+
+                (void) snprintf(field, sizeof(field), "files[%zu].fileDescriptor", index);
+                r = c->load_file(c->userdata, file, field, &decoded, &bytes, &size, e);
+                if (r != 0)
+                        return r;
+        }
         s->source_bytes += size;
         if (s->collect && collect_spec_add_input(s->collect, file->path, bytes, size) < 0)
                 return -ENOMEM;
         frame_add_file(frame, file->path, bytes, size);
+        if (file->executable)
+                frame_add_string(frame, FIELD_EXECUTABLE, file->path);
+        if (file->read_only)
+                frame_add_string(frame, FIELD_READ_ONLY, file->path);
         return 0;
 }
 
@@ -155,7 +172,13 @@ static int spec_collect_rule(const CollectRuleRequest *rule, JobSpec *s, SpecErr
         problem = glob_parse(rule->pattern, &glob);
         if (problem)
                 return error_invalid(e, "%s", problem);
-        return collect_spec_add_rule(s->collect, rule->pattern, rule->truncate, rule->unchanged);
+        return collect_spec_add_rule(s->collect,
+                                     &(CollectRule){
+                                             .pattern = (char *) rule->pattern,
+                                             .truncate = rule->truncate,
+                                             .unchanged = rule->unchanged,
+                                             .delivery = (CollectDelivery) rule->delivery,
+                                     });
 }
 
 int spec_collect(const JobRequest *q, JobSpec *s, SpecError *e) {
@@ -187,7 +210,8 @@ int spec_collect(const JobRequest *q, JobSpec *s, SpecError *e) {
         return 0;
 }
 
-static int spec_files(const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *e) {
+static int spec_files(
+        const SpecContext *c, const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *e) {
         const FilesRequest *files = &q->files;
         int r;
 
@@ -196,7 +220,7 @@ static int spec_files(const JobRequest *q, JobSpec *s, FrameBuilder *frame, Spec
                 return error_invalid(e, "more than %d files", REQUEST_FILES_MAX);
         s->n_files = files->n;
         for (size_t i = 0; i < files->n; i++) {
-                r = spec_file(files, i, s, frame, e);
+                r = spec_file(c, files, i, s, frame, e);
                 if (r != 0)
                         return r;
         }
@@ -310,5 +334,5 @@ int spec_program(
         r = spec_analysis(q, s, frame, e);
         if (r == 0)
                 r = spec_modules(q, s, frame, e);
-        return r == 0 ? spec_files(q, s, frame, e) : r;
+        return r == 0 ? spec_files(c, q, s, frame, e) : r;
 }

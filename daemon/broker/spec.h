@@ -76,6 +76,7 @@ typedef enum SpecErrorKind {
         SPEC_INVALID,
         SPEC_TOO_LARGE,
         SPEC_NOT_SUPPORTED,
+        SPEC_BLOB_NOT_FOUND,
 } SpecErrorKind;
 
 typedef struct SpecError {
@@ -97,6 +98,16 @@ typedef struct SpecContext {
         const JobSpec *session; /* Execute: what OpenSession made */
         uint64_t execution;     /* the number of the cell */
         size_t n_fds;           /* descriptors that came with the call */
+        /* The content of a file that has a blob or a descriptor: *ret_bytes, and in *ret_data what the caller
+         * frees. Returns 0, a SpecErrorKind or -ENOMEM. */
+        int (*load_file)(void *userdata,
+                         const FileRequest *file,
+                         const char *field,
+                         char **ret_data,
+                         const char **ret_bytes,
+                         size_t *ret_size,
+                         SpecError *ret_error);
+        void *userdata;
 } SpecContext;
 
 /* Whether the path of files[index] can be one below /app, beside those before it. 0 or SPEC_INVALID. */

@@ -121,6 +121,12 @@ static const Key keys[] = {
                    policy.maximum[QUOTA_SESSIONS],
                    "Sessions that are open, 0 is none. Default: 16. Those of all tenants together "
                    "take half of the node's places"),
+        TENANT_KEY(
+                "max_blob_bytes",
+                key_parse_size,
+                policy.maximum[QUOTA_BLOB_BYTES],
+                "Blobs that it keeps in the daemon's memory, 0 is none. Default: 64M. Those of all "
+                "tenants together take at most 256M"),
         TENANT_KEY("submits_per_second",
                    key_parse_count,
                    policy.submits_per_second,

@@ -83,6 +83,8 @@ typedef enum FieldType {
         /* Empty, instead of a program: a session. Each JOB frame after this one is a cell, which finds the
          * variables of those before it. */
         FIELD_SESSION = 35,
+        FIELD_EXECUTABLE = 36, /* the path of a FILE that is one */
+        FIELD_READ_ONLY = 37,  /* the path of a FILE that is to be */
         FIELD_TICKS = 34, /* uint64: count, and end the program after so many; absent: do not */
         /* EXCEPTION */
         FIELD_EXCEPTION_TYPE = 16,      /* qualified class name */

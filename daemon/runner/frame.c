@@ -56,6 +56,8 @@ static const struct {
         { FIELD_CALLABLE, KIND_NAME, 1 },
         { FIELD_INPUTS, KIND_TEXT, 1 },
         { FIELD_FILE, KIND_FILE, JOB_FILES_MAX },
+        { FIELD_EXECUTABLE, KIND_TEXT, JOB_FILES_MAX },
+        { FIELD_READ_ONLY, KIND_TEXT, JOB_FILES_MAX },
         { FIELD_MODULES, KIND_TEXT, 1 },
         { FIELD_TOOL, KIND_TEXT, TOOLS_MAX },
         { FIELD_ANALYSIS, KIND_U32, 1 },

@@ -34,15 +34,23 @@ static int client_wait(PysbClient *client, int r, Waiting *waiting, json_t **ret
         return 0;
 }
 
+int client_call_wait_fds(PysbClient *client,
+                         const char *method,
+                         json_t *parameters,
+                         VarlinkFds *fds,
+                         json_t **ret_parameters) {
+        Waiting waiting = {};
+        int r;
+
+        r = client_call(client, method, parameters, fds, false, waiting_on_reply, &waiting);
+        return client_wait(client, r, &waiting, ret_parameters);
+}
+
 int client_call_wait(PysbClient *client,
                      const char *method,
                      json_t *parameters,
                      json_t **ret_parameters) {
-        Waiting waiting = {};
-        int r;
-
-        r = client_call(client, method, parameters, NULL, false, waiting_on_reply, &waiting);
-        return client_wait(client, r, &waiting, ret_parameters);
+        return client_call_wait_fds(client, method, parameters, NULL, ret_parameters);
 }
 
 int client_call_request(PysbClient *client,

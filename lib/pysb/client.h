@@ -62,6 +62,13 @@ int client_call_wait(PysbClient *client,
                      json_t *parameters,
                      json_t **ret_parameters);
 
+/* The same with descriptors; takes them. */
+int client_call_wait_fds(PysbClient *client,
+                         const char *method,
+                         json_t *parameters,
+                         VarlinkFds *fds,
+                         json_t **ret_parameters);
+
 /* The call { "request": … } of Run and Submit. */
 int client_call_request(PysbClient *client,
                         const char *method,

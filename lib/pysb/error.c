@@ -28,6 +28,7 @@ static const ErrorSentence sentences[] = {
         { SANDBOX_METHOD("RequestConflict"),
           "The request {requestId} was another one when it made the job {job}; choose another id." },
         { SANDBOX_METHOD("FileNotFound"), "There is no file {path} in the session." },
+        { SANDBOX_METHOD("BlobNotFound"), "There is no blob {blob}." },
         { SANDBOX_METHOD("SessionNotFound"), "There is no session {session}." },
         { SANDBOX_METHOD("SessionBusy"),
           "The cell {job} runs in the session, or waits for its turn." },

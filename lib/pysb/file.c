@@ -32,6 +32,10 @@ _public_ const char *pysb_file_get_sha256(const PysbFile *file) {
         return json_member_string(file_json(file), "sha256");
 }
 
+_public_ const char *pysb_file_get_blob(const PysbFile *file) {
+        return json_member_string(file_json(file), "blob");
+}
+
 _public_ uint64_t pysb_file_get_size(const PysbFile *file) {
         int64_t size = 0;
 

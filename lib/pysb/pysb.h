@@ -323,12 +323,22 @@ int pysb_request_set_inputs_json(PysbRequest *request, const char *json);
 /* Adds a file of size bytes, at a path relative to /app. */
 int pysb_request_add_file(PysbRequest *request, const char *path, const void *data, size_t size);
 
+/* The same with a blob of the daemon. */
+int pysb_request_add_blob(PysbRequest *request, const char *path, const char *blob);
+
+/* Of the file that was added last. Errors: -ENOENT if there is none. */
+int pysb_request_set_file_mode(PysbRequest *request, bool executable, bool read_only);
+
 /* Files below /app to be handed back at the end, by a pattern such as "out/[a-z]*.csv". truncate: the
  * head of what is too large; unchanged: also files of the request that are as they were. */
 int pysb_request_add_collect(PysbRequest *request,
                              const char *pattern,
                              bool truncate,
                              bool unchanged);
+
+/* Whether what the pattern that was added last matches goes into the daemon's blobs: see pysb_file_get_blob().
+ * Errors: -ENOENT if there is none. */
+int pysb_request_set_collect_blob(PysbRequest *request, bool blob);
 
 /* Narrows what may be imported to this module, and those of further calls. */
 int pysb_request_add_module(PysbRequest *request, const char *module);
@@ -534,29 +544,6 @@ const PysbFile *pysb_event_get_file(const PysbEvent *event);
 int pysb_event_to_json(const PysbEvent *event, char **ret_json);
 
 /*
- * File: what a job hands back. The name is the job's: relative to /app, but not yours to trust.
- */
-
-const char *pysb_file_get_path(const PysbFile *file);
-
-/* Why there is no content, such as "too-large" or "not-regular"; NULL if there is one. */
-const char *pysb_file_get_problem(const PysbFile *file);
-
-/* Hexadecimal, of the whole file; NULL if not all of it was read. */
-const char *pysb_file_get_sha256(const PysbFile *file);
-
-/* Of the file in the sandbox, in bytes. */
-uint64_t pysb_file_get_size(const PysbFile *file);
-
-bool pysb_file_is_executable(const PysbFile *file);
-
-/* Only the head of it is here. */
-bool pysb_file_is_truncated(const PysbFile *file);
-
-/* The content (free() it; a NUL stands behind it). Errors: -ENODATA if there is none. */
-int pysb_file_get_content(const PysbFile *file, char **ret_data, size_t *ret_size);
-
-/*
  * Document: reads JSON text, such as that of pysb_call(). A path is names and array indices with dots between
  * them, such as "jobs.0.state".
  */
@@ -593,5 +580,7 @@ int pysb_quote(const char *text, char **ret_json);
 #ifdef __cplusplus
 }
 #endif
+
+#include "pysb-files.h"
 
 #endif

@@ -104,6 +104,34 @@ pysb_request_add_file(PysbRequest *request, const char *path, const void *data, 
         return r < 0 ? r : request_append(request, "files", TAKE_PTR(file));
 }
 
+_public_ int pysb_request_add_blob(PysbRequest *request, const char *path, const char *blob) {
+        _cleanup_(json_decrefp) json_t *file = json_object();
+        int r;
+
+        r = object_set_string(file, "path", path, strlen(path));
+        if (r >= 0)
+                r = object_set_string(file, "blob", blob, strlen(blob));
+        return r < 0 ? r : request_append(request, "files", TAKE_PTR(file));
+}
+
+_public_ int pysb_request_set_file_mode(PysbRequest *request, bool executable, bool read_only) {
+        json_t *files = json_object_get(request->json, "files");
+        json_t *file = json_array_get(files, json_array_size(files) - 1);
+        int r;
+
+        if (!file)
+                return -ENOENT;
+        r = object_set(file, "executable", json_boolean(executable));
+        return r < 0 ? r : object_set(file, "readOnly", json_boolean(read_only));
+}
+
+_public_ int pysb_request_set_collect_blob(PysbRequest *request, bool blob) {
+        json_t *rules = json_object_get(request->json, "collect");
+        json_t *rule = json_array_get(rules, json_array_size(rules) - 1);
+
+        return rule ? object_set(rule, "delivery", json_string(blob ? "blob" : "inline")) : -ENOENT;
+}
+
 _public_ int
 pysb_request_add_collect(PysbRequest *request, const char *pattern, bool truncate, bool unchanged) {
         _cleanup_(json_decrefp) json_t *rule = json_object();

@@ -74,6 +74,9 @@ class World:
         self.connect().call("Execute", session=session, code=first_cell)
         return session
 
+    def blob(self):
+        return self.connect().call("PutBlob", text="kept")["blob"]["blob"]
+
     def busy_session(self):
         session, cell = self.session(), self.connect()
         cell.send("Execute", {"session": session, "code": "while True: pass"}, more=True)
@@ -172,6 +175,7 @@ METHODS = [Row(f"{interface}.{name}", f"{interface}.{name}", parameters) for int
         "Execute": lambda w: {"session": w.session(), "code": "1"},
         "ExtendSession": lambda w: {"session": w.session(), "idleTimeoutUSec": 60000000},
         "ForgetJob": lambda w: {"job": w.finished()},
+        "GetBlob": lambda w: {"blob": w.blob()},
         "GetJob": lambda w: {"job": w.finished()},
         "GetNode": lambda w: {},
         "GetProfile": lambda w: {"profile": "eval"},
@@ -182,8 +186,10 @@ METHODS = [Row(f"{interface}.{name}", f"{interface}.{name}", parameters) for int
         "ListProfiles": lambda w: {},
         "ListSessions": lambda w: w.session() and {},
         "OpenSession": lambda w: {},
+        "PutBlob": lambda w: {"text": "x"},
         "PutFiles": lambda w: {"session": w.session(), "files": [{"path": "a", "text": "1"}]},
         "ReadFile": lambda w: {"session": w.session("open('a', 'w').write('x')"), "path": "a"},
+        "RemoveBlobs": lambda w: {"blobs": [w.blob()]},
         "RemoveFiles": lambda w: {"session": w.session("open('a', 'w')"), "paths": ["a"]},
         "RestartSession": lambda w: {"session": w.session()},
         "Run": lambda w: CODE,
@@ -216,6 +222,7 @@ def request(**fields):
 
 # The error, what is called, and its parameters in a World
 ERRORS = [
+    Row(f"{SANDBOX}.BlobNotFound", f"{SANDBOX}.GetBlob", lambda w: {"blob": "sha256:" + 2 * NOBODY}),
     Row(f"{SANDBOX}.FileNotFound", f"{SANDBOX}.ReadFile", lambda w: {"session": w.session(), "path": "no-such"}),
     Row(f"{SANDBOX}.InvalidRequest", f"{SANDBOX}.Run", lambda w: {"request": {}}),
     Row(f"{SANDBOX}.JobNotAccepting", f"{SANDBOX}.WriteInput", lambda w: {"job": w.finished(), "text": "x"}),
@@ -260,6 +267,7 @@ PYTHON = {
     f"{SANDBOX}.Execute": lambda c, p: c.session(p["session"]).execute(p["code"]),
     f"{SANDBOX}.ExtendSession": lambda c, p: c.session(p["session"]).extend(60000000),
     f"{SANDBOX}.ForgetJob": lambda c, p: c.job(p["job"]).forget(),
+    f"{SANDBOX}.GetBlob": lambda c, p: c.get_blob(p["blob"]),
     f"{SANDBOX}.GetJob": lambda c, p: c.job(p["job"]).info(),
     f"{SANDBOX}.GetNode": lambda c, p: c.node(),
     f"{SANDBOX}.GetProfile": lambda c, p: c.profile(p["profile"]),
@@ -270,8 +278,10 @@ PYTHON = {
     f"{SANDBOX}.ListProfiles": lambda c, p: c.profiles(),
     f"{SANDBOX}.ListSessions": lambda c, p: c.sessions(),
     f"{SANDBOX}.OpenSession": lambda c, p: c.open_session(),
+    f"{SANDBOX}.PutBlob": lambda c, p: c.put_blob(p["text"]),
     f"{SANDBOX}.PutFiles": lambda c, p: c.session(p["session"]).put_files({"a": "1"}),
     f"{SANDBOX}.ReadFile": lambda c, p: c.session(p["session"]).read_file(p["path"]),
+    f"{SANDBOX}.RemoveBlobs": lambda c, p: c.remove_blobs(*p["blobs"]),
     f"{SANDBOX}.RemoveFiles": lambda c, p: c.session(p["session"]).remove_files(*p["paths"]),
     f"{SANDBOX}.RestartSession": lambda c, p: c.session(p["session"]).restart(),
     f"{SANDBOX}.Run": lambda c, p: c.run(p["request"]["code"]),

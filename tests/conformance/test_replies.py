@@ -165,6 +165,19 @@ class Replies(unittest.TestCase):
         self.ask("ExtendSession", session=info["session"], idleTimeoutUSec=1000000, lifetimeUSec=1000000)
         self.ask("CloseSession", session=info["session"])
 
+    def test_blobs(self):
+        """PutBlob, GetBlob and RemoveBlobs answer as the text says, each parameter is taken"""
+        blob = self.ask("PutBlob", data="AAE=")["blob"]["blob"]
+        everything = {"blob": blob, "offset": 1, "maxBytes": 1, "tenant": self.ask("WhoAmI")["tenant"]}
+        self.assertEqual(set(everything), set(INTERFACE.methods["GetBlob"][0]))
+        self.ask("GetBlob", **everything)
+        file = {"path": "a", "executable": True, "readOnly": True}
+        request = {"code": "open('b', 'w')", "files": [file | {"blob": blob}],
+                   "collect": [{"pattern": "b", "delivery": "blob"}, {"pattern": "a", "unchanged": True}]}
+        self.assertEqual(INTERFACE.problems("JobRequest", request, "request"), [])
+        self.assertIn("blob", self.ask("Run", request=request)["result"]["files"][1])
+        self.ask("RemoveBlobs", blobs=[blob])
+
     def test_node(self):
         """GetNode, WhoAmI, ListProfiles and GetProfile answer as the text says"""
         self.ask("GetNode")

@@ -208,6 +208,7 @@ class Hostile(OnFiles):
             file.write(text)
         tree.environment["PYSB_PROFILE_PATH"] = cls.profiles
         cls.daemon = harness.Daemon(tree)
+        cls.client = cls.daemon.client()
 
     @classmethod
     def tearDownClass(cls):

@@ -4,6 +4,7 @@
 address and by a private daemon."""
 
 import asyncio
+import hashlib
 import os
 import sys
 import unittest
@@ -266,6 +267,33 @@ class Cases:
             self.assertEqual((await job.result()).value, 5)
             with self.assertRaises(errors.JobNotAccepting):
                 await job.write_input(b"more")
+        self.with_client(go)
+
+    def test_blobs(self):
+        """blobs are put, given to a job, handed back and removed; files have modes and may be memfds"""
+        async def go(c):
+            data = b"\xff" * (3 << 20)
+            for content in (data, "text", b""):
+                raw = content.encode() if isinstance(content, str) else content
+                blob = await c.put_blob(content)
+                self.assertEqual((blob.blob, blob.size_bytes),
+                                 ("sha256:" + hashlib.sha256(raw).hexdigest(), len(raw)))
+                self.assertEqual(await c.get_blob(blob.blob), raw)
+            text = "sha256:" + hashlib.sha256(b"text").hexdigest()
+            fd = os.memfd_create("f")
+            os.write(fd, b"memfd")
+            self.addCleanup(os.close, fd)
+            result = await c.run(
+                "import os\nopen('out', 'w').write(repr([(open(n).read(), os.stat(n).st_mode & 0o777) for n in 'abc']))",
+                files={"a": pysb.FileInput(blob=text, read_only=True), "b": pysb.FileInput(file=fd),
+                       "c": pysb.FileInput("inline", executable=True)},
+                collect=[pysb.CollectRule("out", delivery="blob")])
+            out = await c.get_blob(result.check().files[0].blob)
+            self.assertEqual(out.decode(), repr([("text", 0o444), ("memfd", 0o644), ("inline", 0o755)]))
+            self.assertEqual(await c.remove_blobs(text, text), 1)
+            with self.assertRaises(errors.BlobNotFound) as raised:
+                await c.get_blob(text)
+            self.assertEqual(raised.exception.blob, text)
         self.with_client(go)
 
     def test_collect(self):

@@ -103,7 +103,7 @@ def open_directory(path, parent):
     return open_fd(path, DIRECTORY, dir_fd=parent)
 
 
-def write_file(path, data):
+def write_file(path, data, mode):
     """Below /app, whose only writer this process is: nothing there can be in the way."""
     *parents, name = path.split('/')
     fd = open_fd(APP, DIRECTORY)
@@ -112,7 +112,7 @@ def write_file(path, data):
             child = open_directory(parent, fd)
             close(fd)
             fd = child
-        file = open_fd(name, NEW_FILE, 0o644, dir_fd=fd)
+        file = open_fd(name, NEW_FILE, mode, dir_fd=fd)
         try:
             while data:
                 data = data[write(file, data):]
@@ -131,6 +131,15 @@ def take_files(fields):
         path, _, data = field.partition(b'\0')
         files[path.decode()] = data
     return files
+
+
+def write_files(files, fields):
+    executable = fields.get(_pysb.FIELD_EXECUTABLE, ())
+    read_only = fields.get(_pysb.FIELD_READ_ONLY, ())
+    for path, data in files.items():
+        name = path.encode()
+        mode = 0o444 if name in read_only else 0o644
+        write_file(path, data, mode | 0o111 if name in executable else mode)
 
 
 def take_inputs(fields):
@@ -316,8 +325,7 @@ def begin(fields):
     if is_check:
         return 0
     if not _bootstrap.has_no_files:
-        for path, data in files.items():
-            write_file(path, data)
+        write_files(files, fields)
     if program.ticks:
         _ticks.begin(program.ticks)
     return program.namespace, codes
@@ -333,8 +341,7 @@ def open_session(fields):
     set_up(fields)
     program.is_session = True
     if not _bootstrap.has_no_files:
-        for path, data in take_files(fields).items():
-            write_file(path, data)
+        write_files(take_files(fields), fields)
 
 
 def begin_cell(fields):

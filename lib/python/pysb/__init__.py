@@ -20,19 +20,19 @@ pysb.errors what is raised.
 from typing import TYPE_CHECKING, Any, Optional
 
 from . import errors, types
-from ._request import CellOptions, JobOptions, SessionOptions
+from ._request import CellOptions, FileInput, JobOptions, SessionOptions
 from .aio import Client as AsyncClient
 from .client import Client, Job, Session, Stream
 from .errors import OutcomeError, ProtocolError, PysbError, ToolFailure
 from .manager import AsyncManager, Manager
 from .tools import Tool, tool
-from .types import Event, Limits, Quota, Result
+from .types import CollectRule, Event, Limits, Quota, Result
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-__all__ = ["AsyncClient", "AsyncManager", "CellOptions", "Client", "Event", "Job", "JobOptions", "Limits",
-           "Manager", "OutcomeError", "ProtocolError", "PysbError", "Quota", "Result", "Session",
+__all__ = ["AsyncClient", "AsyncManager", "CellOptions", "Client", "CollectRule", "Event", "FileInput", "Job",
+           "JobOptions", "Limits", "Manager", "OutcomeError", "ProtocolError", "PysbError", "Quota", "Result", "Session",
            "SessionOptions", "Stream", "Tool", "ToolFailure", "errors", "run", "tool", "types"]
 
 

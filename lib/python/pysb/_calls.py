@@ -4,6 +4,7 @@ carry it."""
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass, field
 from typing import (Any, Callable, Dict, Generic, List, Mapping, Optional, Sequence, Tuple, TypeVar,
                     Union)
@@ -98,12 +99,30 @@ def list_jobs(states: Optional[Sequence[str]], labels: Optional[Mapping[str, str
                  cursor=cursor, tenant=tenant)
 
 
+def put_blob(request: Request, tenant: Optional[str]) -> Call[types.Blob]:
+    wire = {**request.wire, "tenant": tenant} if tenant else request.wire
+    return Call("PutBlob", wire, lambda reply: types.Blob.from_wire(reply["blob"]), request.fds)
+
+
+def get_blob(blob: str, offset: int, tenant: Optional[str]) -> Call[Tuple[bytes, bool]]:
+    def convert(reply: Dict[str, Any]) -> Tuple[bytes, bool]:
+        if "data" in reply:
+            return base64.b64decode(reply["data"]), bool(reply["endOfFile"])
+        return str(reply["text"]).encode(), bool(reply["endOfFile"])
+    return _call("GetBlob", convert, blob=blob, offset=offset, tenant=tenant)
+
+
+def remove_blobs(blobs: Sequence[str], tenant: Optional[str]) -> Call[int]:
+    return _call("RemoveBlobs", lambda reply: int(reply["removed"]), blobs=list(blobs),
+                 tenant=tenant)
+
+
 def _session_info(reply: Dict[str, Any]) -> types.SessionInfo:
     return types.SessionInfo.from_wire(reply["info"])
 
 
 def open_session(request: Request) -> Call[types.SessionInfo]:
-    return Call("OpenSession", request.wire, _session_info)
+    return Call("OpenSession", request.wire, _session_info, request.fds)
 
 
 def execute(request: Request) -> Call[types.Result]:
@@ -124,9 +143,8 @@ def restart_session(session: str) -> Call[types.SessionInfo]:
     return _call("RestartSession", _session_info, session=session)
 
 
-def put_files(session: str, files: Mapping[str, Union[str, bytes]]) -> Call[None]:
-    return _call("PutFiles", _nothing, session=session,
-                 files=[{"path": path, **text_or_data(data)} for path, data in files.items()])
+def put_files(session: str, request: Request) -> Call[None]:
+    return Call("PutFiles", {"session": session, **request.wire}, _nothing, request.fds)
 
 
 def read_file(session: str, path: str, offset: int) -> Call[Tuple[bytes, bool]]:

@@ -20,6 +20,21 @@ _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_S
 _ADD_SEALS = getattr(fcntl, "F_ADD_SEALS", 1033)
 
 
+@dataclass(frozen=True)
+class FileInput:
+    """A file of a request that is more than its bytes: give at most one of data, blob and file; the last one is a
+    memfd or a file in a tmpfs, or its descriptor, which stays the caller's."""
+
+    data: Union[str, bytes, None] = None
+    blob: Optional[str] = None
+    file: Union[int, IO[Any], None] = None
+    executable: bool = False
+    read_only: bool = False
+
+
+FileContent = Union[str, bytes, FileInput]
+
+
 class JobOptions(TypedDict, total=False):
     """What run(), stream(), submit() and check() take by keyword: the interface's JobRequest, in
     snake_case, with Python's values where the interface has JSON text, Base64 or indices."""
@@ -38,7 +53,7 @@ class JobOptions(TypedDict, total=False):
     profile: str
     # Limits(memory_bytes=…), or a dict with the same names
     limits: Union[Limits, Mapping[str, int]]
-    files: Mapping[str, Union[str, bytes]]
+    files: Mapping[str, FileContent]
     # Patterns relative to /app: what matches is in Result.files, or comes as events
     collect: Sequence[Union[str, CollectRule]]
     modules: Sequence[str]
@@ -66,7 +81,7 @@ class SessionOptions(TypedDict, total=False):
     profile: str
     # Of the whole session; but times, output, result, source, tool calls and ticks are those of a cell
     limits: Union[Limits, Mapping[str, int]]
-    files: Mapping[str, Union[str, bytes]]
+    files: Mapping[str, FileContent]
     environment: Mapping[str, str]
     modules: Sequence[str]
     tools: Tools
@@ -136,6 +151,43 @@ def _set_stdin(request: Request, stdin: Union[str, bytes, int, IO[Any]]) -> None
     request.wire["stdinFileDescriptor"] = len(request.fds) - 1
 
 
+def _add_fd(request: Request, file: Union[int, IO[Any]]) -> int:
+    request.fds.append(os.dup(file if isinstance(file, int) else file.fileno()))
+    return len(request.fds) - 1
+
+
+def _file(request: Request, path: str, content: FileContent) -> Dict[str, Any]:
+    wire: Dict[str, Any] = {"path": path}
+    if not isinstance(content, FileInput):
+        return {**wire, **text_or_data(content)}
+    if content.data is not None:
+        wire.update(text_or_data(content.data))
+    if content.blob is not None:
+        wire["blob"] = content.blob
+    if content.file is not None:
+        wire["fileDescriptor"] = _add_fd(request, content.file)
+    if content.executable:
+        wire["executable"] = True
+    if content.read_only:
+        wire["readOnly"] = True
+    return wire
+
+
+def files_request(files: Mapping[str, FileContent]) -> Request:
+    """The parameters of PutFiles, but the session."""
+    request = Request()
+    request.wire["files"] = [_file(request, path, content) for path, content in files.items()]
+    return request
+
+
+def blob_request(data: Union[str, bytes]) -> Request:
+    """The parameters of PutBlob."""
+    raw = data.encode() if isinstance(data, str) else data
+    if len(raw) <= STDIN_INLINE_BYTES:
+        return Request(wire=dict(text_or_data(data)))
+    return Request(wire={"fileDescriptor": 0}, fds=[_memfd(raw)])
+
+
 def _limits(limits: Union[Limits, Mapping[str, int]]) -> Dict[str, int]:
     return limits.to_wire() if isinstance(limits, Limits) else Limits(**limits).to_wire()
 
@@ -155,7 +207,7 @@ def _request(known: type, options: Mapping[str, Any], **fixed: Optional[str]) ->
         elif name == "limits":
             request.wire["limits"] = _limits(value)
         elif name == "files":
-            request.wire["files"] = [{"path": path, **text_or_data(data)} for path, data in value.items()]
+            request.wire["files"] = [_file(request, path, content) for path, content in value.items()]
         elif name == "collect":
             request.wire["collect"] = [rule.to_wire() if isinstance(rule, CollectRule) else {"pattern": rule}
                                        for rule in value]

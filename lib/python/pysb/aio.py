@@ -18,13 +18,13 @@ from . import _calls, _embedded, _wire, errors, types
 from ._calls import Call
 from ._connection import is_stale, path_of
 from ._follow import Follower
-from ._request import Request, cell_request, job_request, session_request
+from ._request import Request, blob_request, cell_request, files_request, job_request, session_request
 from .tools import Tool, Tools, answer_of_exception, answer_of_value, arguments_of, make_tools
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._request import CellOptions, JobOptions, SessionOptions
+    from ._request import CellOptions, FileContent, JobOptions, SessionOptions
 
 T = TypeVar("T")
 
@@ -250,6 +250,23 @@ class Client:
     async def profile(self, name: str) -> types.GetProfileReply:
         return await self._do(_calls.get_profile(name))
 
+    async def put_blob(self, data: Union[str, bytes], tenant: Optional[str] = None) -> types.Blob:
+        request = blob_request(data)
+        try:
+            return await self._do(_calls.put_blob(request, tenant))
+        finally:
+            request.close()
+
+    async def get_blob(self, blob: str, tenant: Optional[str] = None) -> bytes:
+        data, is_end = await self._do(_calls.get_blob(blob, 0, tenant))
+        while not is_end:
+            more, is_end = await self._do(_calls.get_blob(blob, len(data), tenant))
+            data += more
+        return data
+
+    async def remove_blobs(self, *blobs: str, tenant: Optional[str] = None) -> int:
+        return await self._do(_calls.remove_blobs(blobs, tenant))
+
     async def who_am_i(self, tenant: Optional[str] = None) -> types.WhoAmIReply:
         return await self._do(_calls.who_am_i(tenant))
 
@@ -352,9 +369,10 @@ class Session:
     async def restart(self) -> types.SessionInfo:
         return await self.client._do(_calls.restart_session(self.id))
 
-    async def put_files(self, files: Mapping[str, Union[str, bytes]]) -> None:
+    async def put_files(self, files: Mapping[str, FileContent]) -> None:
         """Puts all or none of them, by their paths below /app."""
-        await self.client._do(_calls.put_files(self.id, files))
+        with contextlib.closing(files_request(files)) as request:
+            await self.client._do(_calls.put_files(self.id, request))
 
     async def read_file(self, path: str) -> bytes:
         data = bytearray()

@@ -16,14 +16,14 @@ from . import _calls, _embedded, errors, types
 from ._calls import Call
 from ._connection import Connection, is_stale
 from ._follow import Follower
-from ._request import cell_request, job_request, session_request
+from ._request import blob_request, cell_request, files_request, job_request, session_request
 from .tools import (WORKERS, Tool, Tools, answer_of_exception, answer_of_value, arguments_of,
                     make_tools)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._request import CellOptions, JobOptions, SessionOptions
+    from ._request import CellOptions, FileContent, JobOptions, SessionOptions
 
 T = TypeVar("T")
 
@@ -198,6 +198,26 @@ class Client:
     def profile(self, name: str) -> types.GetProfileReply:
         return self._do(_calls.get_profile(name))
 
+    def put_blob(self, data: Union[str, bytes], tenant: Optional[str] = None) -> types.Blob:
+        """Keeps bytes in the daemon for later requests, for an hour after their last use."""
+        request = blob_request(data)
+        try:
+            return self._do(_calls.put_blob(request, tenant))
+        finally:
+            request.close()
+
+    def get_blob(self, blob: str, tenant: Optional[str] = None) -> bytes:
+        """All bytes of it."""
+        data, is_end = self._do(_calls.get_blob(blob, 0, tenant))
+        while not is_end:
+            more, is_end = self._do(_calls.get_blob(blob, len(data), tenant))
+            data += more
+        return data
+
+    def remove_blobs(self, *blobs: str, tenant: Optional[str] = None) -> int:
+        """Returns how many of them there were."""
+        return self._do(_calls.remove_blobs(blobs, tenant))
+
     def who_am_i(self, tenant: Optional[str] = None) -> types.WhoAmIReply:
         return self._do(_calls.who_am_i(tenant))
 
@@ -323,9 +343,10 @@ class Session:
         """A fresh interpreter; files stay. What runs or waits is cancelled."""
         return self.client._do(_calls.restart_session(self.id))
 
-    def put_files(self, files: Mapping[str, Union[str, bytes]]) -> None:
+    def put_files(self, files: Mapping[str, FileContent]) -> None:
         """Puts all or none of them, by their paths below /app."""
-        self.client._do(_calls.put_files(self.id, files))
+        with closing(files_request(files)) as request:
+            self.client._do(_calls.put_files(self.id, request))
 
     def read_file(self, path: str) -> bytes:
         data = bytearray()

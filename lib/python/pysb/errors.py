@@ -92,6 +92,10 @@ class ProfileDenied(ProtocolError):
     profile: str
 
 
+class BlobNotFound(ProtocolError):
+    blob: str
+
+
 class SessionNotFound(ProtocolError):
     session: str
 

@@ -198,6 +198,8 @@ class CollectRule(Wire):
     pattern: str
     truncate: Optional[bool] = None
     unchanged: Optional[bool] = None
+    # "inline" or "blob"
+    delivery: Optional[str] = None
 
     def to_wire(self) -> Dict[str, Any]:
         values = {f.name: getattr(self, f.name) for f in fields(self)}
@@ -214,6 +216,7 @@ class FileOutput(Bytes, Wire):
     executable: bool
     sha256: Optional[str] = None
     data: bytes = b""
+    blob: Optional[str] = None
     truncated: Optional[bool] = None
     modified_at_usec: Optional[int] = None
     problem: Optional[str] = None
@@ -228,6 +231,15 @@ class FileEntry(Wire):
     size_bytes: int
     modified_at_usec: int
     executable: bool
+
+
+@dataclass(frozen=True)
+class Blob(Wire):
+    """Bytes that the daemon keeps for later requests."""
+
+    blob: str
+    size_bytes: int
+    expires_at_usec: int
 
 
 @dataclass(frozen=True)
@@ -412,11 +424,13 @@ class WhoAmIReply(Wire):
     sessions: int
     connections: int
     memory_bytes: int
+    blob_bytes: int
     max_running_jobs: Optional[int] = None
     max_queued_jobs: Optional[int] = None
     max_sessions: Optional[int] = None
     max_connections: Optional[int] = None
     max_memory_bytes: Optional[int] = None
+    max_blob_bytes: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -451,6 +465,7 @@ class Quota(Wire):
     max_connections: Optional[int] = None
     max_sessions: Optional[int] = None
     max_memory_bytes: Optional[int] = None
+    max_blob_bytes: Optional[int] = None
     submits_per_second: Optional[int] = None
     submit_burst: Optional[int] = None
 
@@ -468,6 +483,7 @@ class Tenant(Wire):
     connections: int
     sessions: int
     memory_bytes: int
+    blob_bytes: int
     daemon_bytes: int
 
 

@@ -16,7 +16,9 @@ static CollectSpec *make_spec(bool truncate, bool unchanged) {
         CollectSpec *spec = calloc(1, sizeof(*spec));
 
         assert_non_null(spec);
-        assert_int_equal(collect_spec_add_rule(spec, "*", truncate, unchanged), 0);
+        assert_int_equal(
+                collect_spec_add_rule(spec, &(CollectRule){ (char *) "*", truncate, unchanged, 0 }),
+                0);
         return spec;
 }
 
