@@ -106,6 +106,10 @@ void api_open_session(Connection *c) {
         if (!api_answer_submit(c, tenant, r, &refusal))
                 return;
         TAKE_PTR(spec);
+        if (!s) {
+                c->is_dead = true;
+                return;
+        }
         if (request.idle_usec.is_set)
                 s->idle_usec = request.idle_usec.value;
         if (request.lifetime_usec.is_set)

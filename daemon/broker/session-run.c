@@ -67,6 +67,7 @@ int session_open(
         if (!s) {
                 json_decref(labels);
                 scheduler_cancel(b, host, "no memory for its session");
+                *ret_session = NULL;
                 return 0; /* the spec is taken */
         }
         list_insert_before(&b->sessions, &s->sessions);

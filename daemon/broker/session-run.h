@@ -10,7 +10,8 @@
  * NULL is any. */
 Session *session_find(Broker *b, const Tenant *tenant, const char *id);
 
-/* Asks for its box. Returns 0, a SubmitRefusal, or a negative errno. Takes the spec on success. */
+/* Asks for its box. Returns 0, a SubmitRefusal, or a negative errno. Takes the spec on success. *ret_session
+ * is NULL if there was no memory for it then. */
 int session_open(
         Broker *b, Tenant *tenant, JobSpec *spec, Session **ret_session, Refusal *ret_refusal);
 

@@ -158,9 +158,9 @@ def bound_bytes(connection, n_tenants):
     """The formula of docs/ARCHITECTURE.md, "The broker's memory has a bound", for jobs of the default profile."""
     places = connection.call("GetNode")["maxRunningJobs"]
     maximum = connection.call("GetProfile", profile="default")["maximum"]
-    waiting = kept = buffers = min(256, 64 * n_tenants) * MIB
+    waiting = kept = buffers = blobs = min(256, 64 * n_tenants) * MIB
     job = 4 * MIB + sum(maximum[key] for key in ("outputBytes", "resultBytes", "collectBytes"))
-    return 16 * MIB + waiting + kept + buffers + places * job
+    return 16 * MIB + waiting + kept + buffers + blobs + places * job
 
 
 Leftovers = collections.namedtuple("Leftovers", "processes descriptors namespaces mounts cgroups")
