@@ -237,6 +237,14 @@ def run(command, environment, stdin=b"", timeout=PATIENCE):
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False))
 
 
+def next_event(stream, kind):
+    """The next event of that kind from a pysb.Stream, without those before it."""
+    for event in stream:
+        if event.kind == kind:
+            return event
+    raise AssertionError(f"no event {kind!r} before the end: {stream.result}")
+
+
 def read_until(stream, marker):
     """Reads a pipe up to a line that the program prints when it is ready."""
     text = b""

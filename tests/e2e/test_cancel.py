@@ -5,14 +5,15 @@
 import os
 import signal
 import sys
+import threading
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
 import tap
-from tools import Case
-from varlink import Refused
+from pysb import errors
 
 LONG_USEC = 50_000_000
+LONG = {"wall_time_usec": LONG_USEC}
 # Each waits somewhere else, and ends itself when it is interrupted
 PLACES = {
     "a loop": "while True: pass",
@@ -35,126 +36,125 @@ except KeyboardInterrupt:
     print("interrupted", flush=True)
     raise
 """
+DEAF = """
+import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+print('ready', flush=True)
+while True: pass
+"""
 
 
-class Cancel(Case):
-    def start_ready(self, code, **request):
+class Cancel(harness.OnOneDaemon):
+    def start(self, code, **options):
+        """Starts a program; returns its events, and how to reach it from elsewhere."""
+        stream = self.client.stream(code, **{"profile": "raw", "limits": LONG} | options)
+        self.addCleanup(stream.close)
+        return stream, self.client.job(harness.next_event(stream, "accepted").job)
+
+    def start_ready(self, code, **options):
         """Starts a program and waits for the line that it writes."""
-        job = self.start(code, **{"limits": {"wallTimeUSec": LONG_USEC}} | request)
-        self.assertEqual(self.main.next("output")["output"]["text"], "ready\n")
-        return job
-
-    def finish(self):
-        """The rest of the output, and the result."""
-        text = ""
-        while True:
-            reply = self.main.receive()
-            if "result" in reply:
-                return text, reply["result"]
-            if reply["event"]["kind"] == "output":
-                text += reply["event"]["output"]["text"]
+        stream, job = self.start(code, **options)
+        self.assertEqual(harness.next_event(stream, "output").output.text, "ready\n")
+        return stream, job
 
     def check_place(self, code):
         # The stack of lines that the handler has around the code
         program = HANDLER.format(code.replace("\n", "\n    "))
         if "tool_call" in code:
+            over = threading.Event()
+            self.addCleanup(over.set)
             # Its event and that of "ready" come in any order: by two pipes
-            job = self.start(program, limits={"wallTimeUSec": LONG_USEC})
-            self.next_call()
+            stream, job = self.start(program, tools={"echo": over.wait})
+            harness.next_event(stream, "tool_call")
         else:
-            job = self.start_ready(program, stdinOpen=True)
-        state = self.other.call("Cancel", job=job, graceUSec=LONG_USEC, reason="enough")["state"]
-        self.assertEqual(state, "cancelling")
-        text, result = self.finish()
-        self.assertIn("interrupted\n", text)
-        self.assertEqual((result["outcome"], result["message"], result["exitCode"]),
+            stream, job = self.start_ready(program, stdin_open=True)
+        self.assertEqual(job.cancel("enough", LONG_USEC), "cancelling")
+        result = stream.wait()
+        self.assertIn("interrupted\n", result.stdout.text)
+        self.assertEqual((result.outcome, result.message, result.exit_code),
                          ("cancelled", "cancelled: enough", 1), result)
-        self.assertEqual(result["exception"]["type"], "KeyboardInterrupt")
+        self.assertEqual(result.exception.type, "KeyboardInterrupt")
 
     def test_nudge(self):
         """a call that blocks although the signal has come, to another thread here, is ended"""
-        job = self.start_ready("import signal, threading, time\n"
-                               "threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n"
-                               "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n" +
-                               HANDLER.format("input()"), stdinOpen=True)
-        self.other.call("Cancel", job=job, graceUSec=LONG_USEC)
-        text, result = self.finish()
-        self.assertEqual((text[:12], result["outcome"]), ("interrupted\n", "cancelled"))
+        stream, job = self.start_ready(
+            "import signal, threading, time\n"
+            "threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n"
+            "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n" +
+            HANDLER.format("input()"), stdin_open=True)
+        job.cancel(grace_usec=LONG_USEC)
+        result = stream.wait()
+        self.assertEqual((result.stdout.text[:18], result.outcome), ("ready\ninterrupted\n", "cancelled"))
 
     def test_ignored(self):
         """a program that ignores SIGINT is killed when its grace is over"""
-        job = self.start_ready("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-                               "print('ready', flush=True)\nwhile True: pass")
-        self.other.call("Cancel", job=job, graceUSec=300000)
-        self.assertEqual(self.other.call("GetJob", job=job)["info"]["state"], "cancelling")
-        _, result = self.finish()
-        self.assertEqual((result["outcome"], result["message"]), ("cancelled", "cancelled: by the client"))
-        self.assertNotIn("exitCode", result)
+        stream, job = self.start_ready(DEAF)
+        job.cancel(grace_usec=300_000)
+        self.assertEqual(job.info().state, "cancelling")
+        result = stream.wait()
+        self.assertEqual((result.outcome, result.message), ("cancelled", "cancelled: by the client"))
+        self.assertIsNone(result.exit_code)
 
     def test_caught(self):
         """a program that catches it and ends well is cancelled even so, with what it has to say"""
-        job = self.start_ready("import time\ntry:\n    print('ready', flush=True)\n"
-                               "    time.sleep(1000)\nexcept KeyboardInterrupt:\n    result = 'saved'")
-        self.other.call("Cancel", job=job, graceUSec=LONG_USEC)
-        _, result = self.finish()
-        self.assertEqual((result["outcome"], result["exitCode"], result["resultJson"]),
+        stream, job = self.start_ready("import time\ntry:\n    print('ready', flush=True)\n"
+                                       "    time.sleep(1000)\nexcept KeyboardInterrupt:\n    result = 'saved'")
+        job.cancel(grace_usec=LONG_USEC)
+        result = stream.wait()
+        self.assertEqual((result.outcome, result.exit_code, result.result_json),
                          ("cancelled", 0, '"saved"'), result)
-        self.assertNotIn("exception", result)
+        self.assertIsNone(result.exception)
 
     def test_no_grace(self):
         """0 kills at once: the program sees nothing"""
-        job = self.start_ready(HANDLER.format("while True: pass"))
-        self.other.call("Cancel", job=job, graceUSec=0)
-        text, result = self.finish()
-        self.assertEqual((text, result["outcome"]), ("", "cancelled"))
-        self.assertNotIn("exception", result)
+        stream, job = self.start_ready(HANDLER.format("while True: pass"))
+        job.cancel(grace_usec=0)
+        result = stream.wait()
+        self.assertEqual((result.stdout.text, result.outcome), ("ready\n", "cancelled"))
+        self.assertIsNone(result.exception)
 
     def test_shorter(self):
         """a second Cancel can make the grace shorter, and not longer"""
-        job = self.start_ready("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-                               "print('ready', flush=True)\nwhile True: pass", retainUSec=60_000_000)
+        stream, job = self.start_ready(DEAF, retain_usec=60_000_000)
         for grace, reason in ((LONG_USEC, "first"), (0, "second"), (LONG_USEC, "third")):
-            self.other.call("Cancel", job=job, graceUSec=grace, reason=reason)
-        _, result = self.finish()
-        self.assertEqual(result["message"], "cancelled: first")
-        self.assertLess(result["usage"]["wallTimeUSec"], LONG_USEC / 2)
+            job.cancel(reason, grace)
+        result = stream.wait()
+        self.assertEqual(result.message, "cancelled: first")
+        self.assertLess(result.usage.wall_time_usec, LONG_USEC / 2)
 
     def test_profiles(self):
         """null is the profile's choice: default gives time, eval does not"""
-        code = "import time\ntry:\n    print('ready', flush=True)\n    while True: pass\n" \
+        code = "try:\n    print('ready', flush=True)\n    while True: pass\n" \
                "except KeyboardInterrupt:\n    print('interrupted', flush=True)"
-        for profile, output in (("default", "interrupted\n"), ("eval", "")):
-            self.setUp()
-            job = self.start_ready(code.replace("import time\n", ""), profile=profile, tools=[])
-            self.other.call("Cancel", job=job)
-            text, result = self.finish()
-            self.assertEqual((text, result["outcome"]), (output, "cancelled"), profile)
+        for profile, output in (("default", "ready\ninterrupted\n"), ("eval", "ready\n")):
+            stream, job = self.start_ready(code, profile=profile)
+            job.cancel()
+            result = stream.wait()
+            self.assertEqual((result.stdout.text, result.outcome), (output, "cancelled"), profile)
 
     def test_limit(self):
         """limits hold during the grace, and are the outcome then"""
-        job = self.start_ready("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-                               "print('ready', flush=True)\nwhile True: pass",
-                               limits={"wallTimeUSec": 1000000})
-        self.other.call("Cancel", job=job, graceUSec=LONG_USEC)
-        self.assertEqual(self.finish()[1]["outcome"], "wall_time_limit")
+        stream, job = self.start_ready(DEAF, limits={"wall_time_usec": 1_000_000})
+        job.cancel(grace_usec=LONG_USEC)
+        self.assertEqual(stream.wait().outcome, "wall_time_limit")
 
     def test_finished(self):
         """a job that has ended is not cancelled, and that is no error"""
-        job = self.other.call("Submit", request={"code": "1"})["job"]
-        self.assertEqual(self.other.call("Wait", job=job)["result"]["outcome"], "success")
-        self.assertEqual(self.other.call("Cancel", job=job, graceUSec=1)["state"], "finished")
-        self.assertEqual(self.other.call("Wait", job=job)["result"]["outcome"], "success")
+        job = self.client.submit("1")
+        self.assertEqual(job.result().outcome, "success")
+        self.assertEqual(job.cancel(grace_usec=1), "finished")
+        self.assertEqual(job.result().outcome, "success")
 
     def test_pysbctl(self):
         """pysbctl cancel --grace and forget; a time that is none"""
-        job = self.start_ready(HANDLER.format("while True: pass"), detach=True, retainUSec=60_000_000)
-        self.assertEqual(self.daemon.call("cancel", "--grace", "50s", job).status, 0)
-        text, result = self.finish()
-        self.assertIn("interrupted\n", text)
-        self.assertEqual(result["outcome"], "cancelled")
-        self.assertEqual(self.daemon.call("cancel", "--grace", "soon", job).status, 125)
-        self.assertEqual(self.daemon.call("forget", job).status, 0)
-        self.assertNotEqual(self.daemon.call("forget", job).status, 0)
+        stream, job = self.start_ready(HANDLER.format("while True: pass"), detach=True, retain_usec=60_000_000)
+        self.assertEqual(self.daemon.call("cancel", "--grace", "50s", job.id).status, 0)
+        result = stream.wait()
+        self.assertIn("interrupted\n", result.stdout.text)
+        self.assertEqual(result.outcome, "cancelled")
+        self.assertEqual(self.daemon.call("cancel", "--grace", "soon", job.id).status, 125)
+        self.assertEqual(self.daemon.call("forget", job.id).status, 0)
+        self.assertNotEqual(self.daemon.call("forget", job.id).status, 0)
 
     def test_interrupt(self):
         """the first ^C of pysbctl submit is for the program, the second one kills it"""
@@ -177,13 +177,12 @@ class Cancel(Case):
 
     def test_errors(self):
         """no such job, a reason that is too long, a grace below 0"""
-        job = self.other.call("Submit", request={"code": "1"})["job"]
-        for parameters, name in (({"job": "f" * 32}, "JobNotFound"),
-                                 ({"job": job, "reason": "x" * 257}, "InvalidRequest"),
-                                 ({"job": job, "graceUSec": -1}, "org.varlink.service.InvalidParameter")):
-            with self.assertRaises(Refused) as refused:
-                self.other.call("Cancel", **parameters)
-            self.assertEqual(refused.exception.name, name)
+        job = self.client.submit("1")
+        for wrong, options, error in ((self.client.job("f" * 32), {}, errors.JobNotFound),
+                                      (job, {"reason": "x" * 257}, errors.InvalidRequest),
+                                      (job, {"grace_usec": -1}, errors.InvalidParameter)):
+            with self.assertRaises(error):
+                wrong.cancel(**options)
 
 
 for number, (place, code) in enumerate(PLACES.items()):
