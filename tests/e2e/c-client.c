@@ -13,34 +13,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "c-client.h"
+
 #define WAIT_MSEC 60000
 #define NO_JOB "0123456789abcdef0123456789abcdef"
 
-static PysbClient *client, *sibling;
-static PysbRequest *request;
+PysbClient *client;
+PysbRequest *request;
+static PysbClient *sibling;
 
-/* Fails the case that calls it, and says where. */
-#define CHECK(condition)                                                                       \
-        do {                                                                                   \
-                if (!(condition)) {                                                            \
-                        const char *why = pysb_client_get_error(client);                       \
-                        printf("# line %d: %s (%s)\n", __LINE__, #condition, why ? why : "-"); \
-                        return -1;                                                             \
-                }                                                                              \
-        } while (0)
-
-static int is_text(const char *text, const char *expected) {
+int is_text(const char *text, const char *expected) {
         return text && strcmp(text, expected) == 0;
 }
-
-/* What the callback saw of a streamed job. */
-typedef struct Seen {
-        char job[64], output[64], display[64];
-        unsigned kinds;
-        uint64_t sequence;
-        int error;
-        PysbResult *result;
-} Seen;
 
 static void see_output(Seen *seen, const PysbEvent *event) {
         PysbStream stream;
@@ -71,8 +55,7 @@ static void answer_tool(Seen *seen, const PysbEvent *event) {
                 seen->error = pysb_complete_tool_call(sibling, seen->job, call_id, "3", NULL, NULL);
 }
 
-static void
-see(PysbClient *from, const PysbEvent *event, PysbResult *result, int error, void *userdata) {
+void see(PysbClient *from, const PysbEvent *event, PysbResult *result, int error, void *userdata) {
         Seen *seen = userdata;
         char *json;
 
@@ -93,8 +76,7 @@ see(PysbClient *from, const PysbEvent *event, PysbResult *result, int error, voi
                 free(json);
 }
 
-/* The loop that a program of its own would have. */
-static int drive(void) {
+int drive(void) {
         int r;
 
         while ((r = pysb_client_process(client)) > 0) {
@@ -107,7 +89,7 @@ static int drive(void) {
         return r;
 }
 
-static int set_code(const char *code) {
+int set_code(const char *code) {
         request = pysb_request_free(request);
         if (pysb_request_new(&request) < 0)
                 return -1;
@@ -414,8 +396,6 @@ static int case_session(void) {
         free(session);
         return 0;
 }
-
-#include "c-client-files.h"
 
 static int case_documents(void) {
         PysbDocument *document;

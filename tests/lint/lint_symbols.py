@@ -4,6 +4,7 @@
 has no tools of privilege, and all are hardened."""
 
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -70,12 +71,13 @@ class Symbols(unittest.TestCase):
                     self.assertTrue(entry.startswith("$ORIGIN"), f"{name}: {entry}")
 
     def test_c_client(self):
-        """tests/e2e/c-client.c calls every function that libpysb exports"""
+        """tests/e2e/c-client*.[ch] call every function that libpysb exports"""
         source = os.environ["PYSB_SOURCE_ROOT"]
         with open(f"{source}/lib/pysb/libpysb.sym", encoding="utf-8") as file:
             exported = set(re.findall(r"\b(pysb_\w+);", file.read()))
-        with open(f"{source}/tests/e2e/c-client.c", encoding="utf-8") as file:
-            called = set(re.findall(r"\b(pysb_\w+)\(", file.read()))
+        called = set()
+        for path in pathlib.Path(source, "tests/e2e").glob("c-client*.[ch]"):
+            called.update(re.findall(r"\b(pysb_\w+)\(", path.read_text("utf-8")))
         self.assertFalse(exported - called)
 
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#pragma once
 
-/* A part of c-client.c: the case about files and blobs. */
+/* Files that go with a job, files that it hands back, and blobs. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "c-client.h"
 
 static int check_file(const PysbFile *file) {
         size_t size;
@@ -26,7 +31,7 @@ see_file(PysbClient *from, const PysbEvent *event, PysbResult *result, int error
                 seen->kinds |= 1U << pysb_event_get_kind(event);
 }
 
-static int case_files(void) {
+int case_files(void) {
         static const char code[] = "import os\nopen('out.sh', 'w').write('abc')\n"
                                    "os.chmod('out.sh', 0o755)\nos.symlink('out.sh', 'z')";
         PysbResult *result;
