@@ -83,8 +83,14 @@ class Service(harness.Daemon):
                 file.write(text)
         return harness.run(self.inside([self.tree.pysbd, "--check"]), self.tree.environment)
 
+    def client_of(self, uid, groups=()):
+        """A client of this user, whose calls follow one another: the kernel notes who connects, which the
+        client does once and now, and what he is later does not matter."""
+        with identity(uid, groups):
+            return self.client()
+
     def connect(self, uid, groups=()):
-        """A connection of this user: the kernel notes who connects, and what he is later does not matter."""
+        """The same, as a connection."""
         with identity(uid, groups):
             return varlink.Connection(self.address)
 

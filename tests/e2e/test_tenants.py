@@ -11,6 +11,7 @@ import harness
 import service
 import tap
 import varlink
+from pysb import errors
 
 TENANTS = f"""
 [alice]
@@ -72,12 +73,29 @@ MISTAKES = [
 ]
 GATEWAY = f'gateway_group = "{service.GATEWAY_NAME}"'
 ALICE, MEMBER, FAST, STRANGER, WEB, SMALL, KEPT = 2001, 2002, 2003, 2004, 2005, 2006, 2007
-ENDLESS = {"code": "while True: pass", "limits": {"wallTimeUSec": 60000000}}
+ENDLESS = {"code": "while True: pass", "limits": {"wall_time_usec": 60_000_000}}
 MIB = 1 << 20
 
 
+class Case(unittest.TestCase):
+    def connect(self, uid, groups=(), daemon=None):
+        client = (daemon or self.service).client_of(uid, groups)
+        self.addCleanup(client.close)
+        return client
+
+    def refused(self, error, function, *arguments, **options):
+        with self.assertRaises(error) as refused:
+            function(*arguments, **options)
+        return refused.exception
+
+    def submit(self, client, code=None, **options):
+        job = client.submit(code, **options)
+        self.addCleanup(job.cancel, grace_usec=0)
+        return job
+
+
 @unittest.skipIf(service.reason_not_to(), service.reason_not_to())
-class Tenants(unittest.TestCase):
+class Tenants(Case):
     @classmethod
     def setUpClass(cls):
         cls.service = service.Service(TENANTS, GATEWAY)
@@ -86,22 +104,6 @@ class Tenants(unittest.TestCase):
     def tearDownClass(cls):
         status = cls.service.stop()
         assert status == 0, f"pysbd exited with {status} at the end"
-
-    def connect(self, uid, groups=()):
-        connection = self.service.connect(uid, groups)
-        self.addCleanup(connection.close)
-        return connection
-
-    def refused(self, connection, name, method, **parameters):
-        with self.assertRaises(varlink.Refused) as refused:
-            connection.call(method, **parameters)
-        self.assertEqual(refused.exception.name, name, refused.exception)
-        return refused.exception.parameters
-
-    def submit(self, connection, **request):
-        job = connection.call("Submit", request=request)["job"]
-        self.addCleanup(connection.call, "Cancel", job=job, graceUSec=0)
-        return job
 
     def test_check(self):
         """pysbd --check accepts the two files"""
@@ -118,141 +120,130 @@ class Tenants(unittest.TestCase):
 
     def test_maxima(self):
         """a tenant's maxima hold where the profile allows more, also for what a request does not name"""
-        small, profile = self.connect(SMALL), {"profile": "default"}
-        maximum = small.call("GetProfile", **profile)["maximum"]
-        self.assertEqual((maximum["memoryBytes"], maximum["wallTimeUSec"]), (64 * MIB, 5000000))
-        self.assertGreater(self.connect(STRANGER).call("GetProfile", **profile)["maximum"]["memoryBytes"],
-                           64 * MIB)
-        limits = small.call("Check", request={"code": "1", **profile})["limits"]
-        self.assertEqual((limits["memoryBytes"], limits["wallTimeUSec"], limits["toolCalls"]),
-                         (64 * MIB, 5000000, 0))
-        for method, parameters in (
-                ("Submit", {"request": {"code": "1", "limits": {"memoryBytes": 64 * MIB + 1}, **profile}}),
-                ("OpenSession", {"limits": {"memoryBytes": 64 * MIB + 1}, **profile})):
-            self.assertEqual(self.refused(small, "LimitExceeded", method, **parameters),
-                             {"limit": "memoryBytes", "requested": 64 * MIB + 1, "maximum": 64 * MIB})
-        result = small.call("Run", request={"code": "1", **profile})["result"]
-        self.assertEqual(result["outcome"], "success", result)
+        small = self.connect(SMALL)
+        maximum = small.profile("default").maximum
+        self.assertEqual((maximum.memory_bytes, maximum.wall_time_usec), (64 * MIB, 5_000_000))
+        self.assertGreater(self.connect(STRANGER).profile("default").maximum.memory_bytes, 64 * MIB)
+        limits = small.check("1", profile="default").limits
+        self.assertEqual((limits.memory_bytes, limits.wall_time_usec, limits.tool_calls),
+                         (64 * MIB, 5_000_000, 0))
+        above = {"limits": {"memory_bytes": 64 * MIB + 1}, "profile": "default"}
+        for method, arguments in ((small.submit, ("1",)), (small.open_session, ())):
+            said = self.refused(errors.LimitExceeded, method, *arguments, **above)
+            self.assertEqual(said.parameters, {"limit": "memoryBytes", "requested": 64 * MIB + 1,
+                                               "maximum": 64 * MIB})
+        small.run("1", profile="default").check()
         # What it runs without asking for a profile
-        self.assertEqual([p["name"] for p in small.call("ListProfiles")["profiles"] if p["isDefault"]], ["eval"])
-        job = self.submit(small, expression="1")
-        self.assertEqual(small.call("GetJob", job=job)["info"]["profile"], "eval")
+        self.assertEqual([p.name for p in small.profiles() if p.is_default], ["eval"])
+        self.assertEqual(self.submit(small, expression="1").info().profile, "eval")
 
     def test_bytes(self):
         """max_bytes: programs and input that wait are refused beyond it, and the oldest results are forgotten"""
         kept = self.connect(KEPT)
-        first = kept.call("Submit", request=ENDLESS)["job"]
-        program = {"code": "1", "stdinText": "x" * (3 * MIB)}
-        waiting = [kept.call("Submit", request=program)["job"] for _ in range(2)]
-        said = self.refused(kept, "QueueFull", "Submit", request=program)
-        self.assertEqual((said["scope"], said["queued"]), ("tenant", 2))
-        self.assertGreater(said["retryAfterUSec"], 0)
-        kept.call("Cancel", job=first, graceUSec=0)
+        first = kept.submit(**ENDLESS)
+        # Within the message: the client would give so much as a memfd
+        program = {"request": {"code": "1", "stdinText": "x" * (3 * MIB)}}
+        waiting = [kept.job(kept.call("Submit", program)["job"]) for _ in range(2)]
+        said = self.refused(errors.QueueFull, kept.call, "Submit", program)
+        self.assertEqual((said.scope, said.queued), ("tenant", 2))
+        self.assertGreater(said.retry_after_usec, 0)
+        first.cancel(grace_usec=0)
         for job in waiting:
-            self.assertEqual(kept.call("Wait", job=job)["result"]["outcome"], "success")
-        printed = {"code": "print('x' * 900000)", "limits": {"outputBytes": MIB}, "retainUSec": 60000000}
-        jobs = [kept.call("Submit", request=printed)["job"] for _ in range(12)]
-        kept.call("Wait", job=jobs[-1])
-        kept.call("Submit", request={"code": "1"})
-        left = [job["job"] for job in kept.call("ListJobs")["jobs"]]
-        self.assertIn(jobs[-1], left)
-        self.assertNotIn(jobs[0], left)
+            job.result().check()
+        printed = {"code": "print('x' * 900000)", "limits": {"output_bytes": MIB}, "retain_usec": 60_000_000}
+        jobs = [kept.submit(**printed) for _ in range(12)]
+        jobs[-1].wait()
+        kept.submit("1")
+        left = [info.job for info in kept.jobs()]
+        self.assertIn(jobs[-1].id, left)
+        self.assertNotIn(jobs[0].id, left)
 
     def test_who(self):
         """by uid, by a supplementary group, by the own group, or a tenant of one's own"""
         for uid, groups, tenant in ((ALICE, (), "alice"), (STRANGER, (), f"uid:{STRANGER}"),
                                     (MEMBER, (service.GROUP,), "crew"), (service.GROUP, (), "crew"),
                                     (ALICE, (service.GROUP,), "alice")):
-            me = self.connect(uid, groups).call("WhoAmI")
-            self.assertEqual((me["uid"], me["tenant"]), (uid, tenant))
+            me = self.connect(uid, groups).who_am_i()
+            self.assertEqual((me.uid, me.tenant), (uid, tenant))
 
     def test_runs(self):
         """each of them runs a program"""
         for uid, groups in ((ALICE, ()), (MEMBER, (service.GROUP,)), (STRANGER, ())):
-            request = {"code": "print(1)", "limits": {"memoryBytes": 50 * MIB}}
-            result = self.connect(uid, groups).call("Run", request=request)["result"]
-            self.assertEqual(result["outcome"], "success", result)
+            self.connect(uid, groups).run("print(1)", limits={"memory_bytes": 50 * MIB}).check()
 
     def test_profile_denied(self):
         """a profile is whose table names it"""
-        result = self.connect(ALICE).call("Run", request={"code": "1", "profile": "raw"})["result"]
-        self.assertEqual(result["outcome"], "success", result)
+        self.connect(ALICE).run("1", profile="raw").check()
         for uid, profile in ((ALICE, "eval"), (STRANGER, "raw")):
-            said = self.refused(self.connect(uid), "ProfileDenied", "Submit",
-                                request={"code": "1", "profile": profile})
-            self.assertEqual(said, {"profile": profile})
+            said = self.refused(errors.ProfileDenied, self.connect(uid).submit, "1", profile=profile)
+            self.assertEqual(said.parameters, {"profile": profile})
 
     def test_queue_full(self):
         """max_running jobs run, max_queued wait, the next is told when to come again"""
         alice = self.connect(ALICE)
         first = self.submit(alice, **ENDLESS)
-        second = alice.call("Submit", request=ENDLESS)
-        self.addCleanup(alice.call, "Cancel", job=second["job"], graceUSec=0)
+        # The client leaves out the position
+        second = alice.call("Submit", {"request": {"code": "while True: pass"}})
+        self.addCleanup(alice.job(second["job"]).cancel, grace_usec=0)
         self.assertEqual(second["position"], 0)
-        said = self.refused(alice, "QueueFull", "Submit", request={"code": "1"})
-        self.assertEqual((said["scope"], said["queued"]), ("tenant", 1))
-        self.assertGreaterEqual(said["retryAfterUSec"], 10000)
-        me = alice.call("WhoAmI")
-        self.assertEqual((me["runningJobs"], me["maxRunningJobs"], me["queuedJobs"],
-                          me["maxQueuedJobs"]), (1, 1, 1, 1))
+        said = self.refused(errors.QueueFull, alice.submit, "1")
+        self.assertEqual((said.scope, said.queued), ("tenant", 1))
+        self.assertGreaterEqual(said.retry_after_usec, 10_000)
+        me = alice.who_am_i()
+        self.assertEqual((me.running_jobs, me.max_running_jobs, me.queued_jobs, me.max_queued_jobs),
+                         (1, 1, 1, 1))
         # Nobody else waits for them
-        result = self.connect(STRANGER).call("Run", request={"code": "1"})["result"]
-        self.assertEqual(result["outcome"], "success", result)
-        self.assertNotEqual(first, second["job"])
+        self.connect(STRANGER).run("1").check()
+        self.assertNotEqual(first.id, second["job"])
 
     def test_sessions(self):
         """a session above max_sessions is refused, and closing one makes room"""
-        small = {"limits": {"memoryBytes": 50 * MIB}}
+        small = {"limits": {"memory_bytes": 50 * MIB}}
         for uid, groups, maximum in ((ALICE, (), 0), (MEMBER, (service.GROUP,), 1)):
-            connection = self.connect(uid, groups)
-            opened = [connection.call("OpenSession", **small)["info"]["session"] for _ in range(maximum)]
-            said = self.refused(connection, "QuotaExceeded", "OpenSession", **small)
-            self.assertEqual((said["quota"], said["used"], said["maximum"]), ("sessions", maximum, maximum))
-            me = connection.call("WhoAmI")
-            self.assertEqual((me["sessions"], me["maxSessions"]), (maximum, maximum))
+            client = self.connect(uid, groups)
+            opened = [client.open_session(**small) for _ in range(maximum)]
+            said = self.refused(errors.QuotaExceeded, client.open_session, **small)
+            self.assertEqual((said.quota, said.used, said.maximum), ("sessions", maximum, maximum))
+            me = client.who_am_i()
+            self.assertEqual((me.sessions, me.max_sessions), (maximum, maximum))
             for session in opened:
-                connection.call("CloseSession", session=session)
-                connection.call("OpenSession", bindToConnection=True, **small)
+                session.close()
+                client.open_session(**small).close()
 
     def test_connections(self):
         """a connection above max_connections is closed"""
         for _ in range(3):
-            self.connect(ALICE).call("WhoAmI")
-        with self.assertRaises(ConnectionError):
-            self.connect(ALICE).call("WhoAmI")
-        self.connect(STRANGER).call("WhoAmI")
+            self.connect(ALICE).who_am_i()
+        with service.identity(ALICE), self.service.client() as client, self.assertRaises(ConnectionError):
+            client.who_am_i()
+        self.connect(STRANGER).who_am_i()
 
     def test_memory(self):
         """a limit above max_memory never fits; those that do not fit together wait"""
         member = self.connect(MEMBER, (service.GROUP,))
-        said = self.refused(member, "QuotaExceeded", "Submit",
-                            request={"code": "1", "limits": {"memoryBytes": 100 * MIB + 1}})
-        self.assertEqual(said, {"quota": "memory", "used": 0, "maximum": 100 * MIB})
+        said = self.refused(errors.QuotaExceeded, member.submit, "1",
+                            limits={"memory_bytes": 100 * MIB + 1})
+        self.assertEqual(said.parameters, {"quota": "memory", "used": 0, "maximum": 100 * MIB})
         request = {"code": "while True: pass",
-                   "limits": {"memoryBytes": 60 * MIB, "wallTimeUSec": 60000000}}
+                   "limits": {"memory_bytes": 60 * MIB, "wall_time_usec": 60_000_000}}
         self.submit(member, **request)
-        second = self.submit(member, **request)
-        self.assertEqual(member.call("GetJob", job=second)["info"]["state"], "queued")
+        self.assertEqual(self.submit(member, **request).info().state, "queued")
 
     def test_submits(self):
         """submits_per_second, with submit_burst of them at once"""
         fast = self.connect(FAST)
-        with self.assertRaises(varlink.Refused) as refused:
+        with self.assertRaises(errors.QuotaExceeded) as refused:
             for _ in range(1000):
-                fast.call("Submit", request={"code": "1"})
-        self.assertEqual(refused.exception.name, "QuotaExceeded")
-        said = refused.exception.parameters
-        self.assertEqual((said["quota"], said["maximum"]), ("submits", 2))
-        self.assertLessEqual(said["retryAfterUSec"], 1000000)
+                fast.submit("1")
+        said = refused.exception
+        self.assertEqual((said.quota, said.maximum), ("submits", 2))
+        self.assertLessEqual(said.retry_after_usec, 1_000_000)
 
     def test_foreign_job(self):
         """another tenant's job is not there"""
-        job = self.submit(self.connect(STRANGER), code="1")
-        alice = self.connect(ALICE)
-        for method in ("GetJob", "Wait", "Cancel", "ForgetJob"):
-            said = self.refused(alice, "JobNotFound", method, job=job)
-            self.assertEqual(said, {"job": job})
-
+        job = self.connect(ALICE).job(self.submit(self.connect(STRANGER), "1").id)
+        for method in (job.info, job.wait, job.cancel, job.forget):
+            self.assertEqual(self.refused(errors.JobNotFound, method).parameters, {"job": job.id})
 
     def web(self):
         return self.connect(WEB, (service.GATEWAY,))
@@ -260,79 +251,73 @@ class Tenants(unittest.TestCase):
     def test_gateway(self):
         """a member of the gateway group runs jobs for others, and reaches them; nobody else does"""
         web = self.web()
-        self.assertEqual([web.call("WhoAmI")[key] for key in ("tenant", "gateway")], [f"uid:{WEB}", True])
+        me = web.who_am_i()
+        self.assertEqual((me.tenant, me.gateway), (f"uid:{WEB}", True))
         for name in ("alice", "customer:1@example.org", f"uid:{STRANGER}"):
-            result = web.call("Run", request={"expression": "7", "tenant": name})["result"]
-            self.assertEqual(result["resultJson"], "7", result)
-            job = self.submit(web, code="1", tenant=name)
-            self.assertEqual(web.call("Wait", job=job)["result"]["outcome"], "success")
-            info = web.call("GetJob", job=job)["info"]
-            self.assertEqual((info["job"], info["tenant"]), (job, name))
-            self.assertIn(info, web.call("ListJobs", tenant=name)["jobs"])
-            self.assertEqual(web.call("WhoAmI", tenant=name)["tenant"], name)
-            self.refused(self.connect(MEMBER, (service.GROUP,)), "JobNotFound", "GetJob", job=job)
-        self.assertEqual(web.call("ListJobs")["jobs"], [])
-        self.assertEqual(web.call("ListJobs", tenant="nobody")["jobs"], [])
+            self.assertEqual(web.run(expression="7", tenant=name).value, 7)
+            job = self.submit(web, "1", tenant=name)
+            job.result().check()
+            info = job.info()
+            self.assertEqual((info.job, info.tenant), (job.id, name))
+            self.assertIn(info, list(web.jobs(tenant=name)))
+            self.assertEqual(web.who_am_i(name).tenant, name)
+            member = self.connect(MEMBER, (service.GROUP,))
+            self.refused(errors.JobNotFound, member.job(job.id).info)
+        self.assertEqual(list(web.jobs()), [])
+        self.assertEqual(list(web.jobs(tenant="nobody")), [])
         # The user of that name sees what was run for him
-        stranger = self.connect(STRANGER)
-        self.assertEqual(stranger.call("GetJob", job=job)["info"]["tenant"], f"uid:{STRANGER}")
+        self.assertEqual(self.connect(STRANGER).job(job.id).info().tenant, f"uid:{STRANGER}")
 
     def test_gateway_quotas(self):
         """who is named pays: another's quota is another's, and the gateway's own is untouched"""
         web = self.web()
         first, second = (self.submit(web, tenant="alice", **ENDLESS) for _ in range(2))
-        self.assertNotEqual(web.call("GetJob", job=first)["info"]["state"], "queued")
-        self.assertEqual(web.call("GetJob", job=second)["info"]["state"], "queued")
-        said = self.refused(web, "QueueFull", "Submit", request={"code": "1", "tenant": "alice"})
-        self.assertEqual((said["scope"], said["queued"]), ("tenant", 1))
-        self.refused(self.connect(ALICE), "QueueFull", "Submit", request={"code": "1"})
-        me = web.call("WhoAmI", tenant="alice")
-        self.assertEqual((me["runningJobs"], me["queuedJobs"]), (1, 1))
-        self.assertEqual(web.call("WhoAmI")["runningJobs"], 0)
+        self.assertNotEqual(first.info().state, "queued")
+        self.assertEqual(second.info().state, "queued")
+        said = self.refused(errors.QueueFull, web.submit, "1", tenant="alice")
+        self.assertEqual((said.scope, said.queued), ("tenant", 1))
+        self.refused(errors.QueueFull, self.connect(ALICE).submit, "1")
+        me = web.who_am_i("alice")
+        self.assertEqual((me.running_jobs, me.queued_jobs), (1, 1))
+        self.assertEqual(web.who_am_i().running_jobs, 0)
         # Its profiles, too
-        self.refused(web, "ProfileDenied", "Submit", request={"code": "1", "tenant": "alice", "profile": "eval"})
+        self.refused(errors.ProfileDenied, web.submit, "1", tenant="alice", profile="eval")
 
     def test_gateway_request_id(self):
         """a requestId is a tenant's own"""
         web = self.web()
-        jobs = {web.call("Submit", request={"code": "1", "tenant": name, "requestId": "r"})["job"]
-                for name in ("a", "b", "a")}
+        jobs = {web.submit("1", tenant=name, request_id="r").id for name in ("a", "b", "a")}
         self.assertEqual(len(jobs), 2)
 
     def test_gateway_session(self):
         """a session for somebody"""
         web = self.web()
-        info = web.call("OpenSession", tenant="somebody")["info"]
-        self.addCleanup(web.call, "CloseSession", session=info["session"])
-        self.assertEqual(info["tenant"], "somebody")
-        result = web.call("Execute", session=info["session"], code="6 * 7")["result"]
-        self.assertEqual((result["outcome"], result["resultJson"]), ("success", "42"))
-        listed = web.call("ListSessions", tenant="somebody")["sessions"]
-        self.assertEqual([s["session"] for s in listed], [info["session"]])
-        self.assertEqual(web.call("WhoAmI", tenant="somebody")["sessions"], 1)
-        self.refused(self.connect(STRANGER), "SessionNotFound", "GetSession", session=info["session"])
+        with web.open_session(tenant="somebody") as session:
+            self.assertEqual(session.info().tenant, "somebody")
+            self.assertEqual(session.execute("6 * 7").value, 42)
+            self.assertEqual([info.session for info in web.sessions(tenant="somebody")], [session.id])
+            self.assertEqual(web.who_am_i("somebody").sessions, 1)
+            self.refused(errors.SessionNotFound, self.connect(STRANGER).session(session.id).info)
 
     def test_no_gateway(self):
         """who is no gateway acts for himself only, whether the other exists or not"""
         stranger = self.connect(STRANGER)
-        self.assertFalse(stranger.call("WhoAmI")["gateway"])
+        self.assertFalse(stranger.who_am_i().gateway)
         for name in ("alice", "nobody", "default", "", "a b"):
-            for method, parameters in (("Run", {"request": {"code": "1", "tenant": name}}),
-                                       ("Submit", {"request": {"code": "1", "tenant": name}}),
-                                       ("Check", {"request": {"code": "1", "tenant": name}}),
-                                       ("OpenSession", {"tenant": name}), ("ListJobs", {"tenant": name}),
-                                       ("ListSessions", {"tenant": name}), ("WhoAmI", {"tenant": name})):
-                said = self.refused(stranger, "TenantDenied", method, **parameters)
-                self.assertEqual(said, {"tenant": name})
-        own = stranger.call("Run", request={"expression": "1", "tenant": f"uid:{STRANGER}"})["result"]
-        self.assertEqual(own["outcome"], "success", own)
+            for method, arguments in ((stranger.run, ("1",)), (stranger.submit, ("1",)),
+                                      (stranger.check, ("1",)), (stranger.open_session, ()),
+                                      (lambda tenant: list(stranger.jobs(tenant=tenant)), ()),
+                                      (lambda tenant: list(stranger.sessions(tenant=tenant)), ()),
+                                      (stranger.who_am_i, ())):
+                said = self.refused(errors.TenantDenied, method, *arguments, tenant=name)
+                self.assertEqual(said.parameters, {"tenant": name})
+        stranger.run(expression="1", tenant=f"uid:{STRANGER}").check()
 
     def test_gateway_names(self):
         """what is no name of a tenant"""
         for name in ("", "a b", "a\n", "x" * 64, "\u00e4"):
-            said = self.refused(self.web(), "InvalidRequest", "WhoAmI", tenant=name)
-            self.assertEqual(said["field"], "tenant")
-        self.assertEqual(self.web().call("WhoAmI", tenant="x" * 63)["tenant"], "x" * 63)
+            self.assertEqual(self.refused(errors.InvalidRequest, self.web().who_am_i, name).field, "tenant")
+        self.assertEqual(self.web().who_am_i("x" * 63).tenant, "x" * 63)
 
     def test_pysbctl(self):
         """pysbctl submit --tenant; of root, who can read what is built"""
@@ -346,27 +331,22 @@ class Tenants(unittest.TestCase):
 
 
 @unittest.skipIf(service.reason_not_to(), service.reason_not_to())
-class Refusing(unittest.TestCase):
+class Refusing(Case):
     def test_unknown_uid(self):
         """unknown_uid = "deny": who is in no table may call nothing"""
         daemon = service.Service(TENANTS, f'unknown_uid = "deny"\n{GATEWAY}')
         self.addCleanup(daemon.stop)
-        with daemon.connect(ALICE) as alice:
-            self.assertEqual(alice.call("WhoAmI")["tenant"], "alice")
-        for method in ("WhoAmI", "GetNode", "ListProfiles"):
-            with daemon.connect(STRANGER) as stranger, self.assertRaises(varlink.Refused) as refused:
-                stranger.call(method)
-            self.assertEqual((refused.exception.name, refused.exception.parameters),
-                             ("TenantDenied", {"tenant": f"uid:{STRANGER}"}))
+        self.assertEqual(self.connect(ALICE, daemon=daemon).who_am_i().tenant, "alice")
+        for method in ("who_am_i", "node", "profiles"):
+            stranger = self.connect(STRANGER, daemon=daemon)
+            said = self.refused(errors.TenantDenied, getattr(stranger, method))
+            self.assertEqual(said.parameters, {"tenant": f"uid:{STRANGER}"})
 
         # A gateway needs no table of its own, and whom it names does
-        with daemon.connect(WEB, (service.GATEWAY,)) as web:
-            self.assertTrue(web.call("WhoAmI", tenant="alice")["gateway"])
-            for parameters in ({}, {"tenant": "nobody"}):
-                with self.assertRaises(varlink.Refused) as refused:
-                    web.call("WhoAmI", **parameters)
-                self.assertEqual(refused.exception.parameters,
-                                 {"tenant": parameters.get("tenant", f"uid:{WEB}")})
+        web = self.connect(WEB, (service.GATEWAY,), daemon)
+        self.assertTrue(web.who_am_i("alice").gateway)
+        for name, denied in ((None, f"uid:{WEB}"), ("nobody", "nobody")):
+            self.assertEqual(self.refused(errors.TenantDenied, web.who_am_i, name).tenant, denied)
 
     def test_bad_table(self):
         """a mistake in tenants.toml is refused by its line"""
@@ -375,43 +355,31 @@ class Refusing(unittest.TestCase):
 
 
 @unittest.skipIf(service.reason_not_to(), service.reason_not_to())
-class Node(unittest.TestCase):
-    def connect(self, daemon, uid):
-        connection = daemon.connect(uid)
-        self.addCleanup(connection.close)
-        return connection
-
-    def refused(self, connection, name, **request):
-        with self.assertRaises(varlink.Refused) as refused:
-            connection.call("Submit", request=request)
-        self.assertEqual(refused.exception.name, name)
-        return refused.exception.parameters
-
+class Node(Case):
     def test_queue_full(self):
         """where the node's queue is full, nobody could submit, and it is said so"""
         daemon = service.Service("", "max_running_jobs = 1\nmax_queued_jobs = 2")
         self.addCleanup(daemon.stop)
-        one, two, three = (self.connect(daemon, uid) for uid in (3001, 3002, 3003))
-        for connection in (one, one, two):
-            connection.call("Submit", request=ENDLESS)
-        said = self.refused(three, "QueueFull", code="1")
-        self.assertEqual((said["scope"], said["queued"]), ("node", 2))
-        self.assertGreaterEqual(said["retryAfterUSec"], 10000)
+        one, two, three = (self.connect(uid, daemon=daemon) for uid in (3001, 3002, 3003))
+        for client in (one, one, two):
+            client.submit(**ENDLESS)
+        said = self.refused(errors.QueueFull, three.submit, "1")
+        self.assertEqual((said.scope, said.queued), ("node", 2))
+        self.assertGreaterEqual(said.retry_after_usec, 10_000)
 
     def test_memory(self):
         """max_memory of the node: what never fits is refused, what does not fit now waits"""
         daemon = service.Service("", 'max_memory = "100M"')
         self.addCleanup(daemon.stop)
-        one, two = (self.connect(daemon, uid) for uid in (3001, 3002))
-        said = self.refused(one, "QuotaExceeded", code="1", limits={"memoryBytes": 100 * MIB + 1})
-        self.assertEqual(said, {"quota": "memory", "used": 0, "maximum": 100 * MIB})
-        request = ENDLESS | {"limits": {"memoryBytes": 60 * MIB, "wallTimeUSec": 60000000}}
-        first = one.call("Submit", request=request)["job"]
-        second = two.call("Submit", request=request)["job"]
-        self.assertEqual(two.call("GetJob", job=second)["info"]["state"], "queued")
-        one.call("Cancel", job=first, graceUSec=0)
-        one.call("Wait", job=first)
-        self.assertNotEqual(two.call("GetJob", job=second)["info"]["state"], "queued")
+        one, two = (self.connect(uid, daemon=daemon) for uid in (3001, 3002))
+        said = self.refused(errors.QuotaExceeded, one.submit, "1", limits={"memory_bytes": 100 * MIB + 1})
+        self.assertEqual(said.parameters, {"quota": "memory", "used": 0, "maximum": 100 * MIB})
+        request = ENDLESS | {"limits": {"memory_bytes": 60 * MIB, "wall_time_usec": 60_000_000}}
+        first, second = (client.submit(**request) for client in (one, two))
+        self.assertEqual(second.info().state, "queued")
+        first.cancel(grace_usec=0)
+        first.wait()
+        self.assertNotEqual(second.info().state, "queued")
 
 
 @unittest.skipIf(service.reason_not_to(), service.reason_not_to())
@@ -420,7 +388,7 @@ class Burst(unittest.TestCase):
         """512 submissions of 4 users over 128 connections each: no client gets an error"""
         daemon = service.Service("", "max_queued_jobs = 1024")
         self.addCleanup(daemon.stop)
-        connections = []
+        connections = []  # a client would want as many threads
         for uid in range(3001, 3005):
             with service.identity(uid):
                 connections += [varlink.Connection(daemon.address) for _ in range(128)]
