@@ -6,95 +6,137 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import unittest
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
 import tap
 import varlink
-from sessions import DEAF, Session, SessionCase
+from harness import next_event
+from pysb import errors
+from sessions import DEAF
 
 CELLS = 500 if harness.SANITIZED else 10_000
 
 
-class Cells(SessionCase):
+LOOP = "print('on', flush=True)\nwhile True: pass"
+
+
+class Case(harness.OnOneDaemon):
+    def setUp(self):
+        harness.poll_until(lambda: self.client.who_am_i().sessions == 0,
+                           "the end of the sessions of other tests")
+
+    def open(self, **options):
+        session = self.client.open_session(**options)
+        self.addCleanup(close, session)
+        return session
+
+    def start(self, session, code):
+        """Runs a cell up to the line that it writes; returns its events."""
+        stream = session.stream(code)
+        self.addCleanup(stream.close)
+        self.assertEqual(next_event(stream, "output").output.text, "on\n")
+        return stream
+
+    def assert_ends(self, result, outcome, is_alive):
+        self.assertEqual((result.outcome, result.session_alive), (outcome, is_alive), result)
+
+    def refused(self, error, function, *arguments, **options):
+        with self.assertRaises(error) as refused:
+            function(*arguments, **options)
+        return refused.exception
+
+
+def close(session):
+    try:
+        session.close()
+    except errors.SessionNotFound:
+        pass
+
+
+def value(session, code):
+    return session.execute(code).value
+
+
+class Cells(Case):
     def test_variables_imports_and_files_stay(self):
-        session = self.open(files=[{"path": "given.txt", "text": "given"}], labels={"a": "b"},
+        session = self.open(files={"given.txt": "given"}, labels={"a": "b"},
                             environment={"COLOUR": "red"})
-        self.assertEqual(session.info["labels"], {"a": "b"})
+        self.assertEqual(session.info().labels, {"a": "b"})
         session.execute("import json\nx = 40\ndef f(): return x + 1")
-        self.assertEqual(session.value("f()"), "41")
-        self.assertEqual(session.value("_ + 1"), "42")
-        self.assertEqual(session.value("open('/app/given.txt').read()"), '"given"')
+        self.assertEqual(value(session, "f()"), 41)
+        self.assertEqual(value(session, "_ + 1"), 42)
+        self.assertEqual(value(session, "open('/app/given.txt').read()"), "given")
         session.execute("open('/app/mine.py', 'w').write('y = 7')")
-        self.assertEqual(session.value("import mine\nmine.y"), "7")
-        self.assertEqual(session.value("import os\nos.environ['COLOUR']"), '"red"')
+        self.assertEqual(value(session, "import mine\nmine.y"), 7)
+        self.assertEqual(value(session, "import os\nos.environ['COLOUR']"), "red")
 
     def test_result_names_session_and_number(self):
         session = self.open()
         session.execute("result = 5")
         result = session.execute("pass")
-        self.assertEqual((result["session"], result["executionCount"], result["sessionAlive"]),
+        self.assertEqual((result.session, result.execution_count, result.session_alive),
                          (session.id, 2, True))
-        self.assertNotIn("resultJson", result)  # the variable is that of an earlier cell
-        job = session.execute("1", retainUSec=60_000_000)["job"]
-        self.assertEqual(self.other.call("GetJob", job=job)["info"]["session"], session.id)
-        listed = self.other.call("ListJobs", session=session.id)["jobs"]
-        self.assertEqual([entry["job"] for entry in listed], [job])
+        self.assertIsNone(result.result_json)  # the variable is that of an earlier cell
+        job = session.execute("1", retain_usec=60_000_000).job
+        self.assertEqual(self.client.job(job).info().session, session.id)
+        self.assertEqual([info.job for info in self.client.jobs(session=session.id)], [job])
 
     def test_each_cell_has_its_own_output(self):
         session = self.open()
-        self.assertEqual(session.execute("print('one', end='')")["stdout"]["text"], "one")
-        self.assertEqual(session.execute("print('two', end='')")["stdout"]["text"], "two")
+        self.assertEqual(session.execute("print('one', end='')").stdout.text, "one")
+        self.assertEqual(session.execute("print('two', end='')").stdout.text, "two")
 
     def test_display_of_the_last_expression(self):
         session = self.open()
-        self.assertIn("displays", session.execute("1 + 1"))
-        self.assertNotIn("displays", session.execute("1 + 1", displayLastExpression=False))
+        self.assertTrue(session.execute("1 + 1").displays)
+        self.assertIsNone(session.execute("1 + 1", display_last_expression=False).displays)
 
     def test_traceback_shows_lines_of_earlier_cells(self):
         session = self.open()
         session.execute("def f():\n    return 1 / 0")
-        exception = session.execute("f()")["exception"]
-        self.assertEqual(exception["type"], "ZeroDivisionError")
-        self.assertIn('File "<cell 1>", line 2, in f\n    return 1 / 0', exception["traceback"])
-        self.assertEqual(session.value("1"), "1")
+        exception = session.execute("f()").exception
+        self.assertEqual(exception.type, "ZeroDivisionError")
+        self.assertIn('File "<cell 1>", line 2, in f\n    return 1 / 0', exception.traceback)
+        self.assertEqual(value(session, "1"), 1)
 
     def test_inputs(self):
         session = self.open()
-        result = session.execute("inputs['n']", inputsJson='{"n": 3}')
-        self.assertEqual(result["resultJson"], "3")
-        self.assertEqual(session.value("inputs['n']"), "3")
+        result = session.execute("inputs['n']", inputs={"n": 3})
+        self.assertEqual(result.value, 3)
+        self.assertEqual(value(session, "inputs['n']"), 3)
 
     def test_syntax_error_and_refused_import_leave_it_alive(self):
         session = self.open()
-        self.assertEqual(session.execute("(")["exception"]["type"], "SyntaxError")
+        self.assertEqual(session.execute("(").exception.type, "SyntaxError")
         result = session.execute("import ctypes")
-        self.assertEqual((result["outcome"], result["sessionAlive"]), ("rejected", True))
-        self.assertEqual(session.value("1"), "1")
+        self.assert_ends(result, "rejected", True)
+        self.assertEqual(value(session, "1"), 1)
 
     def test_exit_ends_the_cell(self):
         session = self.open()
         session.execute("x = 1")
         result = session.execute("import sys\nsys.exit(3)")
-        self.assertEqual((result["outcome"], result["exitCode"], result["sessionAlive"]),
+        self.assertEqual((result.outcome, result.exit_code, result.session_alive),
                          ("exit_nonzero", 3, True))
-        self.assertEqual(session.value("x"), "1")
+        self.assertEqual(value(session, "x"), 1)
 
     def test_source_too_large_does_not_run(self):
-        session = self.open(limits={"sourceBytes": 64})
+        session = self.open(limits={"source_bytes": 64})
         result = session.execute("#" * 65)
-        self.assertEqual((result["outcome"], result["sessionAlive"]), ("rejected", True))
-        self.assertEqual(session.value("1"), "1")
+        self.assert_ends(result, "rejected", True)
+        self.assertEqual(value(session, "1"), 1)
 
     def test_ticks_count_for_each_cell(self):
         session = self.open()
         loop = "for i in range(50): pass"
         for _ in range(2):
             result = session.execute(loop, limits={"ticks": 60})
-            self.assertEqual((result["outcome"], result["usage"]["ticks"]), ("success", 50))
-        self.assertEqual(session.execute(loop, limits={"ticks": 20})["outcome"], "tick_limit")
-        self.assertEqual(session.value("1"), "1")
+            self.assertEqual((result.outcome, result.usage.ticks), ("success", 50))
+        self.assertEqual(session.execute(loop, limits={"ticks": 20}).outcome, "tick_limit")
+        self.assertEqual(value(session, "1"), 1)
 
     def test_many_cells_in_flat_memory(self):
         session = self.open()
@@ -107,10 +149,10 @@ class Cells(SessionCase):
                 before = [resident(pid) for pid in (broker, self.boxed_job(session))]
             session.execute("n += 1")
         after = [resident(pid) for pid in (broker, self.boxed_job(session))]
-        self.assertEqual(session.value("n"), str(CELLS))
+        self.assertEqual(value(session, "n"), CELLS)
         for then, now in zip(before, after):
             self.assertLess(now, then + 1024, "KiB")
-        self.assertEqual(self.other.call("ListJobs")["jobs"], [])
+        self.assertEqual(list(self.client.jobs()), [])
 
     def boxed_job(self, session):
         """The only process of the only box that is not its init."""
@@ -121,111 +163,101 @@ def resident(pid):
     return int(harness.Process(pid).fields["VmRSS"].split()[0])
 
 
-class Interrupts(SessionCase):
+class Interrupts(Case):
     def test_variables_stay(self):
         session = self.open()
-        session.start("x = 7\nprint('on', flush=True)\nwhile True: pass")
-        session.wait_output("on")
-        self.assertEqual(self.state(session), "executing")
-        self.other.call("InterruptSession", session=session.id)
-        result = session.wait_result()
-        self.assertEqual((result["exception"]["type"], result["sessionAlive"]),
-                         ("KeyboardInterrupt", True))
-        self.assertEqual(session.value("x"), "7")
+        cell = self.start(session, "x = 7\n" + LOOP)
+        self.assertEqual(session.info().state, "executing")
+        session.interrupt()
+        result = cell.wait()
+        self.assertEqual((result.exception.type, result.session_alive), ("KeyboardInterrupt", True))
+        self.assertEqual(value(session, "x"), 7)
 
     def test_nothing_runs_nothing_happens(self):
         session = self.open()
         session.execute("1")
         for _ in range(20):
-            self.other.call("InterruptSession", session=session.id)
-            self.assertEqual(session.value("2"), "2")
+            session.interrupt()
+            self.assertEqual(value(session, "2"), 2)
 
     def test_late_one_is_not_the_next_cells(self):
         """The interrupt and the end of the cell race; the cell after it is never interrupted."""
         session, hit = self.open(), 0
         for number in range(300):
-            session.client.send("Execute", {"session": session.id,
-                                            "code": f"for i in range({number * 40}): pass"})
-            self.other.call("InterruptSession", session=session.id)
-            result = session.client.receive()["result"]
-            hit += result["outcome"] == "exception"
-            if result["outcome"] == "exception":
-                self.assertEqual(result["exception"]["type"], "KeyboardInterrupt")
-            self.assertEqual(session.value("sum(range(2000))"), "1999000")
+            cell = session.stream(f"for i in range({number * 40}): pass")
+            session.interrupt()
+            result = cell.wait()
+            hit += result.outcome == "exception"
+            if result.outcome == "exception":
+                self.assertEqual(result.exception.type, "KeyboardInterrupt")
+            self.assertEqual(value(session, "sum(range(2000))"), 1999000)
         print(f"# interrupted {hit} of 300", flush=True)
 
     def test_cancel_interrupts_and_the_session_stays(self):
         session = self.open()
         session.execute("x = 1")
-        session.start("print('on', flush=True)\nwhile True: pass")
-        job = session.wait_event("accepted")["job"]
-        session.wait_output("on")
-        self.other.call("Cancel", job=job, reason="enough")
-        result = session.wait_result()
-        self.assertEqual((result["outcome"], result["message"], result["sessionAlive"]),
-                         ("cancelled", "cancelled: enough", True))
-        self.assertEqual(session.value("x"), "1")
+        cell = self.start(session, LOOP)
+        self.client.job(cell.job).cancel("enough")
+        result = cell.wait()
+        self.assert_ends(result, "cancelled", True)
+        self.assertEqual(result.message, "cancelled: enough")
+        self.assertEqual(value(session, "x"), 1)
 
     def test_cancel_kills_what_does_not_listen(self):
         session = self.open(profile="raw")
-        session.start("import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-                      "print('on', flush=True)\nwhile True: pass")
-        job = session.wait_event("accepted")["job"]
-        session.wait_output("on")
-        self.other.call("Cancel", job=job)
-        result = session.wait_result()
-        self.assertEqual((result["outcome"], result["sessionAlive"]), ("cancelled", False))
-        self.assertEqual(self.state(session), "lost")
-        self.refused("SessionLost", "Execute", session=session.id, code="1")
+        cell = self.start(session, "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + LOOP)
+        self.client.job(cell.job).cancel()
+        self.assert_ends(cell.wait(), "cancelled", False)
+        self.assertEqual(session.info().state, "lost")
+        self.refused(errors.SessionLost, session.execute, "1")
 
     def test_client_that_goes_away_cancels_its_cell(self):
         session = self.open()
         session.execute("x = 1")
-        with varlink.Connection(self.daemon.address) as client:
-            client.send("Execute", {"session": session.id, "code": "while True: pass"}, more=True)
-            client.receive()
-        harness.poll_until(lambda: self.state(session) == "idle", "the end of the cell")
-        self.assertEqual(session.value("x"), "1")
+        with session.stream("while True: pass") as cell:
+            next(cell)
+        harness.poll_until(lambda: session.info().state == "idle", "the end of the cell")
+        self.assertEqual(value(session, "x"), 1)
 
 
-class Limits(SessionCase):
+class Limits(Case):
     def test_wall_time_of_each_cell(self):
         session = self.open()
         session.execute("import time\nx = 1")
         for _ in range(2):
-            result = session.execute("time.sleep(100)", limits={"wallTimeUSec": 200_000})
-            self.assertEqual((result["outcome"], result["sessionAlive"]), ("wall_time_limit", True))
-        self.assertEqual(session.value("x"), "1")
+            result = session.execute("time.sleep(100)", limits={"wall_time_usec": 200_000})
+            self.assert_ends(result, "wall_time_limit", True)
+        self.assertEqual(value(session, "x"), 1)
 
     def test_cpu_time_of_each_cell(self):
         session = self.open()
         for _ in range(2):
-            result = session.execute("while True: pass", limits={"cpuTimeUSec": 200_000})
-            self.assertEqual((result["outcome"], result["sessionAlive"]), ("cpu_time_limit", True))
-        self.assertEqual(session.value("1"), "1")
+            result = session.execute("while True: pass", limits={"cpu_time_usec": 200_000})
+            self.assert_ends(result, "cpu_time_limit", True)
+        self.assertEqual(value(session, "1"), 1)
 
     def test_wall_time_kills_what_does_not_listen(self):
         session = self.open()
-        result = session.execute(DEAF, limits={"wallTimeUSec": 200_000})
-        self.assertEqual((result["outcome"], result["sessionAlive"]), ("wall_time_limit", False))
+        result = session.execute(DEAF, limits={"wall_time_usec": 200_000})
+        self.assert_ends(result, "wall_time_limit", False)
 
     def test_memory_error_leaves_it_alive(self):
-        session = self.open(limits={"memoryBytes": 64 << 20})
+        session = self.open(limits={"memory_bytes": 64 << 20})
         result = session.execute("x = bytearray(1 << 30)")
-        self.assertEqual((result["outcome"], result["sessionAlive"]), ("memory_limit", True))
-        self.assertEqual(session.value("1"), "1")
+        self.assert_ends(result, "memory_limit", True)
+        self.assertEqual(value(session, "1"), 1)
 
     def test_output_of_each_cell(self):
-        session = self.open(limits={"outputBytes": 1000})
+        session = self.open(limits={"output_bytes": 1000})
         for _ in range(3):
-            self.assertEqual(session.execute("print('x' * 900)")["outcome"], "success")
+            self.assertEqual(session.execute("print('x' * 900)").outcome, "success")
         result = session.execute("while True: print('x' * 900)")
-        self.assertEqual((result["outcome"], result["sessionAlive"]), ("output_limit", False))
+        self.assert_ends(result, "output_limit", False)
 
     def test_result_of_each_cell(self):
-        session = self.open(limits={"resultBytes": 1000})
+        session = self.open(limits={"result_bytes": 1000})
         for _ in range(3):
-            self.assertEqual(session.value("'x' * 300"), '"' + "x" * 300 + '"')
+            self.assertEqual(value(session, "'x' * 300"), "x" * 300)
 
     def test_what_only_raises_leaves_it_alive(self):
         """The limits that the kernel answers with an error"""
@@ -234,135 +266,121 @@ class Limits(SessionCase):
                  "BlockingIOError"),
                 ("default", {}, "import threading, time\nwhile True:\n"
                  "    threading.Thread(target=time.sleep, args=(100,), daemon=True).start()", "RuntimeError"),
-                ("default", {"diskBytes": 1 << 20}, "open('/app/f', 'wb').write(b'x' * (2 << 20))", "OSError"),
-                ("default", {"diskFiles": 20}, "for i in range(30): open(f'/app/{i}', 'w')", "OSError"),
-                ("default", {"fileBytes": 1000}, "with open('/app/f', 'wb') as f: f.write(b'x' * 2000)", "OSError"),
-                ("default", {"openFiles": 20}, "kept = [open('/app/f', 'w') for _ in range(30)]", "OSError")):
-            with self.subTest(error=error, limits=limits), Session(self.daemon, profile=profile,
-                                                                   limits=limits) as session:
+                ("default", {"disk_bytes": 1 << 20}, "open('/app/f', 'wb').write(b'x' * (2 << 20))", "OSError"),
+                ("default", {"disk_files": 20}, "for i in range(30): open(f'/app/{i}', 'w')", "OSError"),
+                ("default", {"file_bytes": 1000}, "with open('/app/f', 'wb') as f: f.write(b'x' * 2000)", "OSError"),
+                ("default", {"open_files": 20}, "kept = [open('/app/f', 'w') for _ in range(30)]", "OSError")):
+            with self.subTest(error=error, limits=limits), self.open(profile=profile, limits=limits) as session:
                 session.execute("x = 1")
                 result = session.execute(code)
-                self.assertEqual((result["exception"]["type"], result["sessionAlive"]), (error, True))
-                self.assertEqual(session.value("x"), "1")
+                self.assertEqual((result.exception.type, result.session_alive), (error, True))
+                self.assertEqual(value(session, "x"), 1)
 
     def test_tool_calls_end_it(self):
-        session = self.open(tools=[{"name": "add"}], limits={"toolCalls": 1})
+        session = self.open(tools={"add": lambda: 1}, limits={"tool_calls": 1})
         result = session.execute("import _sandbox\nfor _ in range(2): _sandbox.tool_call_start('add')")
-        self.assertEqual((result["outcome"], result["sessionAlive"]), ("tool_call_limit", False))
+        self.assert_ends(result, "tool_call_limit", False)
 
     def test_limits_are_the_sessions(self):
-        session = self.open(limits={"wallTimeUSec": 1_000_000})
-        self.assertEqual(self.refused("LimitExceeded", "Execute", session=session.id, code="1",
-                                      limits={"wallTimeUSec": 1_000_001})["maximum"], 1_000_000)
-        self.assertEqual(self.refused("InvalidRequest", "Execute", session=session.id, code="1",
-                                      limits={"memoryBytes": 64 << 20})["field"],
-                         "limits.memoryBytes")
+        session = self.open(limits={"wall_time_usec": 1_000_000})
+        said = self.refused(errors.LimitExceeded, session.execute, "1", limits={"wall_time_usec": 1_000_001})
+        self.assertEqual(said.maximum, 1_000_000)
+        said = self.refused(errors.InvalidRequest, session.execute, "1", limits={"memory_bytes": 64 << 20})
+        self.assertEqual(said.field, "limits.memoryBytes")
 
     def test_idle_and_lifetime_close_it(self):
-        for times in {"idleTimeoutUSec": 1_000_000}, {"lifetimeUSec": 1_000_000}:
+        for times in {"idle_timeout_usec": 1_000_000}, {"lifetime_usec": 1_000_000}:
             session = self.open(**times)
             session.execute("1")
             harness.poll_until(lambda: not self.exists(session), "the end of the session")
 
     def exists(self, session):
         try:
-            return bool(self.state(session))
-        except varlink.Refused:
+            return bool(session.info())
+        except errors.SessionNotFound:
             return False
 
 
-class Methods(SessionCase):
+class Methods(Case):
     def test_one_cell_at_a_time(self):
         session = self.open()
-        session.start("print('on', flush=True)\nwhile True: pass")
-        job = session.wait_event("accepted")["job"]
-        session.wait_output("on")
-        self.assertEqual(self.refused("SessionBusy", "Execute", session=session.id, code="1"),
-                         {"session": session.id, "job": job})
-        with varlink.Connection(self.daemon.address) as client:
-            client.send("Execute", {"session": session.id, "code": "5", "queue": True}, more=True)
-            self.assertEqual(client.receive()["event"]["kind"], "accepted")
-            self.other.call("InterruptSession", session=session.id)
-            while "result" not in (reply := client.receive()):
-                pass
-            self.assertEqual(reply["result"]["resultJson"], "5")
+        cell = self.start(session, LOOP)
+        said = self.refused(errors.SessionBusy, session.execute, "1")
+        self.assertEqual(said.parameters, {"session": session.id, "job": cell.job})
+        with session.stream("5", queue=True) as second:
+            self.assertEqual(next(second).kind, "accepted")
+            session.interrupt()
+            self.assertEqual(second.wait().value, 5)
 
     def test_waiting_cell_is_cancelled_alone(self):
         session = self.open()
-        session.start("print('on', flush=True)\nwhile True: pass")
-        session.wait_output("on")
-        with varlink.Connection(self.daemon.address) as client:
-            client.send("Execute", {"session": session.id, "code": "5", "queue": True}, more=True)
-            job = client.receive()["event"]["job"]
-            self.other.call("Cancel", job=job)
-            while "result" not in (reply := client.receive()):
-                pass
-        self.assertEqual(reply["result"]["outcome"], "cancelled")
-        self.other.call("InterruptSession", session=session.id)
-        self.assertTrue(session.wait_result()["sessionAlive"])
+        cell = self.start(session, LOOP)
+        with session.stream("5", queue=True) as second:
+            self.client.job(next(second).job).cancel()
+            self.assertEqual(second.wait().outcome, "cancelled")
+        session.interrupt()
+        self.assertTrue(cell.wait().session_alive)
 
     def test_unknown_ones_are_not_found(self):
-        for method, more in (("Execute", {"code": "1"}), ("InterruptSession", {}), ("GetSession", {}),
-                             ("ExtendSession", {}), ("RestartSession", {}), ("CloseSession", {})):
-            self.assertEqual(self.refused("SessionNotFound", method, session="0" * 32, **more),
+        session = self.client.session("0" * 32)
+        for method, arguments in ((session.execute, ("1",)), (session.interrupt, ()), (session.info, ()),
+                                  (session.extend, ()), (session.restart, ()), (session.close, ())):
+            self.assertEqual(self.refused(errors.SessionNotFound, method, *arguments).parameters,
                              {"session": "0" * 32})
 
     def test_close_ends_what_runs(self):
         session = self.open()
-        session.start("print('on', flush=True)\nwhile True: pass")
-        session.wait_output("on")
-        self.other.call("CloseSession", session=session.id)
-        me = self.other.call("WhoAmI")
-        self.assertEqual((me["sessions"], me["runningJobs"]), (0, 0))
-        self.refused("SessionNotFound", "GetSession", session=session.id)
-        result = session.wait_result()
-        self.assertEqual((result["outcome"], result["sessionAlive"]), ("cancelled", False))
+        cell = self.start(session, LOOP)
+        session.close()
+        me = self.client.who_am_i()
+        self.assertEqual((me.sessions, me.running_jobs), (0, 0))
+        self.refused(errors.SessionNotFound, session.info)
+        self.assert_ends(cell.wait(), "cancelled", False)
         harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
+
+    # The client closes its sessions itself, and has more than one connection
 
     def test_bound_to_its_connection(self):
-        session = self.open()
-        session.execute("1")
-        session.client.close()
+        with varlink.Connection(self.daemon.address) as connection:
+            info = connection.call("OpenSession", bindToConnection=True)["info"]
+            connection.call("Execute", session=info["session"], code="1")
         harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
-        self.refused("SessionNotFound", "GetSession", session=session.id)
+        self.refused(errors.SessionNotFound, self.client.session(info["session"]).info)
 
     def test_unbound_ones_stay(self):
-        session = self.open(bindToConnection=False)
-        session.execute("x = 3")
-        session.client.close()
-        result = self.other.call("Execute", session=session.id, code="x")["result"]
-        self.assertEqual(result["resultJson"], "3")
-        self.other.call("CloseSession", session=session.id)
+        with varlink.Connection(self.daemon.address) as connection:
+            info = connection.call("OpenSession")["info"]
+            connection.call("Execute", session=info["session"], code="x = 3")
+        with self.client.session(info["session"]) as session:
+            self.assertEqual(value(session, "x"), 3)
 
     def test_extend(self):
-        session = self.open(idleTimeoutUSec=60_000_000, lifetimeUSec=60_000_000)
-        info = self.other.call("ExtendSession", session=session.id, idleTimeoutUSec=7200_000_000,
-                               lifetimeUSec=3600_000_000)["info"]
-        self.assertEqual(info["idleTimeoutUSec"], 7200_000_000)
-        self.assertGreater(info["expiresAtUSec"], session.info["expiresAtUSec"] + 3000_000_000)
-        for error, times in (("InvalidRequest", {"idleTimeoutUSec": 0}),
-                             ("LimitExceeded", {"lifetimeUSec": 24 * 3600_000_000 + 1})):
-            self.refused(error, "ExtendSession", session=session.id, **times)
-            self.refused(error, "OpenSession", **times)
+        session = self.open(idle_timeout_usec=60_000_000, lifetime_usec=60_000_000)
+        before = session.info()
+        info = session.extend(idle_timeout_usec=7200_000_000, lifetime_usec=3600_000_000)
+        self.assertEqual(info.idle_timeout_usec, 7200_000_000)
+        self.assertGreater(info.expires_at_usec, before.expires_at_usec + 3000_000_000)
+        for error, times in ((errors.InvalidRequest, {"idle_timeout_usec": 0}),
+                             (errors.LimitExceeded, {"lifetime_usec": 24 * 3600_000_000 + 1})):
+            self.refused(error, session.extend, **times)
+            self.refused(error, self.client.open_session, **times)
 
     def test_profile_without(self):
-        profiles = {p["name"]: p["sessions"] for p in self.other.call("ListProfiles")["profiles"]}
+        profiles = {p.name: p.sessions for p in self.client.profiles()}
         self.assertEqual((profiles["eval"], profiles["default"], profiles["agent"]), (False, True, True))
-        said = self.refused("NotSupported", "OpenSession", profile="eval")
-        self.assertEqual(said["feature"], "sessions in the profile eval")
-        self.assertEqual(self.other.call("WhoAmI")["sessions"], 0)
+        said = self.refused(errors.NotSupported, self.client.open_session, profile="eval")
+        self.assertEqual(said.feature, "sessions in the profile eval")
+        self.assertEqual(self.client.who_am_i().sessions, 0)
 
     def test_list(self):
         first, second = self.open(labels={"k": "1"}), self.open(labels={"k": "2"})
-        listed = self.other.call("ListSessions")["sessions"]
-        self.assertEqual([s["session"] for s in listed], [second.id, first.id])
-        listed = self.other.call("ListSessions", labels={"k": "1"})["sessions"]
-        self.assertEqual([s["session"] for s in listed], [first.id])
-        page = self.other.call("ListSessions", maxEntries=1)
-        self.assertEqual(self.other.call("ListSessions", cursor=page["nextCursor"])["sessions"][0]
-                         ["session"], first.id)
-        self.refused("InvalidRequest", "ListSessions", maxEntries=0)
-        self.refused("InvalidRequest", "ListSessions", cursor="x")
+        self.assertEqual([s.session for s in self.client.sessions()], [second.id, first.id])
+        self.assertEqual([s.session for s in self.client.sessions(labels={"k": "1"})], [first.id])
+        page = self.client.call("ListSessions", {"maxEntries": 1})
+        following = self.client.call("ListSessions", {"cursor": page["nextCursor"]})["sessions"]
+        self.assertEqual(following[0]["session"], first.id)
+        for wrong in {"maxEntries": 0}, {"cursor": "x"}:
+            self.refused(errors.InvalidRequest, self.client.call, "ListSessions", wrong)
 
     def test_quota(self):
         opened = []
@@ -370,63 +388,62 @@ class Methods(SessionCase):
             self.assertLessEqual(len(opened), 16)
             try:
                 opened.append(self.open())
-            except varlink.Refused as refused:
-                self.assertEqual(refused.name, "QuotaExceeded")
-                self.assertEqual((refused.parameters["quota"], refused.parameters["used"]),
-                                 ("sessions", len(opened)))
+            except errors.QuotaExceeded as refused:
+                self.assertEqual((refused.quota, refused.used), ("sessions", len(opened)))
                 break
-        self.assertEqual(opened[-1].value("1"), "1")
+        self.assertEqual(value(opened[-1], "1"), 1)
 
     def test_host_is_no_job_of_anybody(self):
         session = self.open()
         session.execute("1")
-        self.assertEqual(self.other.call("ListJobs")["jobs"], [])
-        self.refused("JobNotFound", "GetJob", job=session.id)
+        self.assertEqual(list(self.client.jobs()), [])
+        self.refused(errors.JobNotFound, self.client.job(session.id).info)
 
     def test_tools(self):
-        session = self.open(tools=[{"name": "add"}])
-        code = "import _sandbox\n_sandbox.tool_call('add', a=1)"
-        for answer in "1", "2":
-            session.start(code)
-            event = session.wait_event("tool_call")["toolCall"]
-            job = self.other.call("GetSession", session=session.id)["info"]["job"]
-            self.other.call("CompleteToolCall", job=job, callId=event["callId"], resultJson=answer)
-            self.assertEqual(session.wait_result()["resultJson"], answer)
+        answers, jobs, over = [1, 2], [], threading.Event()
+        self.addCleanup(over.set)
+
+        def add(**arguments):
+            jobs.append(session.info().job)
+            return answers.pop(0) if arguments else over.wait()
+        session = self.open(tools={"add": add})
+        for answer in 1, 2:
+            result = session.execute("import _sandbox\n_sandbox.tool_call('add', a=1)")
+            self.assertEqual((result.value, jobs[-1]), (answer, result.job))
         # A call that nobody waited for: its answer is that the cell has ended
-        session.start("c = _sandbox.tool_call_start('add')")
-        self.assertEqual(session.wait_result()["outcome"], "success")
+        self.assertEqual(session.execute("c = _sandbox.tool_call_start('add')").outcome, "success")
         result = session.execute("_sandbox.get_tool_result(c)")
-        self.assertEqual(result["exception"]["message"].split(":")[0], "cell-ended")
+        self.assertEqual(result.exception.message.split(":")[0], "cell-ended")
 
 
-class Hostile(SessionCase):
+class Hostile(Case):
     def test_lost_by_its_own_hand(self):
         for code in ("import os\nos._exit(3)", "import os\nos.kill(os.getpid(), 9)",
                      "import os\nos.close(3)\nx = 1", "import os\nos.write(3, b'x' * 4096)"):
-            with self.subTest(code), Session(self.daemon, profile="raw") as session:
+            with self.subTest(code), self.open(profile="raw") as session:
                 result = session.execute(code)
-                self.assertFalse(result["sessionAlive"], result)
-                self.refused("SessionLost", "Execute", session=session.id, code="1")
+                self.assertFalse(result.session_alive, result)
+                self.refused(errors.SessionLost, session.execute, "1")
 
     def test_closed_output(self):
         session = self.open(profile="raw")
         session.execute("import os\nos.close(1)")
-        self.assertEqual(session.value("1"), "1")
+        self.assertEqual(value(session, "1"), 1)
 
     def test_forged_end_of_a_cell(self):
         """It shortens its own cell; the rest of it is the next one's, and its CPU time is bounded."""
-        session = self.open(profile="raw", limits={"cpuTimeUSec": 300_000})
+        session = self.open(profile="raw", limits={"cpu_time_usec": 300_000})
         result = session.execute("import os, struct\nos.write(3, struct.pack('<III', 4, 12, 0))\n"
                                  "while True: pass")
-        self.assertEqual(result["outcome"], "success")
-        harness.poll_until(lambda: self.state(session) == "lost", "the CPU time to be used up")
+        self.assertEqual(result.outcome, "success")
+        harness.poll_until(lambda: session.info().state == "lost", "the CPU time to be used up")
 
     def test_fork(self):
         session = self.open(profile="raw")
         result = session.execute("import os\npid = os.fork()\nif pid: os.waitpid(pid, 0)\n"
                                  "print('parent' if pid else 'child')")
-        self.assertEqual(sorted(result["stdout"]["text"].split()), ["child", "parent"])
-        self.assertEqual(session.value("1"), "1")
+        self.assertEqual(sorted(result.stdout.text.split()), ["child", "parent"])
+        self.assertEqual(value(session, "1"), 1)
 
     def test_thread_between_cells(self):
         """What it writes between two cells is the next one's."""
@@ -435,17 +452,16 @@ class Hostile(SessionCase):
                         "def late():\n    go.wait()\n    os.write(1, b'late')\n    done.set()\n"
                         "threading.Thread(target=late, daemon=True).start()")
         result = session.execute("go.set()\ndone.wait()")
-        self.assertEqual(result["stdout"]["text"], "late")
+        self.assertEqual(result.stdout.text, "late")
 
     def test_replaced_handler_is_its_own_business(self):
         session = self.open(profile="raw")
         session.execute("import signal\nhits = []\n"
                         "signal.signal(signal.SIGINT, lambda *_: hits.append(1))")
-        session.start("print('on', flush=True)\nwhile not hits: pass")
-        session.wait_output("on")
-        self.other.call("InterruptSession", session=session.id)
-        self.assertEqual(session.wait_result()["outcome"], "success")
-        self.assertEqual(session.value("len(hits)"), "1")
+        cell = self.start(session, "print('on', flush=True)\nwhile not hits: pass")
+        session.interrupt()
+        self.assertEqual(cell.wait().outcome, "success")
+        self.assertEqual(value(session, "len(hits)"), 1)
 
 
 class OrdinaryUser(unittest.TestCase):
@@ -456,15 +472,15 @@ class OrdinaryUser(unittest.TestCase):
         self.addCleanup(shutil.rmtree, directory)
         daemon = harness.Daemon(harness.copied_tree(directory, 12345))
         self.addCleanup(daemon.stop)
-        with Session(daemon) as session, varlink.Connection(daemon.address) as other:
+        with daemon.client() as client, client.open_session() as session:
             session.execute("x = 1")
-            session.start("print('on', flush=True)\nwhile True: pass")
-            session.wait_output("on")
-            other.call("InterruptSession", session=session.id)
-            self.assertTrue(session.wait_result()["sessionAlive"])
-            self.assertEqual(session.value("x"), "1")
-            other.call("RestartSession", session=session.id)
-            self.assertEqual(session.execute("x")["exception"]["type"], "NameError")
+            with session.stream(LOOP) as cell:
+                next_event(cell, "output")
+                session.interrupt()
+                self.assertTrue(cell.wait().session_alive)
+            self.assertEqual(value(session, "x"), 1)
+            session.restart()
+            self.assertEqual(session.execute("x").exception.type, "NameError")
 
 
 if __name__ == "__main__":
