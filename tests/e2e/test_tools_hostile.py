@@ -195,12 +195,14 @@ class Forged(Case):
         """a flood of calls of unknown tools, whose answers nobody reads, ends itself"""
         job = self.start(FORGE + "n = 0\ntry:\n    while True:\n        n += 1\n"
                          "        send(call(n, name=b'unknown'))\n"
-                         "except (BrokenPipeError, ConnectionResetError):\n    print('closed')")
+                         "except (BrokenPipeError, ConnectionResetError):\n    print('closed')",
+                         limits={"wallTimeUSec": 300_000_000, "cpuTimeUSec": 300_000_000})
         self.assert_success(self.serve(job), "closed\n")
 
     def test_flood_known(self):
         """a flood of calls is ended by the limit"""
-        job = self.start(FORGE + "for n in range(1, 10 ** 9):\n    send(call(n))\n    os.read(3, 4096)")
+        job = self.start(FORGE + "for n in range(1, 10 ** 9):\n    send(call(n))\n    os.read(3, 4096)",
+                         limits={"wallTimeUSec": 300_000_000, "cpuTimeUSec": 300_000_000})
         self.assertEqual(self.serve(job)["outcome"], "tool_call_limit")
 
     def test_unread(self):
