@@ -56,15 +56,17 @@ static int inspect_store(const ProfileStore *store) {
 static int inspect_check_all(int runner_fd) {
         _cleanup_(daemon_config_freep) DaemonConfig *config = NULL;
         _cleanup_(profile_store_unrefp) ProfileStore *store = NULL;
-        _cleanup_(buf_done) Buf text = BUF_INIT(POLICY_TEXT_MAX);
+        _cleanup_(buf_done) Buf config_text = BUF_INIT(POLICY_TEXT_MAX),
+                                text = BUF_INIT(POLICY_TEXT_MAX);
         int r;
 
-        r = policies_load_config(runner_fd, &config, &text);
+        r = policies_load_config(runner_fd, &config, &config_text);
         if (r < 0)
                 return r;
-        buf_consume(&text, buf_size(&text));
         r = policies_load_profiles(runner_fd, run_profile_directory(true),
                                    PYSB_SYSCONFDIR "/profiles", &store, &text);
+        if (r >= 0)
+                r = policies_check_names(&config_text, store);
         return r < 0 ? r : inspect_store(store);
 }
 

@@ -127,6 +127,16 @@ int policies_load_config(int runner_fd, DaemonConfig **ret_config, Buf *ret_text
         return r;
 }
 
+int policies_check_names(const Buf *config_text, const ProfileStore *store) {
+        _cleanup_free_ char *error = NULL;
+        int r = daemon_config_check_profiles(buf_data(config_text), buf_size(config_text), store,
+                                             &error);
+
+        if (r < 0)
+                log_error("%s", error ? error : strerror(-r));
+        return r;
+}
+
 /* The directory's files with this suffix, in alphabetical order. */
 static int policies_list(const char *directory,
                          const char *suffix,

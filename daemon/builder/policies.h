@@ -24,6 +24,9 @@ int policies_load_profiles(int runner_fd,
                            ProfileStore **ret_store,
                            Buf *ret_text);
 
+/* That there is each profile that the configuration names. */
+int policies_check_names(const Buf *config_text, const ProfileStore *store);
+
 /* One TOML file, for --check and --dump-plan. */
 int policies_load_file(int runner_fd,
                        const char *path,

@@ -85,6 +85,8 @@ static int child_read(const Reload *reload) {
                         builder->programs.runner_fd, run_profile_directory(builder->is_embedded),
                         run_operator_directory(builder->is_embedded), &store, &profiles);
         if (r >= 0)
+                r = policies_check_names(&config, store);
+        if (r >= 0)
                 r = io_write_full(reload->fds[TEXT_PROFILES], buf_data(&profiles),
                                   buf_size(&profiles));
         if (r >= 0)

@@ -144,9 +144,10 @@ static int start_read_policies(Start *start) {
                                          &start->config_text);
         if (r < 0)
                 return r;
-        return policies_load_profiles(start->programs.runner_fd, run_profile_directory(is_embedded),
-                                      run_operator_directory(is_embedded), &start->store,
-                                      &start->profile_text);
+        r = policies_load_profiles(start->programs.runner_fd, run_profile_directory(is_embedded),
+                                   run_operator_directory(is_embedded), &start->store,
+                                   &start->profile_text);
+        return r < 0 ? r : policies_check_names(&start->config_text, start->store);
 }
 
 /* A service has all its layers or does not serve, unless the operator said so. */

@@ -172,6 +172,50 @@ int daemon_config_parse(const char *lines,
         return 0;
 }
 
+static bool names_profile(const FlatLine *line) {
+        static const char *const names[] = { "daemon.default_profile", "tenant.default_profile",
+                                             "tenant.profiles" };
+
+        FOREACH_ARRAY(name, names, ELEMENTSOF(names))
+                if (strcmp(line->key, *name) == 0)
+                        return true;
+        return false;
+}
+
+static int
+check_profiles(const char *lines, size_t size, const ProfileStore *store, char **ret_error) {
+        FlatLine line = {};
+        int r;
+
+        while ((r = flat_line_next(&lines, &size, &line, ret_error)) > 0)
+                if (names_profile(&line) && profile_store_find(store, line.text) < 0) {
+                        r = flat_error(ret_error, "%s: %s: there is no profile %s", line.where,
+                                       line.key, line.text);
+                        break;
+                }
+        flat_line_done(&line);
+        return r;
+}
+
+int daemon_config_check_profiles(const char *lines,
+                                 size_t size,
+                                 const ProfileStore *store,
+                                 char **ret_error) {
+        const char *end = lines + size, *s = lines;
+
+        *ret_error = NULL;
+        while (s < end) {
+                const char *next = flat_next_mark(s, end), *newline;
+                int r = check_profiles(s, (size_t) (next - s), store, ret_error);
+
+                if (r < 0)
+                        return r;
+                newline = memchr(next, '\n', (size_t) (end - next));
+                s = newline ? newline + 1 : end;
+        }
+        return 0;
+}
+
 DaemonConfig *daemon_config_free(DaemonConfig *config) {
         if (config) {
                 free(config->default_profile);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "basic/cleanup.h"
+#include "profile/profile.h"
 #include "profile/tenants.h"
 
 /* What a user is that no table of tenants.toml names. */
@@ -42,6 +43,12 @@ int daemon_config_parse(const char *lines,
                         size_t size,
                         DaemonConfig **ret_config,
                         char **ret_error);
+
+/* Whether there is each profile that these lines, which have been parsed, name. Errors as above. Pure. */
+int daemon_config_check_profiles(const char *lines,
+                                 size_t size,
+                                 const ProfileStore *store,
+                                 char **ret_error);
 
 DaemonConfig *daemon_config_free(DaemonConfig *config);
 DEFINE_CLEANUP(DaemonConfig *, daemon_config_free);

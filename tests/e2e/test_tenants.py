@@ -55,6 +55,10 @@ MISTAKES = [
     ("tenants", "[a]\ngroups = [-1]", "tenants.toml:2: tenant.groups: must be an integer"),
     ("tenants", "[default]\nprofiles = [1]", "tenants.toml:2: tenant.profiles: must be a string"),
     ("tenants", "[default]\ndefault_profile = ''", "tenants.toml:2: tenant.default_profile: must be"),
+    ("tenants", "[default]\ndefault_profile = 'no'", "tenants.toml:2: tenant.default_profile: there is no profile no"),
+    ("tenants", "[a]\nuids = [1]\nprofiles = [\n'eval',\n'evil']",
+     "tenants.toml:3: tenant.profiles: there is no profile evil"),
+    ("pysbd", "default_profile = 'evil'", "pysbd.toml:1: daemon.default_profile: there is no profile evil"),
     ("tenants", "[default]\nmax_running = 0", "tenants.toml:2: tenant.max_running: 0 is out of range"),
     ("tenants", "[default]\nmax_queued = 65537", "tenants.toml:2: tenant.max_queued: 65537 is out"),
     ("tenants", "[default]\nmax_connections = 0", "tenants.toml:2: tenant.max_connections: 0 is out"),
@@ -352,6 +356,8 @@ class Refusing(Case):
         """a mistake in tenants.toml is refused by its line"""
         with self.assertRaisesRegex(AssertionError, r"tenants\.toml:2: tenant\.weight"):
             service.Service("[alice]\nweight = 0\n")
+        with self.assertRaisesRegex(AssertionError, r"tenants\.toml:2: tenant\.profiles: there is no profile evil"):
+            service.Service("[default]\nprofiles = ['evil']\n")
 
 
 @unittest.skipIf(service.reason_not_to(), service.reason_not_to())
