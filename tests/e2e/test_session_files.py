@@ -60,6 +60,28 @@ class Files(SessionCase):
         behind = self.read(session, "large", offset=len(LARGE) + 5)
         self.assertEqual((behind["endOfFile"], behind["file"]["text"]), (True, ""))
 
+    def test_blob_and_descriptor(self):
+        """bytes come from the blob store, and from memory that the client shares, with their mode"""
+        session = self.open()
+        blob = self.other.call("PutBlob", text="kept")["blob"]["blob"]
+        fd = os.memfd_create("test")
+        os.write(fd, LARGE)
+        self.other.send("PutFiles", {"session": session.id, "files": [
+            {"path": "of/blob", "blob": blob, "executable": True}, {"path": "shared", "fileDescriptor": 0}]}, fds=[fd])
+        os.close(fd)
+        self.other.receive()
+        self.assertEqual(session.value("import os\nopen('of/blob').read(), bool(os.stat('of/blob').st_mode & 0o100), "
+                                       "open('shared', 'rb').read() == bytes(range(256)) * 8192"),
+                         '["kept", true, true]')
+        with self.assertRaises(varlink.Refused) as refused:
+            self.other.call("PutFiles", session=session.id, files=[{"path": "a", "text": "1"},
+                                                                   {"path": "b", "blob": "sha256:" + "0" * 64}])
+        self.assertEqual(refused.exception.name, "BlobNotFound")
+        self.assertEqual(self.names(session, "?"), [])
+        self.assertEqual(self.refused("InvalidRequest", "PutFiles", session=session.id,
+                                      files=[{"path": "a", "fileDescriptor": 0}])["field"], "files[0].fileDescriptor")
+        self.other.call("RemoveBlobs", blobs=[blob])
+
     def daemon_client(self):
         sys.path.insert(1, os.path.join(os.path.dirname(sys.path[1]), "lib/python"))
         import pysb
