@@ -28,6 +28,9 @@ int common_take(Common *common, int option) {
         case OPTION_PROMPT:
                 common->prompt = true;
                 return 0;
+        case OPTION_TENANT:
+                common->tenant = optarg;
+                return 0;
         case OPTION_DISPLAY_DIR:
                 common->display_dir = optarg;
                 return 0;
@@ -147,5 +150,19 @@ int common_parameter(const char *name, const char *value, char **ret_json) {
                 r = -ENOMEM;
         if (r < 0)
                 text_error("%s: %s.", value, strerror(-r));
+        return r;
+}
+
+int common_parameters(const Common *common, const char *members, char **ret_json) {
+        _cleanup_free_ char *quoted = NULL;
+        int r = 0;
+
+        if (common->tenant)
+                r = pysb_quote(common->tenant, &quoted);
+        if (r >= 0 && asprintf(ret_json, "{%s%s%s%s}", members, quoted && *members ? "," : "",
+                               quoted ? "\"tenant\":" : "", quoted ?: "") < 0)
+                r = -ENOMEM;
+        if (r < 0)
+                text_error("%s: %s.", common->tenant ?: "parameters", strerror(-r));
         return r;
 }

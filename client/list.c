@@ -8,7 +8,7 @@
 #include "client/verb.h"
 
 /* One page is enough for people; who wants more reads nextCursor. */
-#define LIST_PARAMETERS "{\"maxEntries\":1000}"
+#define LIST_PARAMETERS "\"maxEntries\":1000"
 
 static const char *const heading[] = { "JOB", "STATE", "OUTCOME", "PROFILE", "ACCEPTED" };
 
@@ -54,18 +54,20 @@ static int print_jobs(const PysbDocument *jobs) {
 int verb_list(int argc, char *argv[]) {
         static const struct option options[] = {
                 OPTIONS_CONNECTION,
+                OPTION_ROW_TENANT,
                 { "json", no_argument, NULL, OPTION_JSON },
                 {},
         };
         _cleanup_(pysb_client_freep) PysbClient *client = NULL;
         _cleanup_(pysb_document_freep) PysbDocument *jobs = NULL;
-        _cleanup_free_ char *json = NULL;
+        _cleanup_free_ char *parameters = NULL, *json = NULL;
         Common common = {};
 
         if (common_parse(&common, argc, argv, options, 0, 0) < 0)
                 return common_usage(argv[0]);
-        if (common_connect(&common, &client) < 0 ||
-            common_call(client, "ListJobs", LIST_PARAMETERS, &json, &jobs) < 0)
+        if (common_parameters(&common, LIST_PARAMETERS, &parameters) < 0 ||
+            common_connect(&common, &client) < 0 ||
+            common_call(client, "ListJobs", parameters, &json, &jobs) < 0)
                 return EXIT_NOT_ACCEPTED;
         if (!common.json)
                 return print_jobs(jobs);

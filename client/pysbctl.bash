@@ -30,7 +30,7 @@ _pysbctl_session_words() {
                 echo "--queue --code --inputs --analysis --timeout --cpu-time --output-limit --source-limit" \
                         "--ticks --json --events --result --summary --display-dir $(_pysbctl_sessions)"
                 ;;
-        list) echo "--json" ;;
+        list) echo "--json --tenant" ;;
         extend) echo "--idle --lifetime $(_pysbctl_sessions)" ;;
         put | get | rm) echo "--recursive $(_pysbctl_sessions)" ;;
         files) echo "--json $(_pysbctl_sessions)" ;;
@@ -111,7 +111,8 @@ _pysbctl() {
                 [[ ${COMP_WORDS[2]} != vet ]] || words="--json --profile --native --into"
                 [[ $previous == show ]] && words=$(_pysbctl_profiles)
                 ;;
-        list | status | reload) words+=" --json" ;;
+        list | status) words+=" --json --tenant" ;;
+        reload) words+=" --json" ;;
         top) words+=" --once --json" ;;
         drain) words+=" --wait --json" ;;
         *) return ;;

@@ -93,18 +93,20 @@ static int print_sessions(const PysbDocument *list) {
 static int session_list(int argc, char *argv[]) {
         static const struct option options[] = {
                 OPTIONS_CONNECTION,
+                OPTION_ROW_TENANT,
                 { "json", no_argument, NULL, OPTION_JSON },
                 {},
         };
         _cleanup_(pysb_client_freep) PysbClient *client = NULL;
         _cleanup_(pysb_document_freep) PysbDocument *list = NULL;
-        _cleanup_free_ char *json = NULL;
+        _cleanup_free_ char *parameters = NULL, *json = NULL;
         Common common = {};
 
         if (common_parse(&common, argc, argv, options, 0, 0) < 0)
                 return common_usage("session");
-        if (common_connect(&common, &client) < 0 ||
-            common_call(client, "ListSessions", "{\"maxEntries\":1000}", &json, &list) < 0)
+        if (common_parameters(&common, "\"maxEntries\":1000", &parameters) < 0 ||
+            common_connect(&common, &client) < 0 ||
+            common_call(client, "ListSessions", parameters, &json, &list) < 0)
                 return EXIT_NOT_ACCEPTED;
         if (!common.json)
                 return print_sessions(list);

@@ -21,6 +21,12 @@ static const Field caller_fields[] = {
         { "At most", "maxConnections" },
 };
 
+static const Field tenant_fields[] = {
+        { "Tenant", "tenant" },          { "Its running", "runningJobs" },
+        { "Its queued", "queuedJobs" },  { "Connections", "connections" },
+        { "At most", "maxConnections" },
+};
+
 static const char *const columns[] = { "layer", "state", "detail" };
 
 /* The protection layers as a table. */
@@ -48,25 +54,30 @@ static int print_layers(const PysbDocument *node) {
 int verb_status(int argc, char *argv[]) {
         static const struct option options[] = {
                 OPTIONS_CONNECTION,
+                OPTION_ROW_TENANT,
                 { "json", no_argument, NULL, OPTION_JSON },
                 {},
         };
         _cleanup_(pysb_client_freep) PysbClient *client = NULL;
         _cleanup_(pysb_document_freep) PysbDocument *node = NULL, *caller = NULL;
-        _cleanup_free_ char *node_json = NULL, *caller_json = NULL;
+        _cleanup_free_ char *parameters = NULL, *node_json = NULL, *caller_json = NULL;
         Common common = {};
 
         if (common_parse(&common, argc, argv, options, 0, 0) < 0)
                 return common_usage(argv[0]);
-        if (common_connect(&common, &client) < 0 ||
+        if (common_parameters(&common, "", &parameters) < 0 ||
+            common_connect(&common, &client) < 0 ||
             common_call(client, "GetNode", NULL, &node_json, &node) < 0 ||
-            common_call(client, "WhoAmI", NULL, &caller_json, &caller) < 0)
+            common_call(client, "WhoAmI", parameters, &caller_json, &caller) < 0)
                 return EXIT_NOT_ACCEPTED;
         if (common.json) {
                 printf("{\"node\":%s,\"caller\":%s}\n", node_json, caller_json);
                 return 0;
         }
         fields_print(node, node_fields, ELEMENTSOF(node_fields));
-        fields_print(caller, caller_fields, ELEMENTSOF(caller_fields));
+        if (common.tenant)
+                fields_print(caller, tenant_fields, ELEMENTSOF(tenant_fields));
+        else
+                fields_print(caller, caller_fields, ELEMENTSOF(caller_fields));
         return print_layers(node);
 }

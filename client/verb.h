@@ -56,11 +56,15 @@ enum {
         OPTION_SUMMARY,
         OPTION_DISPLAY_DIR,
         OPTION_PROMPT,
+        OPTION_TENANT,
         _OPTION_OWN, /* the verb's own start here */
 };
 
 #define OPTION_ROW_ADDRESS \
         { "address", required_argument, NULL, OPTION_ADDRESS }
+
+#define OPTION_ROW_TENANT \
+        { "tenant", required_argument, NULL, OPTION_TENANT }
 
 #define OPTIONS_CONNECTION                                     \
         OPTION_ROW_ADDRESS, {                                  \
@@ -69,6 +73,7 @@ enum {
 
 typedef struct Common {
         const char *address; /* NULL is the system's */
+        const char *tenant;  /* whom a gateway asks for; NULL is the caller's own */
         bool embedded;
         bool json;
         bool events;
@@ -112,6 +117,9 @@ int common_call(PysbClient *client,
 
 /* { "name": "value" } as text. Prints what is wrong. */
 int common_parameter(const char *name, const char *value, char **ret_json);
+
+/* An object of these members, and of the tenant if one was named. Prints what is wrong. */
+int common_parameters(const Common *common, const char *members, char **ret_json);
 
 /* The program pysbd: $PYSBD, else the installed one. */
 const char *common_pysbd_path(void);

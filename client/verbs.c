@@ -17,10 +17,10 @@ static const Verb verbs[] = {
         { "attach", "[--events] [--summary] JOB", "Follow a job from its beginning", verb_attach },
         { "cancel", "[--grace TIME] JOB…", "Interrupt jobs, and kill what is left", verb_cancel },
         { "forget", "JOB…", "Drop the results of finished jobs", verb_forget },
-        { "list", "[--json]", "List your jobs", verb_list },
+        { "list", "[--json] [--tenant NAME]", "List your jobs", verb_list },
         { "show", "[--json] JOB", "Show one job", verb_show },
         { "session",
-          "open [OPTION…] | exec [OPTION…] SESSION [FILE|-|-c CODE] | list [--json] | "
+          "open [OPTION…] | exec [OPTION…] SESSION [FILE|-|-c CODE] | list [--json] [--tenant NAME] | "
           "interrupt SESSION… | restart SESSION… | extend [--idle TIME] [--lifetime TIME] SESSION… | close SESSION… | "
           "put SESSION HOST[:APP]… | get SESSION APP [HOST] | files [--json] SESSION [PATTERN] | "
           "rm [-r] SESSION APP…",
@@ -31,7 +31,7 @@ static const Verb verbs[] = {
           "Bytes that the daemon keeps for later requests", verb_blob },
         { "profile", "[--json] list | show [--prompt] NAME | check FILE | vet [OPTION…] WHEEL…",
           "List, show or check profiles, vet packages for them", verb_profile },
-        { "status", "[--json]", "Show what this machine can do", verb_status },
+        { "status", "[--json] [--tenant NAME]", "Show what this machine can do", verb_status },
         { "top", "[--once] [--json]", "Show the jobs of all tenants (administrators)", verb_top },
         { "reload", "[--json]", "Read profiles and configuration again (administrators)",
           verb_reload },

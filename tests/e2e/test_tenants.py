@@ -333,6 +333,25 @@ class Tenants(Case):
             self.assertEqual(run.stdout, said, run)
         self.assertIn("may not act for the tenant alice", run.stderr)
 
+    def test_pysbctl_lists(self):
+        """pysbctl list, session list and status with --tenant are about that tenant"""
+        def ask(*arguments, groups=(service.GATEWAY,)):
+            with service.identity(0, groups):
+                return harness.run([self.service.tree.pysbctl, *arguments, "--address",
+                                    f"unix:{self.service.address}", "--tenant", "somebody"],
+                                   self.service.tree.environment)
+
+        with self.web().open_session(tenant="somebody") as session:
+            self.assertIn(session.id.encode(), ask("session", "list").stdout)
+            self.assertIn(session.id.encode(), ask("session", "list", "--json").stdout)
+        self.assertRegex(ask("status").stdout, rb"Tenant: somebody\n")
+        self.assertEqual(ask("list").stdout.splitlines()[0].split()[0], b"JOB")
+        self.assertEqual(ask("list", "--json").status, 0)
+        for verb in (("list",), ("session", "list"), ("status",)):
+            run = ask(*verb, groups=())
+            self.assertEqual(run.status, 125)
+            self.assertIn("may not act for the tenant somebody", run.stderr)
+
 
 @unittest.skipIf(service.reason_not_to(), service.reason_not_to())
 class Refusing(Case):
