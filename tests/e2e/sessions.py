@@ -2,74 +2,46 @@
 """What the tests of sessions have in common."""
 
 import harness
-import varlink
+from harness import next_event
+from pysb import errors
 
 # The interpreter looks at no signal in there
 DEAF = "sum(range(10 ** 12))"
+LOOP = "print('on', flush=True)\nwhile True: pass"
 
 
-class Session:
-    """One that the connection ends with."""
-
-    def __init__(self, daemon, **parameters):
-        self.client = varlink.Connection(daemon.address)
-        parameters.setdefault("bindToConnection", True)
-        self.info = self.client.call("OpenSession", **parameters)["info"]
-        self.id = self.info["session"]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.client.close()
-
-    def execute(self, code, **parameters):
-        return self.client.call("Execute", session=self.id, code=code, **parameters)["result"]
-
-    def value(self, code):
-        result = self.execute(code)
-        assert result["outcome"] == "success", result
-        return result.get("resultJson")
-
-    def start(self, code, **parameters):
-        """On the session's own connection, with events."""
-        self.client.send("Execute", {"session": self.id, "code": code, **parameters}, more=True)
-
-    def wait_output(self, marker):
-        text = ""
-        while marker not in text:
-            text += self.client.receive()["event"].get("output", {}).get("text", "")
-
-    def wait_event(self, kind):
-        while True:
-            event = self.client.receive()["event"]
-            if event["kind"] == kind:
-                return event
-
-    def wait_result(self):
-        while True:
-            reply = self.client.receive()
-            if "result" in reply:
-                return reply["result"]
-
-
-class SessionCase(harness.OnOneDaemon):
+class Case(harness.OnOneDaemon):
     def setUp(self):
-        self.other = varlink.Connection(self.daemon.address)
-        self.addCleanup(self.other.close)
-        harness.poll_until(lambda: self.other.call("WhoAmI")["sessions"] == 0,
+        harness.poll_until(lambda: self.client.who_am_i().sessions == 0,
                            "the end of the sessions of other tests")
 
-    def open(self, **parameters):
-        session = Session(self.daemon, **parameters)
-        self.addCleanup(session.client.close)
+    def open(self, **options):
+        session = self.client.open_session(**options)
+        self.addCleanup(close, session)
         return session
 
-    def refused(self, name, method, **parameters):
-        with self.assertRaises(varlink.Refused) as caught:
-            self.other.call(method, **parameters)
-        self.assertEqual(caught.exception.name, name, caught.exception.parameters)
-        return caught.exception.parameters
+    def start(self, session, code):
+        """Runs a cell up to the line that it writes; returns its events."""
+        stream = session.stream(code)
+        self.addCleanup(stream.close)
+        self.assertEqual(next_event(stream, "output").output.text, "on\n")
+        return stream
 
-    def state(self, session):
-        return self.other.call("GetSession", session=session.id)["info"]["state"]
+    def assert_ends(self, result, outcome, is_alive):
+        self.assertEqual((result.outcome, result.session_alive), (outcome, is_alive), result)
+
+    def refused(self, error, function, *arguments, **options):
+        with self.assertRaises(error) as refused:
+            function(*arguments, **options)
+        return refused.exception
+
+
+def close(session):
+    try:
+        session.close()
+    except errors.SessionNotFound:
+        pass
+
+
+def value(session, code):
+    return session.execute(code).value

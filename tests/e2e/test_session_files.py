@@ -7,45 +7,44 @@ import sys
 import tempfile
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-import harness
 import tap
 import varlink
-from sessions import SessionCase
+from pysb import FileInput, errors
+from sessions import Case, value
 
 LARGE = bytes(range(256)) * 8192  # 2 MiB, no UTF-8
 
 
-class Files(SessionCase):
-    def put(self, session, **files):
-        return self.other.call("PutFiles", session=session.id,
-                               files=[{"path": path, "text": text} for path, text in files.items()])
+class Files(Case):
+    def open(self, **options):
+        return super().open(**{"limits": {"disk_bytes": 8 << 20}, **options})
 
     def read(self, session, path, **parameters):
-        return self.other.call("ReadFile", session=session.id, path=path, **parameters)
+        """The whole reply, of which the client hands out the bytes."""
+        return self.client.call("ReadFile", {"session": session.id, "path": path, **parameters})
 
     def names(self, session, pattern=None):
-        listed = self.other.call("ListFiles", session=session.id, pattern=pattern)
-        self.assertTrue(listed["complete"])
-        return [(entry["path"], entry["kind"]) for entry in listed["entries"]]
+        listed = session.list_files(pattern)
+        self.assertTrue(listed.complete)
+        return [(entry.path, entry.kind) for entry in listed.entries]
 
     def test_round_trip(self):
         """what is put a cell reads, what a cell writes is read and listed, and removed"""
         session = self.open()
-        self.put(session, **{"a.txt": "ä", "d/e/f": "deep"})
-        self.assertEqual(session.value("open('a.txt').read() + open('d/e/f').read()"), '"ädeep"')
+        session.put_files({"a.txt": "ä", "d/e/f": "deep"})
+        self.assertEqual(value(session, "open('a.txt').read() + open('d/e/f').read()"), "ädeep")
         session.execute("open('a.txt', 'w').write('mine')\nimport os\nos.mkdir('empty')\nos.chmod('d/e/f', 0o755)")
+        self.assertEqual(session.read_file("a.txt"), b"mine")
         reply = self.read(session, "a.txt")
         self.assertEqual((reply["file"]["text"], reply["file"]["sizeBytes"], reply["offset"], reply["endOfFile"]),
                          ("mine", 4, 0, True))
         self.assertTrue(self.read(session, "d/e/f")["file"]["executable"])
         self.assertEqual(self.names(session), [("a.txt", "file"), ("d", "directory"), ("empty", "directory")])
         self.assertEqual(self.names(session, "**/f"), [("d/e/f", "file")])
-        self.put(session, **{"a.txt": ""})
+        session.put_files({"a.txt": ""})
         self.assertEqual(self.read(session, "a.txt")["file"]["sizeBytes"], 0)
-        removed = self.other.call("RemoveFiles", session=session.id, paths=["a.txt", "empty"])
-        self.assertEqual(removed["removed"], 2)
-        removed = self.other.call("RemoveFiles", session=session.id, paths=["d"], recursive=True)
-        self.assertEqual((removed["removed"], self.names(session)), (3, []))
+        self.assertEqual(session.remove_files("a.txt", "empty"), 2)
+        self.assertEqual((session.remove_files("d", recursive=True), self.names(session)), (3, []))
 
     def test_pieces(self):
         """a file that is larger than a message goes by offsets, byte for byte"""
@@ -53,66 +52,52 @@ class Files(SessionCase):
         session.execute("open('large', 'wb').write(bytes(range(256)) * 8192)")
         first = self.read(session, "large", maxBytes=1000)
         self.assertEqual((first["endOfFile"], first["file"]["sizeBytes"]), (False, len(LARGE)))
-        with self.daemon_client() as client:
-            self.assertEqual(client.session(session.id).read_file("large"), LARGE)
-            client.session(session.id).put_files({"copy": LARGE})
-        self.assertEqual(session.value("open('large', 'rb').read() == open('copy', 'rb').read()"), "true")
+        self.assertEqual(session.read_file("large"), LARGE)
+        session.put_files({"copy": LARGE})
+        self.assertIs(value(session, "open('large', 'rb').read() == open('copy', 'rb').read()"), True)
         behind = self.read(session, "large", offset=len(LARGE) + 5)
         self.assertEqual((behind["endOfFile"], behind["file"]["text"]), (True, ""))
 
     def test_blob_and_descriptor(self):
         """bytes come from the blob store, and from memory that the client shares, with their mode"""
         session = self.open()
-        blob = self.other.call("PutBlob", text="kept")["blob"]["blob"]
+        blob = self.client.put_blob("kept").blob
+        self.addCleanup(self.client.remove_blobs, blob)
         fd = os.memfd_create("test")
+        self.addCleanup(os.close, fd)
         os.write(fd, LARGE)
-        self.other.send("PutFiles", {"session": session.id, "files": [
-            {"path": "of/blob", "blob": blob, "executable": True}, {"path": "shared", "fileDescriptor": 0}]}, fds=[fd])
-        os.close(fd)
-        self.other.receive()
-        self.assertEqual(session.value("import os\nopen('of/blob').read(), bool(os.stat('of/blob').st_mode & 0o100), "
-                                       "open('shared', 'rb').read() == bytes(range(256)) * 8192"),
-                         '["kept", true, true]')
-        with self.assertRaises(varlink.Refused) as refused:
-            self.other.call("PutFiles", session=session.id, files=[{"path": "a", "text": "1"},
-                                                                   {"path": "b", "blob": "sha256:" + "0" * 64}])
-        self.assertEqual(refused.exception.name, "BlobNotFound")
+        session.put_files({"of/blob": FileInput(blob=blob, executable=True), "shared": FileInput(file=fd)})
+        self.assertEqual(value(session, "import os\nopen('of/blob').read(), bool(os.stat('of/blob').st_mode & 0o100), "
+                                        "open('shared', 'rb').read() == bytes(range(256)) * 8192"),
+                         ["kept", True, True])
+        self.refused(errors.BlobNotFound, session.put_files,
+                     {"a": "1", "b": FileInput(blob="sha256:" + "0" * 64)})
         self.assertEqual(self.names(session, "?"), [])
-        self.assertEqual(self.refused("InvalidRequest", "PutFiles", session=session.id,
-                                      files=[{"path": "a", "fileDescriptor": 0}])["field"], "files[0].fileDescriptor")
-        self.other.call("RemoveBlobs", blobs=[blob])
-
-    def daemon_client(self):
-        sys.path.insert(1, os.path.join(os.path.dirname(sys.path[1]), "lib/python"))
-        import pysb
-        return pysb.Client(f"unix:{self.daemon.address}")
+        said = self.refused(errors.InvalidRequest, self.client.call, "PutFiles",
+                            {"session": session.id, "files": [{"path": "a", "fileDescriptor": 0}]})
+        self.assertEqual(said.field, "files[0].fileDescriptor")
 
     def test_while_a_cell_runs(self):
         """the cell sees what is put, and what it has written is read"""
         session = self.open()
-        session.start("import os, time\nopen('mine', 'w').write('x')\nprint('on', flush=True)\n"
-                      "while not os.path.exists('go'): time.sleep(0.001)\nopen('go').read()")
-        session.wait_output("on")
-        self.assertEqual(self.read(session, "mine")["file"]["text"], "x")
-        self.put(session, go="now")
-        self.assertEqual(session.wait_result()["resultJson"], '"now"')
+        cell = self.start(session, "import os, time\nopen('mine', 'w').write('x')\nprint('on', flush=True)\n"
+                                   "while not os.path.exists('go'): time.sleep(0.001)\nopen('go').read()")
+        self.assertEqual(session.read_file("mine"), b"x")
+        session.put_files({"go": "now"})
+        self.assertEqual(cell.wait().value, "now")
 
     def test_all_or_none(self):
         """if one file cannot be put, none is there"""
-        session = self.open(limits={"diskBytes": 1 << 20})
+        session = self.open(limits={"disk_bytes": 1 << 20})
         session.execute("import os\nos.mkdir('d')")
-        said = self.refused("InvalidRequest", "PutFiles", session=session.id,
-                            files=[{"path": "a", "text": "1"}, {"path": "d", "text": "2"}])
-        self.assertEqual(said["field"], "files")
+        said = self.refused(errors.InvalidRequest, session.put_files, {"a": "1", "d": "2"})
+        self.assertEqual(said.field, "files")
         self.assertEqual(self.names(session), [("d", "directory")])
-        said = self.refused("InvalidRequest", "PutFiles", session=session.id,
-                            files=[{"path": f"d/f{i}", "text": "x" * 400_000} for i in range(3)])
-        self.assertIn("diskBytes", said["reason"])
+        said = self.refused(errors.InvalidRequest, session.put_files,
+                            {f"d/f{i}": "x" * 400_000 for i in range(3)})
+        self.assertIn("diskBytes", said.reason)
         self.assertEqual(self.names(session, "**/f*"), [])
         self.assertEqual(self.names(session), [("d", "directory")])
-
-    def open(self, **parameters):
-        return super().open(**{"limits": {"diskBytes": 8 << 20}, **parameters})
 
     def test_nothing_is_followed(self):
         """no symlink, FIFO or directory is read, and each is listed as what it is"""
@@ -121,26 +106,24 @@ class Files(SessionCase):
                         "os.mkdir('d')\nopen('d/f', 'w')\nopen('secret', 'w').close()\nos.chmod('secret', 0)\n"
                         "open(b'\\xff\\n', 'w')")
         for path in "link", "etc/passwd", "fifo", "d":
-            self.assertEqual(self.refused("InvalidRequest", "ReadFile", session=session.id, path=path)["field"],
-                             "path")
-        self.refused("InvalidRequest", "PutFiles", session=session.id, files=[{"path": "etc/x", "text": ""}])
-        self.assertEqual(self.refused("InvalidRequest", "RemoveFiles", session=session.id, paths=["d"])["field"],
-                         "paths[0]")
+            self.assertEqual(self.refused(errors.InvalidRequest, session.read_file, path).field, "path")
+        self.refused(errors.InvalidRequest, session.put_files, {"etc/x": ""})
+        self.assertEqual(self.refused(errors.InvalidRequest, session.remove_files, "d").field, "paths[0]")
         kinds = dict(self.names(session))
         self.assertEqual((kinds["link"], kinds["etc"], kinds["fifo"], kinds["d"]),
                          ("symlink", "symlink", "other", "directory"))
         self.assertIn("\\xff\\x0a", kinds)
-        self.other.call("RemoveFiles", session=session.id, paths=["etc", "link", "fifo"])
+        session.remove_files("etc", "link", "fifo")
         self.assertTrue(os.path.exists("/etc/passwd"))
 
     def test_refusals(self):
         """paths, numbers and sessions that make no sense"""
         session = self.open()
-        self.assertEqual(self.refused("FileNotFound", "ReadFile", session=session.id, path="no/such"),
-                         {"path": "no/such"})
-        self.put(session, a="1")
-        self.assertEqual(self.refused("FileNotFound", "RemoveFiles", session=session.id, paths=["a", "b"]),
-                         {"path": "b"})
+        said = self.refused(errors.FileNotFound, session.read_file, "no/such")
+        self.assertEqual(said.parameters, {"path": "no/such"})
+        session.put_files({"a": "1"})
+        said = self.refused(errors.FileNotFound, session.remove_files, "a", "b")
+        self.assertEqual(said.parameters, {"path": "b"})
         self.assertEqual(self.names(session), [])
         for method, field, parameters in (
                 ("PutFiles", "files[0].path", {"files": [{"path": "../x"}]}),
@@ -149,23 +132,25 @@ class Files(SessionCase):
                 ("ReadFile", "path", {"path": "/etc/passwd"}), ("ReadFile", "maxBytes", {"path": "a", "maxBytes": 0}),
                 ("ListFiles", "pattern", {"pattern": ""}), ("ListFiles", "maxEntries", {"maxEntries": 0}),
                 ("RemoveFiles", "paths", {"paths": []}), ("RemoveFiles", "paths[0]", {"paths": ["."]})):
-            self.assertEqual(self.refused("InvalidRequest", method, session=session.id, **parameters)["field"], field)
-        for method, parameters in (("PutFiles", {"files": []}), ("ReadFile", {"path": "a"}), ("ListFiles", {}),
-                                   ("RemoveFiles", {"paths": ["a"]})):
-            self.refused("SessionNotFound", method, session="0" * 32, **parameters)
+            said = self.refused(errors.InvalidRequest, self.client.call, method, {"session": session.id, **parameters})
+            self.assertEqual(said.field, field)
+        nobody = self.client.session("0" * 32)
+        for method, arguments in ((nobody.put_files, ({},)), (nobody.read_file, ("a",)), (nobody.list_files, ()),
+                                  (nobody.remove_files, ("a",))):
+            self.refused(errors.SessionNotFound, method, *arguments)
 
     def test_lost(self):
         """a session that has lost its interpreter has no files"""
         session = self.open(profile="raw")
         session.execute("import os\nos._exit(1)")
-        self.assertEqual(self.refused("SessionLost", "ListFiles", session=session.id), {"session": session.id})
+        self.assertEqual(self.refused(errors.SessionLost, session.list_files).parameters, {"session": session.id})
 
     def test_many(self):
         """more names than asked for are said to be there"""
         session = self.open()
         session.execute("for i in range(20): open(f'f{i:02}', 'w').close()")
-        listed = self.other.call("ListFiles", session=session.id, maxEntries=19)
-        self.assertEqual((len(listed["entries"]), listed["complete"]), (19, False))
+        listed = session.list_files(max_entries=19)
+        self.assertEqual((len(listed.entries), listed.complete), (19, False))
         self.assertEqual(self.names(session), [(f"f{i:02}", "file") for i in range(20)])
 
     def test_client_that_goes_away(self):
@@ -174,8 +159,8 @@ class Files(SessionCase):
         for _ in range(20):
             with varlink.Connection(self.daemon.address) as client:
                 client.send("PutFiles", {"session": session.id, "files": [{"path": "a", "text": "x" * 100_000}]})
-        self.put(session, b="1")
-        self.assertEqual(session.value("1"), "1")
+        session.put_files({"b": "1"})
+        self.assertEqual(value(session, "1"), 1)
 
     def test_commands(self):
         """commands: put, get, files and rm"""

@@ -15,49 +15,9 @@ import tap
 import varlink
 from harness import next_event
 from pysb import errors
-from sessions import DEAF
+from sessions import DEAF, LOOP, Case, value
 
 CELLS = 500 if harness.SANITIZED else 10_000
-
-
-LOOP = "print('on', flush=True)\nwhile True: pass"
-
-
-class Case(harness.OnOneDaemon):
-    def setUp(self):
-        harness.poll_until(lambda: self.client.who_am_i().sessions == 0,
-                           "the end of the sessions of other tests")
-
-    def open(self, **options):
-        session = self.client.open_session(**options)
-        self.addCleanup(close, session)
-        return session
-
-    def start(self, session, code):
-        """Runs a cell up to the line that it writes; returns its events."""
-        stream = session.stream(code)
-        self.addCleanup(stream.close)
-        self.assertEqual(next_event(stream, "output").output.text, "on\n")
-        return stream
-
-    def assert_ends(self, result, outcome, is_alive):
-        self.assertEqual((result.outcome, result.session_alive), (outcome, is_alive), result)
-
-    def refused(self, error, function, *arguments, **options):
-        with self.assertRaises(error) as refused:
-            function(*arguments, **options)
-        return refused.exception
-
-
-def close(session):
-    try:
-        session.close()
-    except errors.SessionNotFound:
-        pass
-
-
-def value(session, code):
-    return session.execute(code).value
 
 
 class Cells(Case):
