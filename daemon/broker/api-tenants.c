@@ -51,6 +51,14 @@ static uint64_t number_get(const TenantPolicy *policy, const JsonField *field) {
         return *(const uint64_t *) (const void *) ((const char *) policy + field->offset);
 }
 
+static bool number_is_set(const TenantPolicy *policy, const JsonField *field) {
+        uint64_t value = number_get(policy, field);
+
+        /* Without submitsPerSecond there is no burst. */
+        return value != NUMBER_NONE &&
+               (value > 0 || field->offset != offsetof(TenantPolicy, submit_burst));
+}
+
 static void number_set(TenantPolicy *policy, const JsonField *field, uint64_t value) {
         *(uint64_t *) (void *) ((char *) policy + field->offset) = value;
 }
@@ -59,7 +67,7 @@ static json_t *quota_object(const TenantPolicy *policy) {
         JsonBuild b = JSON_BUILD_INIT;
 
         for (const JsonField *field = quota_fields; field->name; field++)
-                if (number_get(policy, field) != NUMBER_NONE)
+                if (number_is_set(policy, field))
                         json_build_uint(&b, field->name, number_get(policy, field));
         return json_build_take(&b);
 }

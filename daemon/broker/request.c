@@ -2,6 +2,7 @@
 #include "broker/request.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "basic/macro.h"
 #include "broker/collect.h"
@@ -198,10 +199,27 @@ static int fingerprint_add(const char *text, size_t size, void *data) {
         return 0;
 }
 
+/* What is null may as well be absent; of the tools' schemas that is not for us to say. */
+static void drop_nulls(json_t *json) {
+        const char *key;
+        json_t *value;
+        void *next;
+        size_t i;
+
+        json_object_foreach_safe(json, next, key, value) {
+                if (json_is_null(value))
+                        (void) json_object_del(json, key);
+                else if (strcmp(key, "tools") != 0)
+                        drop_nulls(value);
+        }
+        json_array_foreach(json, i, value) drop_nulls(value);
+}
+
 /* FNV-1a of the canonical text, which is never in one piece: programs may be large. */
 int job_request_fingerprint(json_t *parameters, uint64_t *ret_fingerprint) {
         uint64_t hash = UINT64_C(14695981039346656037);
 
+        drop_nulls(json_object_get(parameters, "request"));
         if (json_dump_callback(json_object_get(parameters, "request"), fingerprint_add, &hash,
                                JSON_COMPACT | JSON_SORT_KEYS) < 0)
                 return -ENOMEM;

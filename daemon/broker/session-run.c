@@ -194,14 +194,18 @@ void session_cell_runs(void *broker, Job *cell) {
                 session_interrupt_cell(broker, cell->session);
 }
 
+static void session_cancel_waiting(Broker *b, Session *s, Job *cell, const char *reason) {
+        session_remove(s, cell);
+        scheduler_finish_without_box(b, cell, OUTCOME_CANCELLED, reason);
+}
+
 void session_cancel_cell(Broker *b, Job *cell, const char *reason, uint64_t grace_usec) {
         Session *s = cell->session;
 
         if (cell == s->cell && s->state == SESSION_RESTARTING)
                 return; /* it ends with its interpreter, and not the next one with it */
         if (cell->state == JOB_QUEUED) {
-                session_remove(s, cell);
-                scheduler_finish_without_box(b, cell, OUTCOME_CANCELLED, reason);
+                session_cancel_waiting(b, s, cell, reason);
                 session_go_on(b, s);
         } else if (cell->state == JOB_RUNNING) {
                 job_set_cancelling(cell, reason);
@@ -215,6 +219,8 @@ void session_close(Broker *b, Session *s, const char *reason) {
         if (s->state == SESSION_CLOSING)
                 return;
         s->state = SESSION_CLOSING;
+        LIST_FOREACH(l, &s->waiting)
+                session_cancel_waiting(b, s, container_of(l, Job, in_session), reason);
         server_wake_followers(b->server, FOLLOW_FILES);
         server_wake_followers(b->server, FOLLOW_RESTART);
         if (s->cell && s->cell->state == JOB_RUNNING)

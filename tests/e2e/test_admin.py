@@ -204,6 +204,7 @@ class Tenants(OnOwnDaemon):
         before = self.me()
         quota = self.manager.set_tenant(before.tenant, pysb.Quota(max_running_jobs=1))
         self.assertEqual(quota, dataclasses.replace(before.quota, max_running_jobs=1))
+        self.assertEqual(self.manager.set_tenant(before.tenant, quota), quota)  # as it is told
         process = self.start(WAIT_FOR_INPUT)
         with self.client.stream("print(1)") as stream:
             self.assertEqual([next(stream).kind, next(stream).kind], ["accepted", "queued"])

@@ -239,6 +239,47 @@ class Cases:
             self.assertEqual(result.usage.tool_calls, 7)
         self.with_client(go)
 
+    def test_tools_that_exit(self):
+        """what a function raises is told the program, also if it would end a program of its own"""
+        async def go(c):
+            for error in SystemExit, KeyboardInterrupt:
+                def leave(error=error):
+                    raise error("no")
+                code = "import tools\ntry:\n    tools.leave()\nexcept Exception as e:\n    print(e.type)"
+                result = await c.run(code, profile="agent", tools={"leave": leave})
+                self.assertEqual(result.stdout.text, f"{error.__name__}\n", result)
+        self.with_client(go)
+
+    def test_large_and_wrong_requests(self):
+        """large files need no message; what is too large is TooLarge; a wrong option leaves no descriptor"""
+        async def go(c):
+            large = "x" * (300 << 10)
+            code = "import os; print(os.stat('a').st_size, os.stat('b').st_size)"
+            result = await c.run(code, files={"a": large, "b": pysb.FileInput(large.encode())},
+                                 limits={"source_bytes": 1 << 20})
+            self.assertEqual(result.stdout.text, f"{300 << 10} {300 << 10}\n", result)
+            self.assertEqual((await c.run("1", files={"a": large * 20})).outcome, "rejected")
+            with self.assertRaises(errors.TooLarge):
+                await c.run("1" * (5 << 20))
+            before = len(os.listdir("/proc/self/fd"))
+            for wrong in {"limits": {"bad": 1}}, {"inputs": {"a": {1}}}:
+                with self.assertRaises(TypeError):
+                    await c.run("1", files={"a": large}, stdin=sys.stdin, **wrong)
+            self.assertEqual(len(os.listdir("/proc/self/fd")), before)
+        self.with_client(go)
+
+    def test_request_id(self):
+        """what is null in a request may as well be absent, also for its requestId"""
+        async def go(c):
+            request = {"expression": "1", "requestId": "null", "retainUSec": 60000000}
+            first = await c.call("Submit", {"request": request})
+            again = {**request, "priority": None, "limits": None}
+            second = await c.call("Submit", {"request": again})
+            self.assertEqual(second, {"job": first["job"], "created": False})
+            with self.assertRaises(errors.RequestConflict):
+                await c.call("Submit", {"request": {**request, "priority": 3}})
+        self.with_client(go)
+
     def test_jobs(self):
         """a job that is handed over is waited for, listed, shown, followed and cancelled"""
         async def go(c):

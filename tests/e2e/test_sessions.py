@@ -298,8 +298,16 @@ class Methods(Case):
         self.assert_ends(cell.wait(), "cancelled", False)
         harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
 
-    # The client closes its sessions itself, and has more than one connection
+    def test_close_cancels_what_waits(self):
+        session = self.open()
+        cell = self.start(session, LOOP)
+        with session.stream("1", queue=True) as waiting:
+            self.assertEqual(next(waiting).kind, "accepted")
+            session.close()
+            self.assertEqual(waiting.wait().outcome, "cancelled")
+        self.assert_ends(cell.wait(), "cancelled", False)
 
+    # The client closes its sessions itself, and has more than one connection
     def test_bound_to_its_connection(self):
         with varlink.Connection(self.daemon.address) as connection:
             info = connection.call("OpenSession", bindToConnection=True)["info"]

@@ -4,17 +4,18 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import json
 import os
 from dataclasses import dataclass, field
-from typing import IO, Any, Dict, List, Mapping, Optional, Sequence, TypedDict, Union
+from typing import IO, Any, Dict, Iterator, List, Mapping, Optional, Sequence, TypedDict, Union
 
 from .tools import Tool, Tools, make_tools
 from .types import CollectRule, Limits, camel_case
 
-# Longer standard input goes by a sealed memfd: a message has its limit
-STDIN_INLINE_BYTES = 256 << 10
+# What is longer, of files and standard input, goes by a sealed memfd: a message has its limit
+INLINE_BYTES = 256 << 10
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE if hasattr(
     fcntl, "F_SEAL_SEAL") else 0xF
 _ADD_SEALS = getattr(fcntl, "F_ADD_SEALS", 1033)
@@ -121,6 +122,15 @@ class Request:
         self.fds = []
 
 
+@contextlib.contextmanager
+def _closed_on_failure(request: Request) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        request.close()
+        raise
+
+
 def text_or_data(value: Union[str, bytes]) -> Dict[str, str]:
     """The interface's pair."""
     if isinstance(value, str) and "\0" not in value:
@@ -141,7 +151,7 @@ def _memfd(data: bytes) -> int:
 def _set_stdin(request: Request, stdin: Union[str, bytes, int, IO[Any]]) -> None:
     if isinstance(stdin, (str, bytes)):
         data = stdin.encode() if isinstance(stdin, str) else stdin
-        if len(data) <= STDIN_INLINE_BYTES:
+        if len(data) <= INLINE_BYTES:
             pair = text_or_data(stdin)
             request.wire.update({f"stdin{key.capitalize()}": value for key, value in pair.items()})
             return
@@ -156,12 +166,20 @@ def _add_fd(request: Request, file: Union[int, IO[Any]]) -> int:
     return len(request.fds) - 1
 
 
+def _file_bytes(request: Request, data: Union[str, bytes]) -> Dict[str, Any]:
+    raw = data.encode() if isinstance(data, str) else data
+    if len(raw) <= INLINE_BYTES:
+        return dict(text_or_data(data))
+    request.fds.append(_memfd(raw))
+    return {"fileDescriptor": len(request.fds) - 1}
+
+
 def _file(request: Request, path: str, content: FileContent) -> Dict[str, Any]:
     wire: Dict[str, Any] = {"path": path}
     if not isinstance(content, FileInput):
-        return {**wire, **text_or_data(content)}
+        return {**wire, **_file_bytes(request, content)}
     if content.data is not None:
-        wire.update(text_or_data(content.data))
+        wire.update(_file_bytes(request, content.data))
     if content.blob is not None:
         wire["blob"] = content.blob
     if content.file is not None:
@@ -176,20 +194,39 @@ def _file(request: Request, path: str, content: FileContent) -> Dict[str, Any]:
 def files_request(files: Mapping[str, FileContent]) -> Request:
     """The parameters of PutFiles, but the session."""
     request = Request()
-    request.wire["files"] = [_file(request, path, content) for path, content in files.items()]
+    with _closed_on_failure(request):
+        request.wire["files"] = [_file(request, path, content) for path, content in files.items()]
     return request
 
 
 def blob_request(data: Union[str, bytes]) -> Request:
     """The parameters of PutBlob."""
     raw = data.encode() if isinstance(data, str) else data
-    if len(raw) <= STDIN_INLINE_BYTES:
+    if len(raw) <= INLINE_BYTES:
         return Request(wire=dict(text_or_data(data)))
     return Request(wire={"fileDescriptor": 0}, fds=[_memfd(raw)])
 
 
 def _limits(limits: Union[Limits, Mapping[str, int]]) -> Dict[str, int]:
     return limits.to_wire() if isinstance(limits, Limits) else Limits(**limits).to_wire()
+
+
+def _set_option(request: Request, name: str, value: Any) -> None:
+    if name == "inputs":
+        request.wire["inputsJson"] = json.dumps(value, allow_nan=False)
+    elif name == "stdin":
+        _set_stdin(request, value)
+    elif name == "limits":
+        request.wire["limits"] = _limits(value)
+    elif name == "files":
+        request.wire["files"] = [_file(request, path, content) for path, content in value.items()]
+    elif name == "collect":
+        request.wire["collect"] = [rule.to_wire() if isinstance(rule, CollectRule) else {"pattern": rule}
+                                   for rule in value]
+    elif name == "tools":
+        request.wire["tools"] = [tool.to_wire() for tool in request.tools.values()]
+    else:
+        request.wire[camel_case(name)] = value
 
 
 def _request(known: type, options: Mapping[str, Any], **fixed: Optional[str]) -> Request:
@@ -199,22 +236,9 @@ def _request(known: type, options: Mapping[str, Any], **fixed: Optional[str]) ->
     request = Request(tools=make_tools(options.get("tools")))
     given = {name: value for name, value in options.items() if value is not None}
     request.wire.update({name: value for name, value in fixed.items() if value is not None})
-    for name, value in given.items():
-        if name == "inputs":
-            request.wire["inputsJson"] = json.dumps(value, allow_nan=False)
-        elif name == "stdin":
-            _set_stdin(request, value)
-        elif name == "limits":
-            request.wire["limits"] = _limits(value)
-        elif name == "files":
-            request.wire["files"] = [_file(request, path, content) for path, content in value.items()]
-        elif name == "collect":
-            request.wire["collect"] = [rule.to_wire() if isinstance(rule, CollectRule) else {"pattern": rule}
-                                       for rule in value]
-        elif name == "tools":
-            request.wire["tools"] = [tool.to_wire() for tool in request.tools.values()]
-        else:
-            request.wire[camel_case(name)] = value
+    with _closed_on_failure(request):
+        for name, value in given.items():
+            _set_option(request, name, value)
     return request
 
 

@@ -9,6 +9,8 @@ from typing import Any, Dict, Iterator, Mapping
 from . import errors
 
 INTERFACE = "io.pysb.sandbox"
+# A daemon closes the connection of who sends more (GetNode says it, too)
+MESSAGE_MAX_BYTES = 4 << 20
 # What other clients take as well: a reply without an end must not take all memory
 REPLY_MAX_BYTES = 16 << 20
 
@@ -22,14 +24,19 @@ def _has_nul(value: Any) -> bool:
 
 
 def encode(method: str, parameters: Mapping[str, Any], more: bool = False) -> bytes:
-    """One call. A ValueError is for what the protocol has no way to say: NUL, half a surrogate pair, NaN."""
+    """One call. A ValueError is for what the protocol has no way to say: NUL, half a surrogate pair, NaN;
+    TooLarge for what no daemon reads."""
     if _has_nul(parameters):
         raise ValueError("text with NUL cannot be sent: give it as bytes where bytes are taken")
     call: Dict[str, Any] = {"method": method if "." in method else f"{INTERFACE}.{method}",
                             "parameters": parameters}
     if more:
         call["more"] = True
-    return json.dumps(call, ensure_ascii=False, allow_nan=False).encode() + b"\0"
+    data = json.dumps(call, ensure_ascii=False, allow_nan=False).encode()
+    if len(data) > MESSAGE_MAX_BYTES:
+        raise errors.TooLarge(f"{INTERFACE}.TooLarge", {
+            "field": "message", "sizeBytes": len(data), "maximumBytes": MESSAGE_MAX_BYTES})
+    return data + b"\0"
 
 
 class Framer:

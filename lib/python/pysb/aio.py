@@ -285,7 +285,9 @@ class Client:
                 value = await asyncio.get_running_loop().run_in_executor(
                     None, lambda: tool.function(**arguments))
             answer = answer_of_value(value)
-        except Exception as e:  # pylint: disable=broad-except; the program hears of it
+        except asyncio.CancelledError:
+            raise  # nobody listens any more
+        except BaseException as e:  # pylint: disable=broad-except; the program hears of it, of SystemExit, too
             answer = answer_of_exception(e)
         try:
             await self._do(_calls.complete_tool_call(job, call.call_id, answer))

@@ -245,7 +245,7 @@ class Client:
     def _answer(self, job: str, call: types.ToolCall, tool: Tool) -> None:
         try:
             answer = answer_of_value(tool.function(**arguments_of(call.arguments_json or "{}")))
-        except Exception as e:  # pylint: disable=broad-except; the program hears of it
+        except BaseException as e:  # pylint: disable=broad-except; the program hears of it, of SystemExit, too
             answer = answer_of_exception(e)
         try:
             self._do(_calls.complete_tool_call(job, call.call_id, answer))
