@@ -16,6 +16,7 @@ sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
 import tap
 import varlink
+from pysb import errors
 
 
 def write(path, text="x"):
@@ -29,9 +30,7 @@ class OnFiles(harness.OnOneDaemon):
 
     def ask(self, code, *patterns, **request):
         rules = [p if isinstance(p, dict) else {"pattern": p} for p in patterns]
-        with varlink.Connection(self.daemon.address) as connection:
-            reply = connection.call("Run", request={"code": code, "collect": rules, **request})
-        return reply["result"]
+        return self.client.call("Run", {"request": {"code": code, "collect": rules, **request}})["result"]
 
     def collect(self, code, *patterns, **request):
         """Path to FileOutput."""
@@ -40,10 +39,9 @@ class OnFiles(harness.OnOneDaemon):
         self.assertEqual(paths, sorted(set(paths)), "in order, each once")
         return {file["path"]: file for file in result["files"]}
 
-    def refused(self, collect, **request):
-        with varlink.Connection(self.daemon.address) as connection, \
-                self.assertRaises(varlink.Refused) as caught:
-            connection.call("Run", request={"code": "1", "collect": collect, **request})
+    def refused(self, error, collect, **options):
+        with self.assertRaises(error) as caught:
+            self.client.run("1", collect=collect, **options)
         return caught.exception
 
 
@@ -163,15 +161,12 @@ class Collect(OnFiles):
         """patterns that cannot match, too many rules, a profile without files"""
         for pattern in ("", "/a", "../a", "a/../b", "a//b", "a/", "./a", "/".join("x" * 40)):
             with self.subTest(pattern):
-                error = self.refused([{"pattern": "ok"}, {"pattern": pattern}])
-                self.assertEqual((error.name, error.parameters["field"]),
-                                 ("InvalidRequest", "collect[1].pattern"))
-        error = self.refused([{"pattern": "a"}] * 65)
-        self.assertEqual((error.name, error.parameters["field"]), ("InvalidRequest", "collect"))
-        error = self.refused([{"pattern": "a"}], profile="eval")
-        self.assertEqual((error.name, error.parameters["field"]), ("InvalidRequest", "collect"))
-        error = self.refused([{"pattern": "a"}], limits={"collectFiles": 257})
-        self.assertEqual((error.name, error.parameters["maximum"]), ("LimitExceeded", 256))
+                error = self.refused(errors.InvalidRequest, ["ok", pattern])
+                self.assertEqual(error.field, "collect[1].pattern")
+        self.assertEqual(self.refused(errors.InvalidRequest, ["a"] * 65).field, "collect")
+        self.assertEqual(self.refused(errors.InvalidRequest, ["a"], profile="eval").field, "collect")
+        error = self.refused(errors.LimitExceeded, ["a"], limits={"collect_files": 257})
+        self.assertEqual(error.maximum, 256)
 
 
 HOSTILE = """
@@ -248,40 +243,35 @@ class Hostile(OnFiles):
 
     def test_nobody_waits(self):
         """while a tree is collected, another job is run from its start to its end"""
-        with varlink.Connection(self.daemon.address) as connection:
-            code = "import os\nfor n in range(30000): os.close(os.open(f'n{n}', os.O_CREAT))\n"
-            connection.run(code=code + "print('made')", profile="raw",
-                           limits={"diskFiles": 65536, "wallTimeUSec": 50000000},
-                           collect=[{"pattern": "**/" * 20 + "*nothing*"}])
-            connection.next("output")
-            self.assertEqual(self.ask("print(1)")["stdout"]["text"], "1\n")
-            self.assertEqual(connection.result()["outcome"], "success")
+        code = "import os\nfor n in range(30000): os.close(os.open(f'n{n}', os.O_CREAT))\n"
+        with self.client.stream(code + "print('made')", profile="raw", collect=["**/" * 20 + "*nothing*"],
+                                limits={"disk_files": 65536, "wall_time_usec": 50_000_000}) as stream:
+            harness.next_event(stream, "output")
+            self.assertEqual(self.client.run("print(1)").stdout.text, "1\n")
+            self.assertEqual(stream.wait().outcome, "success")
 
     def test_silent_broker(self):
         """a broker that does not go on costs the box its life, and the files say so"""
-        with varlink.Connection(self.daemon.address) as connection:
-            connection.run(code=write("a") + "print('made', flush=True)\nwhile True: pass",
-                           collect=[{"pattern": "**"}], limits={"wallTimeUSec": 3000000})
-            connection.next("output")
+        with self.client.stream(write("a") + "print('made', flush=True)\nwhile True: pass",
+                                collect=["**"], limits={"wall_time_usec": 3_000_000}) as stream:
+            harness.next_event(stream, "output")
             broker = self.broker()
             os.kill(broker, signal.SIGSTOP)
             try:
                 harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
             finally:
                 os.kill(broker, signal.SIGCONT)
-            file = connection.next("file")["file"]
-            self.assertEqual((file["path"], file["problem"]), (".", "lost"))
-            self.assertEqual(connection.result()["outcome"], "wall_time_limit")
+            file = harness.next_event(stream, "file").file
+            self.assertEqual((file.path, file.problem), (".", "lost"))
+            self.assertEqual(stream.wait().outcome, "wall_time_limit")
 
     def test_client_goes_away(self):
         """a client that goes away ends the collecting, and the box with it"""
         code = "import os\nfor n in range(100000): os.close(os.open(f'n{n}', os.O_CREAT))\n"
-        with varlink.Connection(self.daemon.address) as connection:
-            connection.run(code=code + "print('made')", profile="raw",
-                           limits={"diskFiles": 200000, "wallTimeUSec": 50000000,
-                                   "memoryBytes": 1 << 30},
-                           collect=[{"pattern": "**"}])
-            connection.next("output")
+        with self.client.stream(code + "print('made')", profile="raw", collect=["**"],
+                                limits={"disk_files": 200_000, "wall_time_usec": 50_000_000,
+                                        "memory_bytes": 1 << 30}) as stream:
+            harness.next_event(stream, "output")
         harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
         self.assertEqual(self.ask("print(1)")["outcome"], "success")
 
