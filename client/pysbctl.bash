@@ -45,7 +45,7 @@ _pysbctl() {
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                words="submit check eval wait attach cancel forget list show session repl blob profile status top reload drain resume help --version"
+                words="submit check eval wait attach cancel forget list show session repl blob profile status top tenant reload drain resume help --version"
                 mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
                 return
         fi
@@ -112,6 +112,7 @@ _pysbctl() {
                 [[ $previous == show ]] && words=$(_pysbctl_profiles)
                 ;;
         list | status) words+=" --json --tenant" ;;
+        tenant) words+=" set cancel --all --json" ;;
         reload) words+=" --json" ;;
         top) words+=" --once --json" ;;
         drain) words+=" --wait --json" ;;

@@ -38,6 +38,7 @@ int verb_profile(int argc, char *argv[]);
 int verb_profile_vet(int argc, char *argv[]);
 int verb_status(int argc, char *argv[]);
 int verb_top(int argc, char *argv[]);
+int verb_tenant(int argc, char *argv[]);
 int verb_reload(int argc, char *argv[]);
 int verb_drain(int argc, char *argv[]);
 int verb_resume(int argc, char *argv[]);

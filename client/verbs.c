@@ -33,6 +33,8 @@ static const Verb verbs[] = {
           "List, show or check profiles, vet packages for them", verb_profile },
         { "status", "[--json] [--tenant NAME]", "Show what this machine can do", verb_status },
         { "top", "[--once] [--json]", "Show the jobs of all tenants (administrators)", verb_top },
+        { "tenant", "set [--json] NAME KEY=VALUE… | cancel NAME | cancel --all",
+          "Change what a tenant may have, end its jobs (administrators)", verb_tenant },
         { "reload", "[--json]", "Read profiles and configuration again (administrators)",
           verb_reload },
         { "drain", "[--wait] [--json]", "Refuse new work (administrators)", verb_drain },

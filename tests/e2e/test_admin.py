@@ -232,6 +232,28 @@ class Tenants(OnOwnDaemon):
 
 
 class Cancelling(OnOwnDaemon):
+    def test_commands(self):
+        """pysbctl tenant set and cancel"""
+        self.client.who_am_i()
+        before, call = self.me(), self.daemon.call
+        self.assertEqual(call("tenant set", before.tenant, "max_running=3", "max_memory=2G").status, 0)
+        self.assertEqual(self.me().quota,
+                         dataclasses.replace(before.quota, max_running_jobs=3, max_memory_bytes=2 << 30))
+        process = self.start(FOREVER)
+        self.assertEqual(call("tenant cancel", before.tenant).stdout, b"1 jobs are cancelled.\n")
+        self.assertIn(b"cancelled", process.communicate(timeout=harness.PATIENCE)[1])
+        self.assertEqual(call("tenant cancel", "--all").stdout, b"0 jobs are cancelled.\n")
+        for arguments, said in ((["set", before.tenant, "max_runing=3"], "max_runing: there is no such quota"),
+                                (["set", before.tenant, "weight=x"], "weight=x: write it like weight=4."),
+                                (["set", before.tenant], "an argument is missing"),
+                                (["set", before.tenant, "weight=0"], "not from 1 to 10000"),
+                                (["cancel"], "say which tenant, or --all"),
+                                (["cancel", "--all", before.tenant], "say which tenant, or --all"),
+                                (["cancel", "nobody"], "nobody"), ([], "set or cancel?")):
+            run = call(" ".join(["tenant", *arguments[:1]]), *arguments[1:])
+            self.assertEqual(run.status, 125)
+            self.assertIn(said, run.stderr)
+
     def test_of_a_tenant(self):
         process = self.start(FOREVER)
         with self.assertRaises(errors.TenantNotFound) as refused:
