@@ -34,8 +34,8 @@ _pysbctl_session_words() {
         extend) echo "--idle --lifetime $(_pysbctl_sessions)" ;;
         put | get | rm) echo "--recursive $(_pysbctl_sessions)" ;;
         files) echo "--json $(_pysbctl_sessions)" ;;
-        interrupt | restart | close) _pysbctl_sessions ;;
-        *) echo "open exec list interrupt restart extend close put get files rm" ;;
+        interrupt | restart | branch | close) _pysbctl_sessions ;;
+        *) echo "open exec list interrupt restart branch extend close put get files rm" ;;
         esac
 }
 

@@ -146,7 +146,14 @@ static int extend_parse(ExtendOptions *o, int argc, char *argv[]) {
         return -EINVAL;
 }
 
-/* interrupt, restart, extend and close: each of the sessions that are named. */
+static int session_branch(PysbClient *client, const char *session) {
+        _cleanup_free_ char *branch = NULL;
+        int r = pysb_branch_session(client, session, &branch);
+
+        return r < 0 ? r : report_line(branch);
+}
+
+/* interrupt, restart, branch, extend and close: each of the sessions that are named. */
 static int session_each(int argc, char *argv[]) {
         ExtendOptions o = { .idle_usec = UINT64_MAX, .lifetime_usec = UINT64_MAX };
         _cleanup_(pysb_client_freep) PysbClient *client = NULL;
@@ -170,6 +177,8 @@ static int session_each(int argc, char *argv[]) {
                         r = pysb_interrupt_session(client, argv[i]);
                 else if (strcmp(argv[0], "restart") == 0)
                         r = pysb_restart_session(client, argv[i]);
+                else if (strcmp(argv[0], "branch") == 0)
+                        r = session_branch(client, argv[i]);
                 else
                         r = pysb_close_session(client, argv[i]);
                 if (r < 0)
@@ -185,10 +194,10 @@ int verb_session(int argc, char *argv[]) {
         } words[] = {
                 { "open", session_open },    { "exec", verb_submit },
                 { "list", session_list },    { "interrupt", session_each },
-                { "restart", session_each }, { "extend", session_each },
-                { "close", session_each },   { "put", session_put },
-                { "get", session_get },      { "files", session_files },
-                { "rm", session_rm },
+                { "restart", session_each }, { "branch", session_each },
+                { "extend", session_each },  { "close", session_each },
+                { "put", session_put },      { "get", session_get },
+                { "files", session_files },  { "rm", session_rm },
         };
 
         FOREACH_ARRAY(word, words, ELEMENTSOF(words))

@@ -21,7 +21,7 @@ static const Verb verbs[] = {
         { "show", "[--json] JOB", "Show one job", verb_show },
         { "session",
           "open [OPTION…] | exec [OPTION…] SESSION [FILE|-|-c CODE] | list [--json] [--tenant NAME] | "
-          "interrupt SESSION… | restart SESSION… | extend [--idle TIME] [--lifetime TIME] SESSION… | close SESSION… | "
+          "interrupt SESSION… | restart SESSION… | branch SESSION… | extend [--idle TIME] [--lifetime TIME] SESSION… | close SESSION… | "
           "put SESSION HOST[:APP]… | get SESSION APP [HOST] | files [--json] SESSION [PATTERN] | "
           "rm [-r] SESSION APP…",
           "Interpreters that stay, with their variables", verb_session },

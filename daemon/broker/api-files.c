@@ -235,6 +235,7 @@ static int ask(FilesOperation *op, FilesLink *link) {
 
 bool api_pump_files(Connection *c) {
         FilesOperation *op = c->files;
+        FilesLink *files;
         Session *s;
         int r;
 
@@ -246,9 +247,10 @@ bool api_pump_files(Connection *c) {
                         answer_session(c, "SessionNotFound", op->session);
                         return true;
                 }
-                if (s->host && !s->host->files && !job_is_finished(s->host))
+                files = session_files(c->broker, s);
+                if (s->host && !files && !job_is_finished(s->host))
                         return false; /* its box is waited for */
-                r = s->host && s->host->files ? ask(op, s->host->files) : -ECONNRESET;
+                r = s->host && files ? ask(op, files) : -ECONNRESET;
                 if (r >= 0)
                         return false;
                 op->error = r;

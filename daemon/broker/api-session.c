@@ -44,6 +44,13 @@ static void answer_session_error(Connection *c, const char *name, const char *id
         connection_error(c, name, json_build_take(&b));
 }
 
+/* The one that runs, or is next. */
+static const Job *session_first_cell(const Session *s) {
+        if (s->cell || list_is_empty(&s->waiting))
+                return s->cell;
+        return container_of(s->waiting.next, Job, in_session);
+}
+
 static void answer_info(Connection *c, const Session *s) {
         JsonBuild b = JSON_BUILD_INIT;
 
@@ -197,6 +204,12 @@ void api_restart_session(Connection *c) {
 
         if (!s)
                 return;
+        if (session_is_shared(c->broker, s)) {
+                api_answer_invalid(c, "session",
+                                   "it shares its box with a session that it was branched "
+                                   "from, or that was branched from it");
+                return;
+        }
         connection_follow(c, NULL, FOLLOW_RESTART);
         (void) snprintf(c->session_id, sizeof(c->session_id), "%s", s->id);
         session_restart(c->broker, s);
@@ -213,6 +226,114 @@ bool api_pump_restart(Connection *c) {
                 answer_session_error(c, "SessionLost", s->id, NULL);
         else
                 answer_info(c, s);
+        return true;
+}
+
+typedef struct BranchParameters {
+        const char *session;
+        json_t *labels;
+} BranchParameters;
+
+static const JsonField branch_fields[] = {
+        { "session", json_dispatch_string, offsetof(BranchParameters, session), JSON_REQUIRED },
+        { "labels", json_dispatch_string_map, offsetof(BranchParameters, labels) },
+        {},
+};
+
+static const char *const branch_refusal_names[_BRANCH_REFUSAL_MAX] = {
+        [BRANCH_REFUSED_FAILED] = "failed",
+        [BRANCH_REFUSED_THREADS] = "threads",
+        [BRANCH_REFUSED_FULL] = "full",
+        [BRANCH_REFUSED_BUSY] = "busy",
+};
+
+static void answer_branch_refused(Connection *c, const Session *s, BranchRefusal refusal) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_string(&b, "session", s->id);
+        json_build_string(&b, "reason", branch_refusal_names[refusal]);
+        connection_error(c, "BranchRefused", json_build_take(&b));
+}
+
+/* Whether the profile and the limits of the session allow it at all; else the call is answered. A program that
+ * can fork has processes that nobody could tell from branches. */
+static bool branch_is_supported(Connection *c, const Session *s) {
+        bool can_fork = s->host->spec->limits.value[LIMIT_PROCESSES] > 1;
+        SpecError e = {};
+
+        if (s->profile->session_branches > 0 && !can_fork)
+                return true;
+        (void) snprintf(e.field, sizeof(e.field), "branches in the profile %s", s->profile->name);
+        (void) snprintf(e.reason, sizeof(e.reason), "%s",
+                        can_fork ? "its programs have more than one process"
+                                 : "it has [sessions] branches = 0");
+        api_answer_spec_error(c, SPEC_NOT_SUPPORTED, &e);
+        return false;
+}
+
+/* Whether it can be tried now; else the call is answered. */
+static bool branch_is_possible(Connection *c, const Session *s, json_t *labels) {
+        SpecError e = {};
+        int r = spec_check_labels(labels, &e);
+
+        if (r != 0)
+                api_answer_spec_error(c, (SpecErrorKind) r, &e);
+        else if (s->state == SESSION_LOST)
+                answer_session_error(c, "SessionLost", s->id, NULL);
+        else if (s->cell || !list_is_empty(&s->waiting))
+                answer_session_error(c, "SessionBusy", s->id, session_first_cell(s));
+        else if (!branch_is_supported(c, s))
+                return false;
+        else if (s->branch)
+                answer_branch_refused(c, s, BRANCH_REFUSED_BUSY);
+        else if (session_count_family(c->broker, s) > s->profile->session_branches)
+                answer_branch_refused(c, s, BRANCH_REFUSED_FULL);
+        else
+                return true;
+        return false;
+}
+
+void api_branch_session(Connection *c) {
+        BranchParameters p = {};
+        json_t *labels;
+        Refusal refusal;
+        Session *s, *branch;
+        int r;
+
+        if (!api_parse(c, branch_fields, &p))
+                return;
+        s = find_session(c, p.session);
+        if (!s || !branch_is_possible(c, s, p.labels))
+                return;
+        labels = json_deep_copy(p.labels);
+        r = session_branch(c->broker, s, labels, &branch, &refusal);
+        if (!api_answer_submit(c, s->tenant, r, &refusal)) {
+                json_decref(labels);
+                return;
+        }
+        connection_follow(c, NULL, FOLLOW_BRANCH);
+        (void) snprintf(c->session_id, sizeof(c->session_id), "%s", s->id);
+        c->cursor = s->branch ? s->branch->number : 0;
+}
+
+bool api_pump_branch(Connection *c) {
+        const Session *s;
+
+        LIST_FOREACH(l, &c->broker->sessions) {
+                const Session *branch = container_of(l, Session, sessions);
+
+                if (branch->number != c->cursor)
+                        continue;
+                if (branch->base)
+                        return false;
+                answer_info(c, branch);
+                return true;
+        }
+        s = find_session(c, c->session_id);
+        if (s && s->state == SESSION_LOST)
+                answer_session_error(c, "SessionLost", s->id, NULL);
+        else if (s)
+                answer_branch_refused(c, s, s->refusal);
         return true;
 }
 

@@ -29,6 +29,7 @@ static const VarlinkMethod methods[] = {
         { "InterruptSession", 0, HANDLER(api_interrupt_session) },
         { "ExtendSession", 0, HANDLER(api_extend_session) },
         { "RestartSession", 0, HANDLER(api_restart_session) },
+        { "BranchSession", 0, HANDLER(api_branch_session) },
         { "CloseSession", 0, HANDLER(api_close_session) },
         { "GetSession", 0, HANDLER(api_get_session) },
         { "ListSessions", 0, HANDLER(api_list_sessions) },

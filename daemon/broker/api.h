@@ -86,6 +86,7 @@ void api_execute(Connection *c);
 void api_interrupt_session(Connection *c);
 void api_extend_session(Connection *c);
 void api_restart_session(Connection *c);
+void api_branch_session(Connection *c);
 void api_close_session(Connection *c);
 void api_get_session(Connection *c);
 void api_list_sessions(Connection *c);
@@ -124,9 +125,10 @@ bool api_pump_files(Connection *c);
 size_t files_operation_bytes(const FilesOperation *operation);
 FilesOperation *files_operation_free(FilesOperation *operation);
 
-/* As below, for FOLLOW_CLOSE and FOLLOW_RESTART. */
+/* As below, for FOLLOW_CLOSE, FOLLOW_RESTART and FOLLOW_BRANCH. */
 bool api_pump_close(Connection *c); /* api-session.c */
 bool api_pump_restart(Connection *c);
+bool api_pump_branch(Connection *c);
 
 /* Answer what FOLLOW_DRAIN, FOLLOW_RELOAD and FOLLOW_JOBS wait for, as far as it is there; return whether it was the
  * last answer. */

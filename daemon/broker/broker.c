@@ -325,8 +325,12 @@ Broker *broker_free(Broker *b) {
                         broker_forget_session(job);
                 job_free(job);
         }
-        LIST_FOREACH(l, &b->sessions)
-                session_free(container_of(l, Session, sessions));
+        LIST_FOREACH(l, &b->sessions) {
+                Session *s = container_of(l, Session, sessions);
+
+                s->next_link = runner_link_free(s->next_link);
+                session_free(s);
+        }
         blob_store_done(&b->blobs);
         tenants_done(&b->tenants);
         builder_link_free(b->builder);

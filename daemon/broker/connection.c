@@ -286,6 +286,9 @@ static void connection_pump(Connection *c) {
         case FOLLOW_CLOSE:
                 is_answered = api_pump_close(c);
                 break;
+        case FOLLOW_BRANCH:
+                is_answered = api_pump_branch(c);
+                break;
         case FOLLOW_RESTART:
                 is_answered = api_pump_restart(c);
                 break;

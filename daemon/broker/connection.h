@@ -30,6 +30,7 @@ typedef enum FollowKind {
         FOLLOW_DRAIN,   /* Drain: until nothing is left */
         FOLLOW_RELOAD,  /* Reload: until it is done */
         FOLLOW_CLOSE,   /* CloseSession: until its box is gone */
+        FOLLOW_BRANCH,  /* BranchSession: until it is there, or cannot be */
         FOLLOW_RESTART, /* RestartSession: until there is another interpreter */
         FOLLOW_FILES,   /* PutFiles and its kind: until init has answered */
         FOLLOW_JOBS,    /* ListJobs of an administrator: until the builder has said what they use */
@@ -60,7 +61,7 @@ typedef struct Connection {
         JobWatcher watcher;
         uint64_t
                 cursor; /* sequence number of the last event sent; of a follower without a job: its own */
-        char session_id[JOB_ID_SIZE]; /* FOLLOW_RESTART */
+        char session_id[JOB_ID_SIZE]; /* FOLLOW_RESTART; FOLLOW_BRANCH: of the base */
         uint64_t kinds;               /* of events to be sent: bits of EventKind */
         FilesOperation *files;        /* FOLLOW_FILES */
         uint64_t max_entries;         /* FOLLOW_JOBS */

@@ -360,6 +360,13 @@ void runner_link_end_cell(RunnerLink *link, Job *host) {
         link->job = host;
 }
 
+void runner_link_hear_host(RunnerLink *link, bool is_heard) {
+        link->channel_total = 0;
+        if (link->channel_source)
+                (void) sd_event_source_set_enabled(link->channel_source,
+                                                   is_heard ? SD_EVENT_ON : SD_EVENT_OFF);
+}
+
 /* All writers are dead, so this is what the pipes and the socket buffer hold, and no more. */
 void runner_link_drain(RunnerLink *link) {
         FOREACH_ARRAY(p, link->pipes, _STREAM_MAX)

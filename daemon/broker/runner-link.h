@@ -54,5 +54,8 @@ int runner_link_begin_cell(RunnerLink *link, Job *cell);
  * two cells is the next one's. */
 void runner_link_end_cell(RunnerLink *link, Job *host);
 
+/* Whether the host of a session is heard, while no cell runs. */
+void runner_link_hear_host(RunnerLink *link, bool is_heard);
+
 /* The box is gone: reads what is left in the pipes and the channel. */
 void runner_link_drain(RunnerLink *link);

@@ -44,6 +44,8 @@ uint64_t scheduler_slots(const Broker *b) {
 static void scheduler_finish(Broker *b, Job *job, const Verdict *verdict, const BoxFacts *facts) {
         job->link = runner_link_free(job->link);
         job->collector = collector_free(job->collector);
+        if (job->files && job->session)
+                session_hand_on_files(b, job->session);
         job->files = files_link_free(job->files); /* then the box goes */
         job->layers = b->layers;
         job_finish(job, verdict, facts, b->clock());
@@ -470,6 +472,8 @@ void scheduler_report(void *broker, const BuilderReport *report) {
                 session_cell_facts(b, job->session, &report->facts);
         else if (report->kind == BUILDER_RESTARTED && job->session)
                 session_restarted(b, job->session, &report->facts);
+        else if (report->kind == BUILDER_BRANCHING && job->session)
+                session_may_branch(b, job->session);
         else if (report->kind == BUILDER_ENDED)
                 scheduler_ended(b, job, &report->facts);
 }

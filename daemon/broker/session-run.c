@@ -111,10 +111,15 @@ static int session_start_cell(Broker *b, Session *s, Job *cell) {
         return r < 0 ? r : runner_link_begin_cell(cell->link, cell);
 }
 
-static void session_go_on(Broker *b, Session *s) {
+void session_go_on(Broker *b, Session *s) {
         uint64_t position = 0;
-        Job *cell = session_take(s);
+        Job *cell;
 
+        if (s->state == SESSION_IDLE && s->branch) {
+                session_begin_branch(b, s);
+                return;
+        }
+        cell = session_take(s);
         if (cell && session_start_cell(b, s, cell) < 0)
                 scheduler_cancel(b, s->host, "a cell could not be started");
         LIST_FOREACH(l, &s->waiting)
@@ -258,9 +263,13 @@ int session_cell_over(void *broker, Job *job, const char *payload, size_t size) 
         Session *s = job->session;
         BuilderRequest request = { .verb = BUILDER_IDLE, .box = job->box };
 
-        if (!s || s->cell != job || size != sizeof(s->cell_status))
+        if (!s || size != sizeof(s->cell_status))
                 return -EBADMSG;
         memcpy(&s->cell_status, payload, sizeof(s->cell_status));
+        if (s->state == SESSION_BRANCHING && job == s->host)
+                return session_branch_answered(broker, s, s->cell_status);
+        if (s->cell != job)
+                return -EBADMSG;
         s->cell_is_over = true;
         session_answer_tools(broker, job);
         runner_link_end_cell(job->link, s->host);
@@ -272,6 +281,8 @@ int session_cell_over(void *broker, Job *job, const char *payload, size_t size) 
 void session_started(Broker *b, Session *s) {
         session_opened(s, b->clock().monotonic_usec);
         server_wake_followers(b->server, FOLLOW_FILES);
+        if (s->base)
+                session_branch_done(b, s);
         session_go_on(b, s);
 }
 
@@ -358,6 +369,12 @@ void session_host_finished(Broker *b, Session *s) {
         }
         session_drop_line(b, s, false, OUTCOME_LOST, "the session ended before its turn came");
         s->next_link = runner_link_free(s->next_link);
+        if (s->base && s->state == SESSION_OPENING)
+                s->state = SESSION_CLOSING; /* it has never been there */
+        if (s->base)
+                session_branch_done(b, s);
+        if (s->branch)
+                session_branch_done(b, s->branch);
         s->host->session = NULL;
         s->host = NULL;
         if (s->state == SESSION_CLOSING) {

@@ -26,6 +26,26 @@ void session_interrupt(Broker *b, Session *session);
  * or if one is on its way. */
 void session_restart(Broker *b, Session *session);
 
+/* Whether others share its box, or did when it was made. */
+bool session_is_shared(Broker *b, const Session *session);
+
+/* The link to the files of its box, which is with one of those that share it; NULL if there is none. */
+FilesLink *session_files(Broker *b, const Session *session);
+
+/* Its host is at its end: the link goes to another one. */
+void session_hand_on_files(Broker *b, Session *session);
+
+/* How many share it. */
+uint64_t session_count_family(Broker *b, const Session *session);
+
+/* A second session, whose interpreter is forked from that of this one, which is idle. As session_open(). Takes
+ * labels on success. */
+int session_branch(
+        Broker *b, Session *session, json_t *labels, Session **ret_branch, Refusal *ret_refusal);
+
+/* From the scheduler: the interpreter may fork now. */
+void session_may_branch(Broker *b, Session *branch);
+
 /* From the scheduler: a cell is to end. A running one is interrupted, and killed with the session if that
  * is no use; without any grace it is killed with it at once. */
 void session_cancel_cell(Broker *b, Job *cell, const char *reason, uint64_t grace_usec);
@@ -50,6 +70,18 @@ void session_box_ended(Broker *b, Session *session, const BoxFacts *facts);
 
 /* From the scheduler: the host has finished, with or without a box. May free the session. */
 void session_host_finished(Broker *b, Session *session);
+
+/* Between the files of a session. */
+
+/* The branch or the next cell begins, if one waits and nothing runs. */
+void session_go_on(Broker *b, Session *session);
+
+/* The builder is asked for the branch. */
+void session_begin_branch(Broker *b, Session *session);
+
+/* The interpreter has forked, or not; the branch that is being made has come, or will not. */
+int session_branch_answered(Broker *b, Session *session, uint32_t refusal);
+void session_branch_done(Broker *b, Session *branch);
 
 /* Closes those whose time is over. Calls broker_wake_at() for the others. */
 void session_sweep(Broker *b, uint64_t now_usec);

@@ -10,7 +10,8 @@
 const char *const session_state_names[_SESSION_STATE_MAX + 1] = {
         [SESSION_OPENING] = "opening",     [SESSION_IDLE] = "idle",
         [SESSION_EXECUTING] = "executing", [SESSION_RESTARTING] = "restarting",
-        [SESSION_CLOSING] = "closing",     [SESSION_LOST] = "lost",
+        [SESSION_BRANCHING] = "branching", [SESSION_CLOSING] = "closing",
+        [SESSION_LOST] = "lost",
 };
 
 Session *
@@ -27,7 +28,7 @@ session_new(Job *host, const uint8_t random[static 16], json_t *labels, Buf *ope
         s->tenant = tenant_ref(job_tenant(host));
         tenant_charge_anyway(s->tenant, QUOTA_SESSIONS, 1);
         s->store = profile_store_ref(host->spec->store);
-        s->number = host->number;
+        s->number = s->family = host->number;
         s->profile = host->spec->profile;
         s->labels = labels;
         s->opening = *opening;

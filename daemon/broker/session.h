@@ -16,8 +16,9 @@ typedef enum SessionState {
         SESSION_IDLE,      /* it waits for a cell */
         SESSION_EXECUTING, /* a cell runs, or the last facts about it are on their way */
         SESSION_RESTARTING, /* its interpreter ends, with the cell that runs in it, and another one begins */
-        SESSION_CLOSING, /* nobody finds it any more; its box is on its way out */
-        SESSION_LOST,    /* its interpreter is gone */
+        SESSION_BRANCHING, /* its interpreter forks; cells wait */
+        SESSION_CLOSING,   /* nobody finds it any more; its box is on its way out */
+        SESSION_LOST,      /* its interpreter is gone */
         _SESSION_STATE_MAX,
 } SessionState;
 
@@ -41,7 +42,11 @@ struct Session {
         Buf opening;                  /* the JOB frame of an interpreter of it, but without files */
         struct RunnerLink *next_link; /* while it restarts: the next interpreter's */
         uint32_t cell_status;
-        const void *bound_to; /* the connection that it ends with; NULL is none */
+        uint64_t family;        /* the same for all that share a box: the first one's number */
+        Session *branch, *base; /* while the one waits to be made of the other */
+        bool was_asked, has_answered; /* its interpreter, whether there is a branch */
+        BranchRefusal refusal;        /* why there is no branch */
+        const void *bound_to;         /* the connection that it ends with; NULL is none */
         Instant opened;
         uint64_t idle_usec, lifetime_usec;
         uint64_t idle_since_usec; /* monotonic */

@@ -77,20 +77,39 @@ int spec_session_allowed(const Profile *p, SpecError *e) {
         return SPEC_NOT_SUPPORTED;
 }
 
-int spec_session(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
-        const ToolList *tools = &c->session->tools;
+static int spec_copy_session(const JobSpec *session, JobSpec *s) {
+        const ToolList *tools = &session->tools;
 
-        s->plan = c->session->plan;
-        s->store = profile_store_ref(c->session->store);
-        s->profile = c->session->profile;
-        s->limits = c->session->limits;
-        if (tools->n > 0) {
-                s->tools.tools = calloc(tools->n, sizeof(Tool));
-                if (!s->tools.tools)
-                        return -ENOMEM;
-                memcpy(s->tools.tools, tools->tools, tools->n * sizeof(Tool));
-                s->tools.n = tools->n;
-        }
+        s->plan = session->plan;
+        s->store = profile_store_ref(session->store);
+        s->profile = session->profile;
+        s->limits = session->limits;
+        if (tools->n == 0)
+                return 0;
+        s->tools.tools = calloc(tools->n, sizeof(Tool));
+        if (!s->tools.tools)
+                return -ENOMEM;
+        memcpy(s->tools.tools, tools->tools, tools->n * sizeof(Tool));
+        s->tools.n = tools->n;
+        return 0;
+}
+
+JobSpec *job_spec_branch(const JobSpec *session) {
+        _cleanup_(job_spec_freep) JobSpec *s = calloc(1, sizeof(*s));
+
+        if (!s || spec_copy_session(session, s) < 0)
+                return NULL;
+        s->is_session = true;
+        s->detach = true;
+        s->priority = session->priority;
+        s->analysis = session->analysis;
+        s->modules = json_incref(session->modules);
+        return TAKE_PTR(s);
+}
+
+int spec_session(const SpecContext *c, const JobRequest *q, JobSpec *s, SpecError *e) {
+        if (spec_copy_session(c->session, s) < 0)
+                return -ENOMEM;
         for (LimitId id = 0; id < _LIMIT_MAX; id++) {
                 int r = 0;
 

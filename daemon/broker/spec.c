@@ -227,15 +227,15 @@ static int spec_stdin(const SpecContext *c, const JobRequest *q, JobSpec *s, Spe
         return 0;
 }
 
-static int spec_labels(const JobRequest *q, JobSpec *s, SpecError *e) {
+int spec_check_labels(json_t *labels, SpecError *e) {
         const char *key;
         json_t *value;
 
-        if (json_object_size(q->labels) > SPEC_LABELS_MAX) {
+        if (json_object_size(labels) > SPEC_LABELS_MAX) {
                 error_field(e, "labels");
                 return error_invalid(e, "more than %d labels", SPEC_LABELS_MAX);
         }
-        json_object_foreach(q->labels, key, value) {
+        json_object_foreach(labels, key, value) {
                 error_field(e, "labels.%s", key);
                 if (strlen(key) == 0 || strlen(key) > SPEC_LABEL_KEY_BYTES_MAX)
                         return error_invalid(e, "a key has 1 to %d bytes",
@@ -244,6 +244,14 @@ static int spec_labels(const JobRequest *q, JobSpec *s, SpecError *e) {
                         return error_invalid(e, "a value has at most %d bytes",
                                              SPEC_LABEL_VALUE_BYTES_MAX);
         }
+        return 0;
+}
+
+static int spec_labels(const JobRequest *q, JobSpec *s, SpecError *e) {
+        int r = spec_check_labels(q->labels, e);
+
+        if (r != 0)
+                return r;
         /* A copy: the request's strings keep the whole message's memory alive otherwise. */
         s->labels = json_deep_copy(q->labels);
         return q->labels && !s->labels ? -ENOMEM : 0;

@@ -66,6 +66,9 @@ typedef struct JobSpec {
 JobSpec *job_spec_free(JobSpec *spec);
 DEFINE_CLEANUP(JobSpec *, job_spec_free);
 
+/* That of the host of a branch of a session that has this one: as if it had been opened so. NULL: no memory. */
+JobSpec *job_spec_branch(const JobSpec *session);
+
 /* Memory that the spec holds while its job waits. */
 size_t job_spec_bytes(const JobSpec *spec);
 
@@ -119,6 +122,9 @@ int spec_session_times(const Profile *profile,
                        const OptionalUint *idle_usec,
                        const OptionalUint *lifetime_usec,
                        SpecError *ret_error);
+
+/* Whether they may be those of a job or of a session. Returns 0 or a SpecErrorKind. */
+int spec_check_labels(json_t *labels, SpecError *ret_error);
 
 /* Returns 0 with *ret_spec, a SpecErrorKind with *ret_error, or -ENOMEM. */
 int job_spec_make(const SpecContext *context,

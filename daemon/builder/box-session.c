@@ -4,8 +4,14 @@
 
 #include "builder/box.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #include "basic/clock.h"
 #include "basic/fd.h"
+#include "builder/plan-set.h"
+#include "builder/sys.h"
+#include "builder/usage.h"
 #include "proto/link.h"
 
 void box_interrupt(Box *box, EndReason reason) {
@@ -90,6 +96,13 @@ void box_interrupted(Box *box) {
                 box_report_cell(box);
 }
 
+void box_set_interpreter(Box *box, int pidfd) {
+        fd_close(box->interpreter_pidfd);
+        box->interpreter_pidfd = pidfd;
+        if (pidfd < 0 || sys_pidfd_pid(pidfd, &box->interpreter_pid) < 0)
+                box->interpreter_pid = 0;
+}
+
 void box_restart(Box *box, int fds[BUILDER_START_FDS]) {
         static const char restart = BOX_RESTART;
         int r = 0;
@@ -121,6 +134,7 @@ void box_restarted(Box *box) {
                 if (box->overdue == END_BY_ITSELF)
                         report.facts.end_reason = END_CANCEL;
         }
+        box_set_interpreter(box, -EBADF); /* it is alone */
         r = box_set_deadline(box, box_lifetime_end(box));
         if (r >= 0)
                 r = box_cpu_usec(box, &used_usec);
@@ -129,4 +143,85 @@ void box_restarted(Box *box) {
         if (r < 0)
                 box_kill(box, END_SHUTDOWN); /* never without its limits */
         builder_report(box->builder, &report);
+}
+
+/* Whether there may be one more, by the profile. */
+static bool box_may_branch(const Box *base) {
+        const Box *trunk = base->trunk ?: base;
+        size_t n = 1;
+
+        LIST_FOREACH(l, &trunk->branches)
+                n += container_of(l, Box, branches)->state != BOX_OVER;
+        return base->state == BOX_RUNNING && base->end_reason == END_BY_ITSELF && !base->in_cell &&
+               n <= base->set->store->profiles[base->plan]->session_branches &&
+               base->builder->n_boxes < base->builder->max_boxes;
+}
+
+static int box_send_branch(Box *base, Box *branch, const int fds[static BUILDER_START_FDS]) {
+        static const char word = BOX_BRANCH;
+        _cleanup_close_ int control_fd = -EBADF;
+        int control[2], all[BOX_BRANCH_FDS], r;
+
+        r = fd_socketpair(control, SOCK_SEQPACKET);
+        if (r < 0)
+                return r;
+        branch->control_fd = control[0];
+        control_fd = control[1];
+        r = fd_set_nonblock(branch->control_fd, true);
+        if (r >= 0)
+                r = box_watch_control(branch);
+        if (r >= 0)
+                r = box_set_deadline(branch, clock_monotonic_usec() + SETUP_TIMEOUT_USEC);
+        if (r < 0)
+                return r;
+        all[0] = control_fd;
+        for (size_t i = 0; i < BUILDER_START_FDS; i++)
+                all[1 + i] = fds[i];
+        return link_send(base->control_fd, &word, sizeof(word), all, BOX_BRANCH_FDS);
+}
+
+static int box_make_branch(Box *base, uint64_t id, const int fds[static BUILDER_START_FDS]) {
+        Box *branch = box_may_branch(base) ? box_add(base->set, id) : NULL;
+        int r;
+
+        if (!branch)
+                return -EAGAIN;
+        branch->trunk = base->trunk ?: base;
+        branch->state = BOX_SETUP;
+        branch->plan = base->plan;
+        branch->limits = base->limits;
+        branch->is_session = true;
+        list_insert_before(&branch->trunk->branches, &branch->branches);
+        r = box_send_branch(base, branch, fds);
+        if (r < 0)
+                box_fail(branch, r);
+        else
+                base->next_branch = id;
+        return 0;
+}
+
+void box_branch(Builder *builder, Box *base, uint64_t id, int fds[BUILDER_START_FDS]) {
+        int r = base ? box_make_branch(base, id, fds) : -EAGAIN;
+
+        if (r < 0)
+                box_refuse(builder, id, r);
+        for (size_t i = 0; i < BUILDER_START_FDS; i++)
+                fd_close(fds[i]);
+}
+
+void box_branching(Box *base, int pidfd) {
+        BuilderReport report = { .kind = BUILDER_BRANCHING, .box = base->next_branch };
+        uint64_t used_usec;
+        int r;
+
+        box_set_interpreter(base, pidfd);
+        if (base->state != BOX_RUNNING || base->end_reason != END_BY_ITSELF)
+                return;
+        /* From now on its time is its own, and no more that of all processes of the box. */
+        r = box_cpu_usec(base, &used_usec);
+        if (r >= 0)
+                r = box_limit_cpu(base, used_usec);
+        if (r < 0)
+                box_kill(base, END_SHUTDOWN); /* never without its limits */
+        builder_report(base->builder, &report);
 }

@@ -11,7 +11,7 @@ static void box_read_usage(const Box *box, BuilderReport *report) {
                 report->memory_bytes = cgroup_leaf_memory_bytes(box->leaf_fd);
         }
         if (report->memory_bytes == 0) {
-                tree = usage_read_tree(box->pid);
+                tree = usage_read_tree(box->interpreter_pid > 0 ? box->interpreter_pid : box->pid);
                 report->memory_bytes = tree.memory_bytes;
         }
         if (box->leaf_fd < 0) {

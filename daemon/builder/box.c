@@ -50,7 +50,10 @@ static void box_free(Box *box) {
                 fd_close(*fd);
         fd_close(box->control_fd);
         fd_close(box->pidfd);
-        builder_release_slot(box->builder, box->slot, box->leaf_fd >= 0);
+        fd_close(box->interpreter_pidfd);
+        list_remove(&box->branches);
+        if (!box->trunk)
+                builder_release_slot(box->builder, box->slot, box->leaf_fd >= 0);
         fd_close(box->leaf_fd);
         box->set->n_boxes--;
         plan_set_check(box->set);
@@ -102,8 +105,10 @@ int box_limit_cpu(Box *box, uint64_t used_usec) {
         return box_set_timer(box, &box->cpu_source, box_next_cpu_check(box, used_usec), box_on_cpu);
 }
 
+/* Or its interpreter, if others live in the same box. */
 static void box_kill_init(Box *box) {
-        int r = sys_kill_pidfd(box->pidfd);
+        const Box *trunk = box->trunk ?: box;
+        int r = sys_kill_pidfd(box->interpreter_pidfd >= 0 ? box->interpreter_pidfd : trunk->pidfd);
 
         if (r < 0)
                 log_error("Killing a box failed: %s", strerror(-r));
@@ -112,10 +117,11 @@ static void box_kill_init(Box *box) {
 /* Init ends the job and reports what it used; a moment later the box is killed in any case. */
 static void box_stop(Box *box) {
         static const char stop = BOX_STOP;
+        uint64_t timeout_usec = box->state == BOX_RUNNING ? STOP_TIMEOUT_USEC : SETUP_TIMEOUT_USEC;
         int r = link_send(box->control_fd, &stop, sizeof(stop), NULL, 0);
 
         if (r >= 0)
-                r = box_set_deadline(box, clock_monotonic_usec() + STOP_TIMEOUT_USEC);
+                r = box_set_deadline(box, clock_monotonic_usec() + timeout_usec);
         if (r < 0)
                 box_kill_init(box);
 }
@@ -126,7 +132,7 @@ void box_kill(Box *box, EndReason reason) {
         box->end_reason = reason;
         if (box->control_fd < 0)
                 box_fail(box, 0); /* it still waits for its template: nothing to wait for */
-        else if (box->state == BOX_RUNNING)
+        else if (box->state == BOX_RUNNING || box->trunk)
                 box_stop(box);
         else if (box->pidfd >= 0)
                 box_kill_init(box); /* else box_cloned() does it */
@@ -148,8 +154,17 @@ static BoxFacts box_facts(const Box *box, uint64_t end_usec) {
         return facts;
 }
 
+/* Whether an interpreter is left in it. */
+static bool box_is_alive(const Box *trunk) {
+        LIST_FOREACH(l, &trunk->branches)
+                if (container_of(l, Box, branches)->state != BOX_OVER)
+                        return true;
+        return trunk->state != BOX_OVER;
+}
+
 /* The job ended, and init has reaped all that it started: these are its figures. */
 static void box_job_ended(Box *box, const BoxReport *end) {
+        Box *trunk = box->trunk ?: box;
         BoxFacts facts = box_facts(box, MIN(end->at_usec, clock_monotonic_usec()));
 
         facts.has_record = 1;
@@ -167,12 +182,14 @@ static void box_job_ended(Box *box, const BoxReport *end) {
         if (box->leaf_fd >= 0)
                 cgroup_leaf_read_facts(box->leaf_fd, &facts);
         box_report_end(box, &facts);
+        if (box_is_alive(trunk))
+                return; /* init serves the others */
         /* Init may have files to hand out. If not it is on its way out; this makes sure that nothing can
          * hold it up. */
-        if (!box->has_files ||
-            box_set_timer(box, &box->wall_source, clock_monotonic_usec() + FILES_USEC_MAX,
+        if (!trunk->has_files ||
+            box_set_timer(trunk, &trunk->wall_source, clock_monotonic_usec() + FILES_USEC_MAX,
                           box_on_wall) < 0)
-                (void) sys_kill_pidfd(box->pidfd);
+                (void) sys_kill_pidfd(trunk->pidfd);
 }
 
 /* The box ended before init could report: init was reaped, and with PID 1 the kernel ended everything
@@ -200,6 +217,10 @@ static int box_on_wall(sd_event_source *source, uint64_t usec, void *userdata) {
 
         if (box->state == BOX_SETUP)
                 box->setup_error = ETIMEDOUT;
+        if (box->state == BOX_SETUP && box->trunk && box->end_reason == END_BY_ITSELF) {
+                box_kill(box, END_WALL_TIME);
+                return 0;
+        }
         if (box->state == BOX_RUNNING && box->in_cell && box->overdue == END_BY_ITSELF &&
             box->end_reason == END_BY_ITSELF) {
                 box_interrupt(box, END_WALL_TIME);
@@ -228,6 +249,10 @@ static uint64_t box_next_cpu_check(const Box *box, uint64_t used_usec) {
 }
 
 int box_cpu_usec(const Box *box, uint64_t *ret_usec) {
+        if (box->interpreter_pid > 0) {
+                *ret_usec = usage_tree_cpu_usec(box->interpreter_pid);
+                return 0;
+        }
         if (box->builder->cgroups.layers & LAYER_BIT(LAYER_CGROUP_CPU))
                 return cgroup_leaf_cpu_usec(box->leaf_fd, ret_usec);
         *ret_usec = usage_tree_cpu_usec(box->pid);
@@ -282,23 +307,37 @@ void box_tool_wait(Box *box, uint64_t waited_usec, bool is_waiting) {
                 box_kill(box, END_SHUTDOWN); /* never without its limits */
 }
 
-/* Takes what init sent. What does not fit is not from our code: the box is killed. */
+/* The last words of a branch have been read, and it is gone. */
+static void box_branch_over(Box *box) {
+        if (box->state != BOX_OVER)
+                box_gone(box, &(siginfo_t){ .si_code = CLD_KILLED, .si_status = SIGKILL });
+        box_free(box);
+}
+
+/* Takes what init sent. What does not fit is not from our code: the box is killed. May free a branch. */
 static void box_read_control(Box *box) {
         for (;;) {
                 BoxReport report;
-                int r = link_receive(box->control_fd, &report, sizeof(report), NULL, 0, NULL);
+                int fd = -EBADF;
+                int r = link_receive(box->control_fd, &report, sizeof(report), &fd, 1, NULL);
 
                 if (r == -EAGAIN)
                         return;
                 if (r <= 0) {
-                        /* Only init has the other end, so the end of file is its end. */
+                        /* Only init has the other end, so the end of file is its end; or that of a branch. */
                         box->control_source = sd_event_source_disable_unref(box->control_source);
                         if (r < 0)
-                                (void) sys_kill_pidfd(box->pidfd);
+                                (void) sys_kill_pidfd((box->trunk ?: box)->pidfd);
+                        if (box->trunk)
+                                box_branch_over(box);
                         return;
                 }
-                if (report.kind == BOX_READY && box->state == BOX_SETUP)
+                if (report.kind == BOX_READY && box->state == BOX_SETUP) {
+                        if (box->trunk)
+                                box_set_interpreter(box, TAKE_FD(fd));
                         box_ready(box, &report);
+                } else if (report.kind == BOX_BRANCHING && box->is_session)
+                        box_branching(box, TAKE_FD(fd));
                 else if (report.kind == BOX_END && box->state == BOX_RUNNING)
                         box_job_ended(box, &report);
                 else if (report.kind == BOX_INTERRUPTED)
@@ -309,6 +348,7 @@ static void box_read_control(Box *box) {
                         box->setup_error = report.error > 0 ? report.error : EPROTO;
                         box->setup_step = report.step;
                 }
+                fd_close(fd);
         }
 }
 
@@ -331,8 +371,21 @@ static int box_on_exit(sd_event_source *source, int fd, uint32_t revents, void *
                 box_read_control(box); /* its last words */
         if (box->state != BOX_OVER)
                 box_gone(box, &info);
+        /* Their links have ended with init, so nothing stays behind their last words. */
+        LIST_FOREACH(l, &box->branches)
+                box_read_control(container_of(l, Box, branches));
         box_free(box);
         return 0;
+}
+
+int box_watch_control(Box *box) {
+        int r = sd_event_add_io(box->builder->event, &box->control_source, box->control_fd, EPOLLIN,
+                                box_on_control, box);
+
+        if (r < 0)
+                return r;
+        /* The last words before the end: reports are read before the exit is looked at. */
+        return sd_event_source_set_priority(box->control_source, SD_EVENT_PRIORITY_NORMAL - 1);
 }
 
 /* The box is cloned: maps, then "go". Until then its init waits and has run nothing. */
@@ -345,12 +398,9 @@ static int box_release(Box *box) {
                             box);
         if (r < 0)
                 return r;
-        r = sd_event_add_io(builder->event, &box->control_source, box->control_fd, EPOLLIN,
-                            box_on_control, box);
+        r = box_watch_control(box);
         if (r < 0)
                 return r;
-        /* The last words before the end: reports are read before the exit is looked at. */
-        (void) sd_event_source_set_priority(box->control_source, SD_EVENT_PRIORITY_NORMAL - 1);
         r = box_set_deadline(box, clock_monotonic_usec() + SETUP_TIMEOUT_USEC);
         if (r < 0)
                 return r;
@@ -418,6 +468,32 @@ int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
         return 0;
 }
 
+Box *box_add(PlanSet *set, uint64_t id) {
+        Box *box = malloc(sizeof(*box));
+
+        if (!box)
+                return NULL;
+        *box = (Box){
+                .builder = set->builder,
+                .set = set,
+                .id = id,
+                .interpreter_pidfd = -EBADF,
+                .control_fd = -EBADF,
+                .pidfd = -EBADF,
+                .leaf_fd = -EBADF,
+                .setup_step = UINT32_MAX,
+                .requested_usec = clock_monotonic_usec(),
+        };
+        FOREACH_ARRAY(fd, box->fds, BUILDER_FDS_MAX)
+                *fd = -EBADF;
+        list_insert_before(box_bucket(set->builder, id), &box->bucket);
+        list_init(&box->queue);
+        list_init(&box->branches);
+        set->builder->n_boxes++;
+        set->n_boxes++;
+        return box;
+}
+
 static Box *box_new(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_FDS_MAX]) {
         Builder *builder = set->builder;
         uint32_t slot;
@@ -425,36 +501,26 @@ static Box *box_new(PlanSet *set, const BuilderRequest *request, int fds[BUILDER
 
         if (slots_take(builder->slots, &slot) < 0)
                 return NULL;
-        box = malloc(sizeof(*box));
+        box = box_add(set, request->box);
         if (!box) {
                 slots_release(builder->slots, slot);
                 return NULL;
         }
-        *box = (Box){
-                .builder = builder,
-                .set = set,
-                .id = request->box,
-                .plan = request->plan,
-                .slot = slot,
-                .limits = request->limits,
-                .has_files = fds[BUILDER_START_FDS] >= 0,
-                .is_session = request->is_session,
-                .control_fd = -EBADF,
-                .pidfd = -EBADF,
-                .leaf_fd = -EBADF,
-                .setup_step = UINT32_MAX,
-                .requested_usec = clock_monotonic_usec(),
-        };
+        box->plan = request->plan;
+        box->slot = slot;
+        box->limits = request->limits;
+        box->has_files = fds[BUILDER_START_FDS] >= 0;
+        box->is_session = request->is_session;
+        /* Each branch is a process. */
+        if (box->is_session)
+                box->limits.value[LIMIT_THREADS] +=
+                        set->store->profiles[box->plan]->session_branches;
         memcpy(box->fds, fds, sizeof(box->fds));
-        list_insert_before(box_bucket(builder, box->id), &box->bucket);
-        list_init(&box->queue);
-        builder->n_boxes++;
-        set->n_boxes++;
         return box;
 }
 
 /* No box came into being for this request. */
-static void box_refuse(Builder *builder, uint64_t id, int error) {
+void box_refuse(Builder *builder, uint64_t id, int error) {
         BuilderReport report = {
                 .kind = BUILDER_ENDED,
                 .box = id,

@@ -27,6 +27,13 @@ typedef struct Box {
 
         int fds[BUILDER_FDS_MAX]; /* as in BUILDER_START, until they are sent */
         bool has_files;           /* the last of them */
+        /* A session that was branched: the box that has the slot, the leaf and init, and what shares them. */
+        struct Box *trunk;     /* of a branch; else NULL */
+        List branches;         /* of a trunk; of a branch, its place there */
+        uint64_t next_branch;  /* the one that is asked for from this interpreter */
+        int interpreter_pidfd; /* once there are several; else negative, and that of init says all */
+        pid_t interpreter_pid;
+
         int control_fd, pidfd, leaf_fd;
         pid_t pid; /* behind the pidfd, as long as that is not reaped */
         sd_event_source *control_source, *exit_source, *wall_source, *cpu_source;
@@ -71,6 +78,10 @@ void box_end_cell(Box *box);
 /* Another interpreter in a session's box. Takes the descriptors. */
 void box_restart(Box *box, int fds[BUILDER_START_FDS]);
 
+/* Another interpreter in a session's box, forked from this one's (NULL: that has just ended). Takes the descriptors;
+ * failures are reported as ENDED of the branch. */
+void box_branch(Builder *builder, Box *base, uint64_t id, int fds[BUILDER_START_FDS]);
+
 /* By the template: sends the request to clone it. */
 int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes);
 
@@ -99,6 +110,13 @@ int box_set_deadline(Box *box, uint64_t at_usec);
 int box_cpu_usec(const Box *box, uint64_t *ret_usec);
 int box_limit_cpu(Box *box, uint64_t used_usec);
 
+/* One that is in no list but those of the builder. NULL: no memory. */
+Box *box_add(PlanSet *set, uint64_t id);
+void box_refuse(Builder *builder, uint64_t id, int error);
+int box_watch_control(Box *box);
+
 /* Init's answers. */
+void box_branching(Box *base, int pidfd);
+void box_set_interpreter(Box *box, int pidfd);
 void box_interrupted(Box *box);
 void box_restarted(Box *box);

@@ -35,6 +35,8 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
                     request->is_session > 1 || request->cpu_weight > CPU_WEIGHT_MAX)
                         return -EPROTO;
                 return request_check_start(store, request);
+        case BUILDER_BRANCH:
+                return n_fds == BUILDER_START_FDS && request->branch != 0 ? 0 : -EPROTO;
         case BUILDER_RESTART:
                 return n_fds == BUILDER_START_FDS ? 0 : -EPROTO;
         case BUILDER_KILL:
@@ -90,6 +92,15 @@ static int request_restart(Box *box, int *fds) {
         return box ? -EPROTO : 0; /* it raced the end */
 }
 
+static int request_branch(Builder *builder, Box *box, const BuilderRequest *request, int *fds) {
+        if (box_find(builder, request->branch) || (box && !box->is_session)) {
+                close_fds(fds);
+                return -EPROTO;
+        }
+        box_branch(builder, box, request->branch, fds);
+        return 0;
+}
+
 /* START: safe because the plan is one of ours, the numbers are within what the operator allows for
  * it, no share of the CPU is above the highest that an operator can give, and the descriptors only ever
  * become the job's own 0, 1, 2 and 3, and one that init, which has no more rights than the job, answers
@@ -101,6 +112,7 @@ static int request_restart(Box *box, int *fds) {
  * IDLE: safe because it stops no clock but that one.
  * RESTART: safe as START is: the same plan and the same limits.
  * USAGE: safe because it tells the broker what the job's result would.
+ * BRANCH: safe as START is, and because the profile says how many there are.
  * RELOAD: safe because the files are the operator's, and it happens once at a time.
  * FORGET: safe because a START that names what is forgotten finds no plan. */
 static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *request, int *fds) {
@@ -135,6 +147,8 @@ static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *req
                 return request_cell(box, request);
         if (request->verb == BUILDER_RESTART)
                 return request_restart(box, fds);
+        if (request->verb == BUILDER_BRANCH)
+                return request_branch(builder, box, request, fds);
         if (box) {
                 close_fds(fds);
                 return -EPROTO;

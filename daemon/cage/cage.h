@@ -26,6 +26,10 @@ typedef void (*CageJobMain)(void);
  * the job process and serves it until it ends. Never returns, never runs a byte of the job. */
 _noreturn_ void cage_init_main(const CageBox *box, CageJobMain job_main);
 
+/* In a job whose session is being branched: 0 in the branch, which then has the descriptors of its own at their
+ * numbers, its process id in the base, or a negative errno: nobody has allowed it. */
+int cage_fork_branch(void);
+
 /* clone3() with the namespaces of the plan: returns the pid in the template, 0 in the box, or a
  * negative errno. *ret_pidfd is set in the template only. */
 int cage_clone(const CageBox *box, int *ret_pidfd);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /* The box's init answers the filter's notifications: known, denied calls fail with EPERM and are
- * counted by number, so that the result can name them. The answer never is "continue": the job can
- * change its arguments behind the notification's back. */
+ * counted by number, so that the result can name them. The answer is "continue" for one call only, the fork
+ * of a session that is being branched (branch.c): the job could change arguments behind the notification's
+ * back that are in memory, and those are in registers. */
 
 #include <errno.h>
 #include <stdlib.h>
@@ -38,13 +39,20 @@ void cage_count_denied(DeniedCalls *denied, uint32_t number) {
                 denied->calls[denied->n++] = (DeniedCall){ .number = number, .count = 1 };
 }
 
-void cage_answer_denied(int listener_fd, DeniedCalls *denied) {
+void cage_answer_denied(int listener_fd, DeniedCalls *denied, Branch *branch) {
+        BranchAnswer answer;
+
         memset(request, 0, MAX((size_t) sizes.seccomp_notif, sizeof(*request)));
         if (ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_RECV, request) < 0)
                 return; /* ENOENT: the caller was killed meanwhile */
-        cage_count_denied(denied, (uint32_t) request->data.nr);
+        answer = branch_answer(branch, listener_fd, request);
+        if (answer == BRANCH_DENIES)
+                cage_count_denied(denied, (uint32_t) request->data.nr);
         memset(response, 0, MAX((size_t) sizes.seccomp_notif_resp, sizeof(*response)));
         response->id = request->id;
-        response->error = -EPERM;
+        if (answer == BRANCH_DENIES)
+                response->error = -EPERM;
+        else if (answer == BRANCH_CONTINUES)
+                response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
         (void) ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response);
 }

@@ -20,7 +20,7 @@
 #include "basic/fd.h"
 #include "basic/io.h"
 #include "basic/sys.h"
-#include "cage/internal.h"
+#include "cage/init.h"
 #include "cage/sys.h"
 #include "proto/link.h"
 #include "proto/runner-wire.h"
@@ -53,18 +53,6 @@ typedef struct JobSync {
         uint64_t rss_bytes;
         uint64_t at_usec;
 } JobSync;
-
-typedef struct Init {
-        const CageBox *box;
-        CageJobMain job_main;
-        pid_t job_pid;
-        int listener_fd, counter_fd;
-        uint64_t job_rss_bytes;
-        uint64_t job_start_usec, job_end_usec;
-        uint64_t nudge_at_usec, nudge_wait_usec; /* UINT64_MAX is never */
-        int files_fd;                            /* negative: nobody asks for files */
-        DeniedCalls denied;
-} Init;
 
 static _noreturn_ void init_fail(int control_fd, int error, uint32_t step) {
         BoxReport report = { .kind = BOX_STEP_FAILED, .error = -error, .step = step };
@@ -210,8 +198,8 @@ static int init_start_job(Init *init, uint32_t *ret_step) {
                 return (int) pid;
         if (pid == 0)
                 init_be_job(init->box, init->job_main);
-        init->job_pid = (pid_t) pid;
-        r = init_read_sync(init->job_pid, &sync);
+        init->interpreters[0].pid = (pid_t) pid;
+        r = init_read_sync(init->interpreters[0].pid, &sync);
         if (r < 0)
                 return r;
         if (sync.error != 0) {
@@ -226,6 +214,10 @@ static int init_start_job(Init *init, uint32_t *ret_step) {
         return close_range(0, INIT_FD_SYNC_READ, 0) < 0 ? -errno : 0;
 }
 
+static uint64_t usec_of(const struct timeval *time) {
+        return (uint64_t) time->tv_sec * USEC_PER_SEC + (uint64_t) time->tv_usec;
+}
+
 /* To be followed by init_reap(), unless there is nobody left. */
 static void init_drain_children(void) {
         struct signalfd_siginfo ignored;
@@ -234,22 +226,27 @@ static void init_drain_children(void) {
                 ;
 }
 
-/* Reaps whatever ended; returns whether the job's main process was among it. */
-static bool init_reap(const Init *init, int *job_status, int flags) {
-        bool job_ended = false;
+/* Reaps whatever ended; returns whether an interpreter was among it. */
+static bool init_reap(Init *init, int flags) {
+        bool has_ended = false;
 
         for (;;) {
+                struct rusage usage;
+                Interpreter *i;
                 int status;
-                pid_t pid = waitpid(-1, &status, flags | __WALL);
+                pid_t pid = wait4(-1, &status, flags | __WALL, &usage);
 
                 if (pid < 0 && errno == EINTR)
                         continue;
                 if (pid <= 0)
-                        return job_ended;
-                if (pid == init->job_pid) {
-                        *job_status = status;
-                        job_ended = true;
-                }
+                        return has_ended;
+                i = init_find(init, pid);
+                if (i) {
+                        i->has_ended = has_ended = true;
+                        i->status = status;
+                        i->usage = usage;
+                } else if (init->branch.state == BRANCH_FORKED)
+                        init_drop_branch(init, ECHILD); /* it did not come so far */
         }
 }
 
@@ -264,13 +261,14 @@ static void init_report_ready(const Init *init, BoxReportKind kind) {
 
 /* Another job after the first one, in the same files: this process is still a copy of the template. */
 static int init_restart(Init *init, const int job_fds[static BOX_RESTART_FDS]) {
-        int from[INIT_FD_CONTROL], ignored, r;
+        int from[INIT_FD_CONTROL], r;
         uint32_t step = UINT32_MAX;
 
         (void) kill(-1, SIGKILL);
-        (void) init_reap(init, &ignored, 0);
+        (void) init_reap(init, 0);
         init_drain_children();
-        init->nudge_at_usec = UINT64_MAX;
+        init->interpreters[0].has_ended = false;
+        init->interpreters[0].nudge_at_usec = UINT64_MAX;
         r = init_place_job_fds(job_fds, from);
         if (r >= 0)
                 r = init_move_fds(init->box, from,
@@ -282,96 +280,184 @@ static int init_restart(Init *init, const int job_fds[static BOX_RESTART_FDS]) {
         return r;
 }
 
-static void init_interrupt(Init *init) {
+static void init_interrupt(Interpreter *i) {
         BoxReport report = { .kind = BOX_INTERRUPTED };
 
         /* Not reaped yet, so the number is still its own. */
-        (void) kill(init->job_pid, SIGINT);
-        init->nudge_wait_usec = NUDGE_USEC_MIN;
-        init->nudge_at_usec = clock_monotonic_usec() + init->nudge_wait_usec;
-        (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
+        (void) kill(i->pid, SIGINT);
+        i->nudge_wait_usec = NUDGE_USEC_MIN;
+        i->nudge_at_usec = clock_monotonic_usec() + i->nudge_wait_usec;
+        (void) link_send(i->control_fd, &report, sizeof(report), NULL, 0);
 }
 
-/* One word of the builder: whether the job has to end. The box has no other way out, so what nobody
- * understands, and a job that cannot be started again, is that, too. */
-static bool init_must_stop(Init *init) {
-        int fds[BOX_RESTART_FDS], r;
+/* One of several ends alone; its end is reported when it is reaped. */
+static bool init_stop(Init *init, const Interpreter *i) {
+        if (init->n_interpreters == 1)
+                return true;
+        (void) kill(i->pid, SIGKILL);
+        return false;
+}
+
+/* One word of the builder about an interpreter: whether the box has to end. The box has no other way out, so what
+ * nobody understands, and a job that cannot be started again, is that, too. */
+static bool init_must_stop(Init *init, Interpreter *i) {
+        int fds[BOX_BRANCH_FDS], r;
         char word = BOX_STOP;
         size_t n_fds = 0;
 
-        r = link_receive(INIT_FD_CONTROL, &word, 1, fds, ELEMENTSOF(fds), &n_fds);
+        r = link_receive(i->control_fd, &word, 1, fds, ELEMENTSOF(fds), &n_fds);
         if (r > 0 && word == BOX_INTERRUPT) {
-                init_interrupt(init);
+                init_interrupt(i);
                 return false;
         }
-        if (r > 0 && word == BOX_RESTART && n_fds == ELEMENTSOF(fds))
+        if (r > 0 && word == BOX_RESTART && n_fds == BOX_RESTART_FDS && init->n_interpreters == 1)
                 return init_restart(init, fds) < 0;
-        return true;
+        if (r > 0 && word == BOX_BRANCH && n_fds == BOX_BRANCH_FDS) {
+                init_grant_branch(init, i, fds);
+                return false;
+        }
+        return init_stop(init, i);
+}
+
+/* The builder wants no branch any more. One that was forked and has not said so is of a job that plays tricks. */
+static bool init_branch_must_stop(Init *init) {
+        bool is_forked = init->branch.state == BRANCH_FORKED;
+
+        init_drop_branch(init, ECANCELED);
+        return is_forked;
 }
 
 /* For poll(): when the next nudge is due. */
 static int init_nudge_timeout(const Init *init) {
-        uint64_t now;
+        uint64_t next = UINT64_MAX, now;
 
-        if (init->nudge_at_usec == UINT64_MAX)
+        FOREACH_ARRAY(i, init->interpreters, init->n_interpreters)
+                next = MIN(next, i->nudge_at_usec);
+        if (next == UINT64_MAX)
                 return -1;
         now = clock_monotonic_usec();
-        return now >= init->nudge_at_usec ? 0
-                                          : (int) ((init->nudge_at_usec - now) / USEC_PER_MSEC + 1);
+        return now >= next ? 0 : (int) ((next - now) / USEC_PER_MSEC + 1);
 }
 
 /* After a second or two whoever could look at his notes has done so. */
-static void init_nudge(Init *init) {
+static void init_nudge(Interpreter *i) {
         uint64_t now;
 
-        if (init->nudge_at_usec == UINT64_MAX)
+        if (i->nudge_at_usec == UINT64_MAX)
                 return;
         now = clock_monotonic_usec();
-        if (now < init->nudge_at_usec)
+        if (now < i->nudge_at_usec)
                 return;
-        (void) kill(init->job_pid, RUNNER_NUDGE_SIGNAL); /* as above */
-        init->nudge_wait_usec *= 2;
-        init->nudge_at_usec =
-                init->nudge_wait_usec > NUDGE_USEC_MAX ? UINT64_MAX : now + init->nudge_wait_usec;
+        (void) kill(i->pid, RUNNER_NUDGE_SIGNAL); /* as above */
+        i->nudge_wait_usec *= 2;
+        i->nudge_at_usec =
+                i->nudge_wait_usec > NUDGE_USEC_MAX ? UINT64_MAX : now + i->nudge_wait_usec;
 }
 
-/* Serves the job until it ends, or until the builder wants it to. Returns its wait status, which in
- * the second case is not known yet. */
-static int init_serve(Init *init) {
-        struct pollfd fds[] = {
-                { .fd = INIT_FD_CHILDREN, .events = POLLIN },
-                { .fd = INIT_FD_CONTROL, .events = POLLIN },
-                { .fd = init->listener_fd, .events = POLLIN },
-                { .fd = init->files_fd, .events = POLLIN },
+/* The end of one of several: what it used itself; what is the box's is with its last one. */
+static void init_report_end_of(const Init *init, const Interpreter *i) {
+        BoxReport report = {
+                .kind = BOX_END,
+                .job_status = i->status,
+                .at_usec = clock_monotonic_usec(),
+                .cpu_user_usec = usec_of(&i->usage.ru_utime),
+                .cpu_system_usec = usec_of(&i->usage.ru_stime),
         };
-        int status = 0;
+        uint64_t rss_bytes = (uint64_t) i->usage.ru_maxrss * KIB;
 
+        if (rss_bytes > init->job_rss_bytes)
+                report.maxrss_bytes = rss_bytes - init->job_rss_bytes;
+        (void) link_send(i->control_fd, &report, sizeof(report), NULL, 0);
+}
+
+/* Reports those that have ended, but for the last one, whose end is the end of the box. Returns whether it is
+ * here. */
+static bool init_bury(Init *init) {
+        for (size_t n = init->n_interpreters; n-- > 0 && init->n_interpreters > 1;) {
+                Interpreter *i = &init->interpreters[n];
+
+                if (!i->has_ended)
+                        continue;
+                if (init->branch.state != BRANCH_NONE && init->branch.base == i->pid)
+                        init_drop_branch(init, ECHILD);
+                init_report_end_of(init, i);
+                fd_close(i->control_fd);
+                *i = init->interpreters[--init->n_interpreters];
+        }
+        return init->interpreters[0].has_ended;
+}
+
+/* What init waits for: what the box has once, then the links of its interpreters, then that of a branch. */
+enum {
+        WAIT_CHILDREN,
+        WAIT_LISTENER,
+        WAIT_FILES,
+        WAIT_INTERPRETERS,
+        WAIT_MAX = WAIT_INTERPRETERS + BOX_INTERPRETERS_MAX + 1,
+};
+
+static size_t init_poll_fds(const Init *init, struct pollfd fds[static WAIT_MAX]) {
+        size_t n = WAIT_INTERPRETERS;
+
+        fds[WAIT_CHILDREN] = (struct pollfd){ .fd = INIT_FD_CHILDREN, .events = POLLIN };
+        fds[WAIT_LISTENER] = (struct pollfd){ .fd = init->listener_fd, .events = POLLIN };
+        fds[WAIT_FILES] = (struct pollfd){ .fd = init->files_fd, .events = POLLIN };
+        FOREACH_ARRAY(i, init->interpreters, init->n_interpreters)
+                fds[n++] = (struct pollfd){ .fd = i->control_fd, .events = POLLIN };
+        if (init->branch.state != BRANCH_NONE)
+                fds[n++] = (struct pollfd){ .fd = init->branch.fds[0], .events = POLLIN };
+        return n;
+}
+
+/* Words of the builder. Returns 1 if the box has to end, -1 if there were some, 0 if there were none. */
+static int init_hear(Init *init, const struct pollfd *fds, size_t n) {
+        for (size_t i = WAIT_INTERPRETERS; i < n; i++) {
+                size_t number = i - WAIT_INTERPRETERS;
+
+                if (fds[i].revents & (POLLHUP | POLLERR))
+                        _exit(1); /* the builder died: with PID 1 the whole box goes */
+                if (!(fds[i].revents & POLLIN))
+                        continue;
+                /* They may be others now: one word for each turn. */
+                if (number < init->n_interpreters)
+                        return init_must_stop(init, &init->interpreters[number]) ? 1 : -1;
+                return init_branch_must_stop(init) ? 1 : -1;
+        }
+        return 0;
+}
+
+/* Serves the job until it ends, or until the builder wants it to; in the second case its wait status is not
+ * known yet. */
+static void init_serve(Init *init) {
         for (;;) {
-                int r = poll(fds, ELEMENTSOF(fds), init_nudge_timeout(init));
+                struct pollfd fds[WAIT_MAX];
+                size_t n = init_poll_fds(init, fds);
+                int r = poll(fds, n, init_nudge_timeout(init));
 
                 if (r < 0 && errno != EINTR)
                         _exit(1);
-                init_nudge(init);
+                FOREACH_ARRAY(i, init->interpreters, init->n_interpreters)
+                        init_nudge(i);
                 if (r <= 0)
                         continue;
-                if (fds[1].revents & (POLLHUP | POLLERR))
-                        _exit(1); /* the builder died: with PID 1 the whole box goes */
-                if (fds[1].revents & POLLIN) {
-                        if (init_must_stop(init))
-                                return status;
-                        fds[2].fd = init->listener_fd; /* it may be another job now */
+                r = init_hear(init, fds, n);
+                if (r > 0)
+                        return;
+                if (r < 0)
                         continue;
+                if (fds[WAIT_LISTENER].revents & POLLIN) {
+                        cage_answer_denied(init->listener_fd, &init->denied, &init->branch);
+                        if (init->branch.state == BRANCH_ADOPTED)
+                                init_adopt_branch(init);
                 }
-                if (fds[2].revents & POLLIN)
-                        cage_answer_denied(init->listener_fd, &init->denied);
-                if (fds[2].revents & POLLHUP)
-                        fds[2].fd = -1; /* nobody is left who has the filter */
-                if (fds[3].revents && !cage_answer_files(init->files_fd, APP))
-                        fds[3].fd = init->files_fd = -EBADF;
-                if (fds[0].revents & POLLIN) {
+                if (fds[WAIT_LISTENER].revents & POLLHUP)
+                        init->listener_fd = -EBADF; /* nobody is left who has the filter */
+                if (fds[WAIT_FILES].revents && !cage_answer_files(init->files_fd, APP))
+                        init->files_fd = -EBADF;
+                if (fds[WAIT_CHILDREN].revents & POLLIN) {
                         init_drain_children();
-                        if (init_reap(init, &status, WNOHANG))
-                                return status;
+                        if (init_reap(init, WNOHANG) && init_bury(init))
+                                return;
                 }
         }
 }
@@ -391,14 +477,14 @@ static uint64_t init_tasks_peak(const Init *init) {
         if (next < 0)
                 return 0;
         (void) waitpid(next, NULL, 0);
-        made = next - init->job_pid - 1;
+        made = next - init->interpreters[0].pid - 1;
         return made == 0 || made == 1 ? 1 + (uint64_t) made : 0;
 }
 
-static void init_report_end(const Init *init, int job_status) {
+static void init_report_end(const Init *init) {
         BoxReport report = {
                 .kind = BOX_END,
-                .job_status = job_status,
+                .job_status = init->interpreters[0].status,
                 .at_usec = init->job_end_usec,
                 .n_denied = init->denied.n,
         };
@@ -406,10 +492,8 @@ static void init_report_end(const Init *init, int job_status) {
         uint64_t rss_bytes;
 
         (void) getrusage(RUSAGE_CHILDREN, &usage);
-        report.cpu_user_usec =
-                (uint64_t) usage.ru_utime.tv_sec * USEC_PER_SEC + (uint64_t) usage.ru_utime.tv_usec;
-        report.cpu_system_usec =
-                (uint64_t) usage.ru_stime.tv_sec * USEC_PER_SEC + (uint64_t) usage.ru_stime.tv_usec;
+        report.cpu_user_usec = usec_of(&usage.ru_utime);
+        report.cpu_system_usec = usec_of(&usage.ru_stime);
         rss_bytes = (uint64_t) usage.ru_maxrss * KIB;
         if (rss_bytes > init->job_rss_bytes)
                 report.maxrss_bytes = rss_bytes - init->job_rss_bytes;
@@ -417,7 +501,7 @@ static void init_report_end(const Init *init, int job_status) {
         cage_measure_disk(init->box->plan, &report.disk_bytes, &report.disk_files);
         report.tasks_peak = init_tasks_peak(init);
         memcpy(report.denied, init->denied.calls, sizeof(report.denied));
-        (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
+        (void) link_send(init->interpreters[0].control_fd, &report, sizeof(report), NULL, 0);
 }
 
 void cage_init_main(const CageBox *box, CageJobMain job_main) {
@@ -426,10 +510,11 @@ void cage_init_main(const CageBox *box, CageJobMain job_main) {
                 .job_main = job_main,
                 .listener_fd = -EBADF,
                 .counter_fd = -EBADF,
-                .nudge_at_usec = UINT64_MAX,
+                .interpreters = { { .control_fd = INIT_FD_CONTROL, .nudge_at_usec = UINT64_MAX } },
+                .n_interpreters = 1,
                 .files_fd = box->make.has_files ? INIT_FD_FILES : -EBADF,
         };
-        int control_fd = box->fds[MAKE_FD_CONTROL], status, r;
+        int control_fd = box->fds[MAKE_FD_CONTROL], r;
         uint32_t step = UINT32_MAX;
 
         /* A session of its own: no controlling terminal, so no TIOCSTI into the caller's shell. */
@@ -450,13 +535,14 @@ void cage_init_main(const CageBox *box, CageJobMain job_main) {
         if (r < 0)
                 init_fail(INIT_FD_CONTROL, r, step);
         init_report_ready(&init, BOX_READY);
-        status = init_serve(&init);
+        init_serve(&init);
         init.job_end_usec = clock_monotonic_usec();
 
         /* The end of the program is the end of everything that it started. */
         (void) kill(-1, SIGKILL);
-        (void) init_reap(&init, &status, 0);
-        init_report_end(&init, status);
+        (void) init_reap(&init, 0);
+        (void) init_bury(&init);
+        init_report_end(&init);
         while (init.files_fd >= 0 && cage_answer_files(init.files_fd, APP))
                 ;
         _exit(0);

@@ -45,8 +45,31 @@ typedef struct DeniedCalls {
         DeniedCall calls[DENIED_CALLS_MAX]; /* in the order of their first occurrence */
 } DeniedCalls;
 
+/* branch.c: the only fork that the filter of a program without processes lets through. */
+typedef enum BranchState {
+        BRANCH_NONE,
+        BRANCH_GRANTED, /* its base may fork once */
+        BRANCH_FORKED,  /* it did; the new process asks for its descriptors next */
+        BRANCH_ADOPTED, /* it has them */
+} BranchState;
+
+typedef struct Branch {
+        BranchState state;
+        pid_t base, pid;
+        int fds[BOX_BRANCH_FDS]; /* the control link first */
+} Branch;
+
+typedef enum BranchAnswer {
+        BRANCH_DENIES,
+        BRANCH_CONTINUES,
+        BRANCH_SUCCEEDS,
+} BranchAnswer;
+
+struct seccomp_notif;
+BranchAnswer branch_answer(Branch *branch, int listener_fd, const struct seccomp_notif *request);
+
 int cage_prepare_denied(void);
-void cage_answer_denied(int listener_fd, DeniedCalls *denied);
+void cage_answer_denied(int listener_fd, DeniedCalls *denied, Branch *branch);
 void cage_count_denied(DeniedCalls *denied, uint32_t number);
 
 /* files.c: answers one thing that the broker asks of the files below app. false: it closed the channel, or

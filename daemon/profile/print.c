@@ -2,6 +2,7 @@
 
 /* The key table for the manual, and a profile for people: both walk the one table of keys. */
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "basic/macro.h"
@@ -150,7 +151,8 @@ static void print_limits(const Profile *p, FILE *f) {
 }
 
 static void print_scalar(const Profile *p, const Key *key, const void *field, FILE *f) {
-        bool is_absent = key->is_optional && !*(char *const *) field;
+        bool is_count = key->parse == key_parse_count;
+        bool is_absent = key->is_optional && !is_count && !*(char *const *) field;
         _cleanup_free_ char *text = NULL;
         size_t size;
         FILE *memory = open_memstream(&text, &size);
@@ -162,6 +164,8 @@ static void print_scalar(const Profile *p, const Key *key, const void *field, FI
                 print_string(key->values[*(const unsigned *) field], memory);
         else if (key->parse == key_parse_boolean)
                 fputs(*(const bool *) field ? "true" : "false", memory);
+        else if (is_count)
+                fprintf(memory, "%" PRIu64, *(const uint64_t *) field);
         else if (key->parse == key_parse_duration)
                 fputs(limit_format_toml(LIMIT_UNIT_USEC, *(const uint64_t *) field, buf,
                                         sizeof(buf)),

@@ -295,6 +295,13 @@ static const Key keys[] = {
                     key_parse_duration,
                     session_lifetime_max_usec,
                     .documentation = "The most that a session may ask for, of either; at most 24h"),
+        PROFILE_KEY("sessions.branches",
+                    key_parse_count,
+                    session_branches,
+                    .is_optional = true,
+                    .documentation =
+                            "How many sessions may share a box with the one that they were "
+                            "branched from; at most 15. 0: none is branched"),
         PROFILE_KEY("limits.",
                     key_parse_limit,
                     limits,
@@ -396,6 +403,10 @@ static int check_sessions(const Profile *p, const KeySources *sources, char **re
                   "sessions.max_lifetime" },
         };
 
+        if (p->session_branches > SESSION_BRANCHES_MAX)
+                return flat_error(ret_error, "%s: sessions.branches: must be from 0 to %d",
+                                  key_sources_find(sources, "sessions.branches"),
+                                  SESSION_BRANCHES_MAX);
         FOREACH_ARRAY(row, rows, ELEMENTSOF(rows))
                 if (row->value < SESSION_TIME_USEC_MIN || row->value > row->maximum)
                         return flat_error(ret_error, "%s: %s: must be from 1 second to %s",

@@ -22,6 +22,7 @@
 #define PROFILES_MAX 64
 
 #define SESSION_TIME_USEC_MIN (UINT64_C(1) * 1000000)
+#define SESSION_BRANCHES_MAX 15 /* as many as one init can serve, beside the first one */
 #define SESSION_TIME_USEC_MAX (UINT64_C(24) * 3600 * 1000000)
 
 typedef enum ProfileNetwork {
@@ -97,6 +98,7 @@ typedef struct Profile {
         uint64_t grace_usec;  /* between SIGINT and SIGKILL of a Cancel that does not say */
 
         bool has_sessions;
+        uint64_t session_branches; /* of one box, beside the first session */
         uint64_t session_idle_usec, session_lifetime_usec; /* of one that does not say */
         uint64_t session_lifetime_max_usec;                /* of one that does, both times */
 

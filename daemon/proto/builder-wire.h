@@ -39,6 +39,9 @@ typedef enum BuilderVerb {
          * same files. Answered by RESTARTED or, when that is no use, by ENDED */
         BUILDER_RESTART,
         BUILDER_USAGE, /* always answered by USED, at once: nothing but zeros of boxes that do not run */
+        /* fds as of START: the interpreter of this box may fork once, and what it forks is the box 'branch', in all
+         * else the same one. Answered by BRANCHING, then by STARTED and later ENDED of that */
+        BUILDER_BRANCH,
         _BUILDER_VERB_MAX,
 } BuilderVerb;
 
@@ -67,7 +70,8 @@ typedef struct BuilderRequest {
         uint32_t is_session;
         uint32_t
                 cpu_weight; /* START: cpu.weight of its cgroup, 1 to CPU_WEIGHT_MAX; 0 is the kernel's own, 100 */
-        Limits limits; /* START, CELL */
+        uint64_t branch; /* BRANCH: chosen as box is */
+        Limits limits;   /* START, CELL */
 } BuilderRequest;
 
 /* Of the kernel's pressure stall information. One that is no multiple of 2 s needs privilege. */
@@ -88,6 +92,7 @@ typedef enum BuilderReportKind {
         BUILDER_RELOADED,
         /* The facts of a cell. Every SIGINT that was meant for it has been sent: the next one gets none. */
         BUILDER_CELL_ENDED,
+        BUILDER_BRANCHING, /* of the branch: its base may fork now */
         BUILDER_RESTARTED, /* with the facts of the cell that was ended with its interpreter, if one was */
         BUILDER_PRESSURE, /* memory is short; again every PRESSURE_WINDOW_USEC at most, as long as it is */
         BUILDER_USED, /* facts so far: CPU time, memory and tasks */
@@ -111,6 +116,6 @@ typedef struct BuilderReport {
 } BuilderReport;
 
 _Static_assert(sizeof(Limits) == 8 * _LIMIT_MAX, "wire layout");
-_Static_assert(sizeof(BuilderRequest) == 48 + sizeof(Limits), "wire layout");
+_Static_assert(sizeof(BuilderRequest) == 56 + sizeof(Limits), "wire layout");
 _Static_assert(sizeof(BoxFacts) == 136 + 8 * DENIED_CALLS_MAX, "wire layout");
 _Static_assert(sizeof(BuilderReport) == 64 + sizeof(BoxFacts), "wire layout");

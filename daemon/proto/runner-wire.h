@@ -39,7 +39,19 @@ typedef enum FrameType {
         /* job -> broker: uint32, the exit status of a cell. What the cell wrote is in the pipes, what it
          * said went before; the next JOB may come. */
         FRAME_CELL_END = 12,
+        /* broker -> job, between two cells, empty: fork a branch. It is there when the box says so; CELL_END is
+         * the answer in any case, with a BranchRefusal. */
+        FRAME_BRANCH = 13,
 } FrameType;
+
+typedef enum BranchRefusal {
+        BRANCH_REFUSED_FAILED,  /* by the kernel, most likely for its memory */
+        BRANCH_REFUSED_THREADS, /* a fork would leave their locks locked */
+        BRANCH_REFUSED_FULL,    /* as many as there may be share the box: of the broker */
+        BRANCH_REFUSED_BUSY,    /* another one is being made: the same */
+        BRANCH_MADE,            /* none */
+        _BRANCH_REFUSAL_MAX,
+} BranchRefusal;
 
 #define FINDINGS_MAX 20
 #define FINDING_MESSAGE_MAX 2048U

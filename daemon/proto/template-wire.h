@@ -70,12 +70,22 @@ typedef struct TemplateMade {
 #define BOX_RESTART 'r'
 #define BOX_RESTART_FDS (MAKE_FD_CHANNEL - MAKE_FD_STDIN + 1)
 
+/* Builder -> init, by the control link of an interpreter, with the control link of another one and its four
+ * descriptors: it may fork once, and what it forks is that other one. Answered by BRANCHING on the first link,
+ * later by READY or STEP_FAILED on the second. */
+#define BOX_BRANCH 'b'
+#define BOX_BRANCH_FDS (1 + BOX_RESTART_FDS)
+
+/* Interpreters of one box. */
+#define BOX_INTERPRETERS_MAX 16
+
 typedef enum BoxReportKind {
         BOX_STEP_FAILED, /* and the box is gone; no job code ran */
-        BOX_READY,       /* everything is in place, the job process reads its channel */
+        BOX_READY, /* everything is in place, the job process reads its channel. Of a branch: with its pidfd */
         BOX_END,         /* the job's main process ended; everything else in the box was killed */
         BOX_INTERRUPTED, /* answers BOX_INTERRUPT: the signal is sent */
         BOX_RESTARTED,   /* answers BOX_RESTART: as READY */
+        BOX_BRANCHING,   /* answers BOX_BRANCH, with a pidfd of the interpreter that may fork now */
         _BOX_REPORT_MAX,
 } BoxReportKind;
 

@@ -363,6 +363,19 @@ static int channel_take_job(PyObject **ret_payload) {
         return *ret_payload ? 1 : -1;
 }
 
+/* Whether the frame at the head of the buffer is a BRANCH, which is taken out. */
+static bool channel_take_branch(void) {
+        FrameHeader h;
+
+        if (buf_size(&channel.in) < sizeof(h))
+                return false;
+        memcpy(&h, buf_data(&channel.in), sizeof(h));
+        if (h.type != FRAME_BRANCH || h.size != 0)
+                return false;
+        buf_consume(&channel.in, sizeof(h));
+        return true;
+}
+
 static bool channel_has_job(void) {
         FrameHeader h = {};
 
@@ -391,6 +404,10 @@ PyObject *channel_module_next_job(PyObject *sandbox) {
         (void) PyThread_acquire_lock(channel.reader, WAIT_LOCK);
         Py_END_ALLOW_THREADS;
         while (r >= 0 && (r = channel_take_job(&payload)) == 0) {
+                if (channel_take_branch()) {
+                        payload = Py_NewRef(Py_None);
+                        break;
+                }
                 r = channel_park(sandbox);
                 if (r == 0)
                         r = channel_fill(UINT64_MAX);

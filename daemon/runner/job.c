@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "basic/macro.h"
+#include "cage/cage.h"
 #include "runner/channel-module.h"
 #include "runner/frame.h"
 #include "runner/interp.h"
@@ -222,7 +223,7 @@ static bool job_is_session(PyObject *fields) {
         return fields && type && PyDict_Contains(fields, type) > 0;
 }
 
-/* The fields of the next cell, or NULL: the session is over. */
+/* The fields of the next cell, None for a branch, or NULL: the session is over. */
 static PyObject *session_next(void) {
         _cleanup_python_ PyObject *payload = channel_module_next_job(warm.sandbox);
 
@@ -230,6 +231,8 @@ static PyObject *session_next(void) {
                 PyErr_Clear();
                 return NULL;
         }
+        if (payload == Py_None)
+                return Py_NewRef(payload);
         if (job_payload_check(PyBytes_AS_STRING(payload), (size_t) PyBytes_GET_SIZE(payload)) < 0)
                 return NULL;
         return job_fields(PyBytes_AS_STRING(payload), (size_t) PyBytes_GET_SIZE(payload));
@@ -245,6 +248,10 @@ static PyOS_sighandler_t session_ignore_interrupts(void) {
         return handler;
 }
 
+static bool python_has_threads(void) {
+        return PyThreadState_Next(PyInterpreterState_ThreadHead(PyInterpreterState_Get()));
+}
+
 static int session_end_cell(int status) {
         uint32_t word = (uint32_t) status;
 
@@ -252,6 +259,30 @@ static int session_end_cell(int status) {
                 word = EXIT_FLUSH_FAILED;
         tick_counter_report();
         return frame_send(RUNNER_FD_CHANNEL, FRAME_CELL_END, &word, sizeof(word));
+}
+
+/* Forks: the branch goes on as this does, with a broker of its own at the end of its channel. Returns -1 if there
+ * is nobody to be told why there is none. */
+static int session_branch(void) {
+        uint32_t refusal = BRANCH_REFUSED_FAILED;
+        int pid = -EAGAIN;
+
+        if (python_has_threads())
+                refusal = BRANCH_REFUSED_THREADS;
+        else {
+                PyOS_BeforeFork();
+                pid = cage_fork_branch();
+                if (pid == 0) {
+                        PyOS_AfterFork_Child();
+                        (void) channel_module_begin(); /* it has one of its own */
+                } else
+                        PyOS_AfterFork_Parent();
+        }
+        if (pid == 0)
+                return 0;
+        if (pid > 0)
+                refusal = BRANCH_MADE;
+        return frame_send(RUNNER_FD_CHANNEL, FRAME_CELL_END, &refusal, sizeof(refusal));
 }
 
 /* One cell after the other, until the broker closes the channel. Returns the exit status of the process:
@@ -273,6 +304,12 @@ static int session_run(PyObject *fields, pid_t job_pid) {
 
                 if (!cell)
                         return 0;
+                if (cell == Py_None) {
+                        if (session_branch() < 0)
+                                return 0;
+                        job_pid = getpid();
+                        continue;
+                }
                 (void) PyOS_setsig(SIGINT, handler);
                 status = job_run("begin_cell", cell, job_pid);
                 if (getpid() != job_pid)

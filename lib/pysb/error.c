@@ -32,6 +32,7 @@ static const ErrorSentence sentences[] = {
         { SANDBOX_METHOD("SessionNotFound"), "There is no session {session}." },
         { SANDBOX_METHOD("SessionBusy"),
           "The cell {job} runs in the session, or waits for its turn." },
+        { SANDBOX_METHOD("BranchRefused"), "The session cannot be branched now: {reason}." },
         { SANDBOX_METHOD("SessionLost"),
           "The session has lost its interpreter; close it, and open another one." },
         { SANDBOX_METHOD("InvalidRequest"), "{field}: {reason}" },

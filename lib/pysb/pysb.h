@@ -255,6 +255,9 @@ int pysb_extend_session(PysbClient *client,
 /* A fresh interpreter in it; files stay, and what runs or waits is cancelled. */
 int pysb_restart_session(PysbClient *client, const char *session);
 
+/* A second session, a fork of this one: variables diverge, files are shared. The caller frees *ret_branch. */
+int pysb_branch_session(PysbClient *client, const char *session, char **ret_branch);
+
 /* Ends it, and what runs in it. */
 int pysb_close_session(PysbClient *client, const char *session);
 

@@ -18,25 +18,11 @@ static json_t *times_object(const char *session, uint64_t idle_usec, uint64_t li
         return json_build_take(&b);
 }
 
-_public_ int pysb_open_session(PysbClient *client,
-                               const PysbRequest *request,
-                               uint64_t idle_timeout_usec,
-                               uint64_t lifetime_usec,
-                               char **ret_session) {
-        _cleanup_(json_decrefp) json_t *reply = NULL;
-        json_t *parameters = times_object(NULL, idle_timeout_usec, lifetime_usec);
-        const char *session;
+/* The identifier in a reply of OpenSession or BranchSession. */
+static int client_take_session(PysbClient *client, const json_t *reply, char **ret_session) {
+        const char *session = json_member_string(json_object_get(reply, "info"), "session");
         char *copy;
-        int r;
 
-        if (!parameters || (request && json_object_update(parameters, request->json) < 0)) {
-                json_decref(parameters);
-                return -ENOMEM;
-        }
-        r = client_call_wait(client, SANDBOX_METHOD("OpenSession"), parameters, &reply);
-        if (r < 0)
-                return r;
-        session = json_member_string(json_object_get(reply, "info"), "session");
         if (!session) {
                 client_fail(client, -EBADMSG);
                 return -EBADMSG;
@@ -46,6 +32,25 @@ _public_ int pysb_open_session(PysbClient *client,
                 return -ENOMEM;
         *ret_session = copy;
         return 0;
+}
+
+_public_ int pysb_open_session(PysbClient *client,
+                               const PysbRequest *request,
+                               uint64_t idle_timeout_usec,
+                               uint64_t lifetime_usec,
+                               char **ret_session) {
+        _cleanup_(json_decrefp) json_t *reply = NULL;
+        json_t *parameters = times_object(NULL, idle_timeout_usec, lifetime_usec);
+        int r;
+
+        if (!parameters || (request && json_object_update(parameters, request->json) < 0)) {
+                json_decref(parameters);
+                return -ENOMEM;
+        }
+        r = client_call_wait(client, SANDBOX_METHOD("OpenSession"), parameters, &reply);
+        if (r < 0)
+                return r;
+        return client_take_session(client, reply, ret_session);
 }
 
 /* The parameters of Execute; NULL is lack of memory. */
@@ -104,6 +109,15 @@ _public_ int pysb_extend_session(PysbClient *client,
 _public_ int pysb_restart_session(PysbClient *client, const char *session) {
         return client_call_session(client, SANDBOX_METHOD("RestartSession"),
                                    times_object(session, UINT64_MAX, UINT64_MAX));
+}
+
+_public_ int pysb_branch_session(PysbClient *client, const char *session, char **ret_branch) {
+        _cleanup_(json_decrefp) json_t *reply = NULL;
+        int r;
+
+        r = client_call_wait(client, SANDBOX_METHOD("BranchSession"),
+                             times_object(session, UINT64_MAX, UINT64_MAX), &reply);
+        return r < 0 ? r : client_take_session(client, reply, ret_branch);
 }
 
 _public_ int pysb_close_session(PysbClient *client, const char *session) {

@@ -18,6 +18,7 @@ SANDBOX, MANAGER, VARLINK = "io.pysb.sandbox", "io.pysb.manager", "org.varlink.s
 NOBODY = "0123456789abcdef0123456789abcdef"
 ALICE, STRANGER = 2001, 2004
 ENDLESS = {"code": "while True: pass", "limits": {"wallTimeUSec": 60000000}}
+THREAD = "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()"
 TENANTS = f"""
 [alice]
 uids = [{ALICE}]
@@ -186,6 +187,7 @@ METHODS = [Row(f"{interface}.{name}", f"{interface}.{name}", parameters) for int
         "ListProfiles": lambda w: {},
         "ListSessions": lambda w: w.session() and {},
         "OpenSession": lambda w: {},
+        "BranchSession": lambda w: {"session": w.session()},
         "PutBlob": lambda w: {"text": "x"},
         "PutFiles": lambda w: {"session": w.session(), "files": [{"path": "a", "text": "1"}]},
         "ReadFile": lambda w: {"session": w.session("open('a', 'w').write('x')"), "path": "a"},
@@ -236,6 +238,7 @@ ERRORS = [
     Row(f"{SANDBOX}.RequestConflict", f"{SANDBOX}.Submit",
         lambda w: {"request": {"code": "2", "requestId": w.finished(requestId="used") and "used"}}),
     Row(f"{SANDBOX}.SessionBusy", f"{SANDBOX}.Execute", lambda w: {"session": w.busy_session(), "code": "1"}),
+    Row(f"{SANDBOX}.BranchRefused", f"{SANDBOX}.BranchSession", lambda w: {"session": w.session(THREAD)}),
     Row(f"{SANDBOX}.SessionLost", f"{SANDBOX}.Execute",
         lambda w: {"session": w.session("import os\nos._exit(3)"), "code": "1"}),
     Row(f"{SANDBOX}.SessionNotFound", f"{SANDBOX}.GetSession", lambda w: {"session": NOBODY}),
@@ -278,6 +281,7 @@ PYTHON = {
     f"{SANDBOX}.ListProfiles": lambda c, p: c.profiles(),
     f"{SANDBOX}.ListSessions": lambda c, p: c.sessions(),
     f"{SANDBOX}.OpenSession": lambda c, p: c.open_session(),
+    f"{SANDBOX}.BranchSession": lambda c, p: c.session(p["session"]).branch(),
     f"{SANDBOX}.PutBlob": lambda c, p: c.put_blob(p["text"]),
     f"{SANDBOX}.PutFiles": lambda c, p: c.session(p["session"]).put_files({"a": "1"}),
     f"{SANDBOX}.ReadFile": lambda c, p: c.session(p["session"]).read_file(p["path"]),

@@ -162,6 +162,8 @@ class Replies(unittest.TestCase):
         self.ask("RemoveFiles", session=info["session"], paths=["d"], recursive=True)
         self.ask("InterruptSession", session=info["session"])
         self.ask("RestartSession", session=info["session"])
+        branch = self.ask("BranchSession", session=info["session"], labels={"l": "v"})["info"]["session"]
+        self.ask("CloseSession", session=branch)
         self.ask("ExtendSession", session=info["session"], idleTimeoutUSec=1000000, lifetimeUSec=1000000)
         self.ask("CloseSession", session=info["session"])
 

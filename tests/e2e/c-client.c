@@ -355,7 +355,7 @@ static int case_session(void) {
         PysbRequest *bound;
         PysbResult *result;
         Seen seen = {};
-        char *session;
+        char *session, *branch;
 
         CHECK(pysb_request_new(&bound) == 0 &&
               pysb_request_set_bind_to_connection(bound, true) == 0);
@@ -375,14 +375,16 @@ static int case_session(void) {
         CHECK(check_files(session) == 0);
         CHECK(pysb_interrupt_session(client, session) == 0);
         CHECK(pysb_extend_session(client, session, UINT64_MAX, 60000000) == 0);
-        CHECK(pysb_restart_session(client, session) == 0);
+        CHECK(pysb_branch_session(client, session, &branch) == 0 &&
+              pysb_close_session(client, branch) == 0 &&
+              pysb_restart_session(client, session) == 0);
         CHECK(pysb_execute(client, session, request, &result) == 0); /* x is gone */
         CHECK(is_text(pysb_result_get_exception_type(result), "NameError"));
         pysb_result_free(result);
         CHECK(pysb_close_session(client, session) == 0);
         CHECK(pysb_execute(client, session, request, &result) == -EREMOTEIO);
         CHECK(is_text(pysb_client_get_error_name(client), "io.pysb.sandbox.SessionNotFound"));
-        free(session);
+        free(branch), free(session);
         request = pysb_request_free(request);
         CHECK(pysb_request_new(&request) == 0 && pysb_request_set_profile(request, "raw") == 0);
         CHECK(pysb_open_session(client, request, UINT64_MAX, UINT64_MAX, &session) == 0);

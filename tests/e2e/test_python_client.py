@@ -391,6 +391,11 @@ class Cases:
                 self.assertEqual((await s.extend(idle_timeout_usec=5000000)).idle_timeout_usec, 5000000)
                 self.assertEqual((await c.who_am_i()).sessions, 1)
                 self.assertEqual((await c.session(s.id).execute("x")).value, 6)
+                branch = await s.branch(labels={"case": "branch"})
+                self.assertEqual((await branch.execute("x += 1\nx")).value, 7)
+                self.assertEqual((await branch.info()).labels, {"case": "branch"})
+                self.assertEqual((await s.execute("x")).value, 6)
+                await branch.close()
                 self.assertEqual((await s.restart()).session, s.id)
                 self.assertEqual((await s.execute("x")).exception.type, "NameError")
             with self.assertRaises(errors.SessionNotFound):

@@ -105,6 +105,20 @@ class Shell(harness.OnOneDaemon):
         self.assertIn("NameError", self.session("exec", session, "-c", "x", status=1).stderr)
         self.assertEqual(self.session("exec", session, "-c", "print(open('f').read())").stdout, b"kept\n")
 
+    def test_branch(self):
+        """branch prints a second session, whose variables diverge"""
+        session = self.open()
+        self.session("exec", session, "-c", "x = 1")
+        branch = self.session("branch", session).stdout.decode().strip()
+        self.session("exec", branch, "-c", "x = 2")
+        self.assertEqual(self.session("exec", branch, "-c", "print(x)").stdout, b"2\n")
+        self.session("close", branch)
+        self.assertEqual(self.session("exec", session, "-c", "print(x)").stdout, b"1\n")
+        process = self.start(session, "print('on', flush=True)\nwhile True: pass")
+        self.assertIn("runs in the session", self.session("branch", session, status=125).stderr)
+        self.session("interrupt", session)
+        process.communicate(timeout=harness.PATIENCE)
+
     def test_usage(self):
         """what makes no sense is one sentence and the usage"""
         for arguments, sentence in (

@@ -163,6 +163,10 @@ def remove_files(session: str, paths: Sequence[str], recursive: bool) -> Call[in
                  recursive=recursive)
 
 
+def branch_session(session: str, labels: Optional[Mapping[str, str]]) -> Call[types.SessionInfo]:
+    return _call("BranchSession", _session_info, session=session, labels=labels)
+
+
 def close_session(session: str) -> Call[None]:
     return _call("CloseSession", _nothing, session=session)
 

@@ -393,6 +393,10 @@ class Session:
         """How many names are gone."""
         return await self.client._do(_calls.remove_files(self.id, paths, recursive))
 
+    async def branch(self, labels: Optional[Mapping[str, str]] = None) -> Session:
+        info = await self.client._do(_calls.branch_session(self.id, labels))
+        return Session(self.client, info.session, self.tools)
+
     async def info(self) -> types.SessionInfo:
         return await self.client._do(_calls.get_session(self.id))
 

@@ -365,6 +365,10 @@ class Session:
         """How many names are gone."""
         return self.client._do(_calls.remove_files(self.id, paths, recursive))
 
+    def branch(self, labels: Optional[Mapping[str, str]] = None) -> Session:
+        """A second session with the same variables, which diverge from now on; files are shared."""
+        return Session(self.client, self.client._do(_calls.branch_session(self.id, labels)).session, self.tools)
+
     def info(self) -> types.SessionInfo:
         return self.client._do(_calls.get_session(self.id))
 

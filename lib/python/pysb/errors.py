@@ -109,6 +109,11 @@ class SessionBusy(ProtocolError):
     job: str
 
 
+class BranchRefused(ProtocolError):
+    session: str
+    reason: str
+
+
 class SessionLost(ProtocolError):
     session: str
 
