@@ -38,7 +38,7 @@ static const ErrorSentence sentences[] = {
         { SANDBOX_METHOD("InvalidRequest"), "{field}: {reason}" },
         { SANDBOX_METHOD("TooLarge"),
           "{field} has {sizeBytes} bytes, at most {maximumBytes} are allowed." },
-        { SANDBOX_METHOD("NotSupported"), "Not possible on this machine: {feature}: {detail}." },
+        { SANDBOX_METHOD("NotSupported"), "Not possible here: {feature}: {detail}." },
         { SANDBOX_METHOD("ShuttingDown"), "The daemon takes no new work now; try again later." },
         { MANAGER_METHOD("TenantNotFound"),
           "The tenant {tenant} has neither a job nor a connection." },

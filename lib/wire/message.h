@@ -11,8 +11,8 @@
 #include "wire/interfaces.h"
 
 /* Descriptors that came or go with one message. The owner of the message owns them; TAKE_FD() the
- * ones that are used, the rest is closed with the message. */
-#define VARLINK_FDS_MAX 4
+ * ones that are used, the rest is closed with the message. So many are for some files and standard input. */
+#define VARLINK_FDS_MAX 17
 
 typedef struct VarlinkFds {
         int fds[VARLINK_FDS_MAX];

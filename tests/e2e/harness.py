@@ -19,6 +19,7 @@ sys.path.insert(2, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..
 import pysb
 
 BUILD = os.environ["PYSB_BUILD_ROOT"]
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # who ignores it makes his children do so, too
 SANITIZED = os.environ.get("PYSB_SANITIZED") == "1"
 # How long a correct run may take on a busy machine, in seconds: a bound for hangs, not a measure
 PATIENCE = 300

@@ -377,7 +377,10 @@ class Reloading(OnOwnDaemon):
         def figures():
             pids = [self.daemon.process.pid,
                     *(p.pid for p in harness.descendants(self.daemon.process.pid))]
-            return sorted(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)
+            try:
+                return sorted(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)
+            except FileNotFoundError:
+                return None  # the template of a profile that was is just going
 
         def settled(expected):
             harness.poll_until(lambda: figures() == expected, f"{expected} descriptors")

@@ -177,7 +177,7 @@ for n in range(MANY):
     os.close(os.open(f'n{n}', os.O_CREAT | os.O_WRONLY, dir_fd=fd))
 os.symlink('/etc/shadow', 'shadow')
 os.mkfifo('fifo')
-open('sparse', 'wb').truncate(1 << 30)
+open('sparse', 'wb').truncate(1 << 40)
 open('out.txt', 'w').write('result')
 at = os.getcwd()
 for n in range(1000):
@@ -220,9 +220,9 @@ class Hostile(OnFiles):
             return int(stat.read().split()[0]) // 1000
 
     def test_tree(self):
-        """10^5 files, a sparse one, 1,000 directories, links: at most a second of the broker's time"""
+        """10^5 files, a sparse one of 1 TiB, 1,000 directories, links: at most a second of the broker's time"""
         limits = {"diskFiles": 200000, "wallTimeUSec": 50000000, "memoryBytes": 1 << 30,
-                  "diskBytes": 512 << 20, "fileBytes": 1 << 30}
+                  "diskBytes": 512 << 20, "fileBytes": 1 << 40}
         before = self.cpu_usec()
         files = self.collect(HOSTILE.replace("MANY", "100000"), "*", "deep/**/x", "many/n99999",
                              profile="raw", limits=limits)

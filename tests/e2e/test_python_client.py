@@ -259,6 +259,14 @@ class Cases:
                                  limits={"source_bytes": 1 << 20})
             self.assertEqual(result.stdout.text, f"{300 << 10} {300 << 10}\n", result)
             self.assertEqual((await c.run("1", files={"a": large * 20})).outcome, "rejected")
+            code = "import os; print(len(os.listdir()))"
+            files = {f"f{i}": large[:1] + "y" * (260 << 10) for i in range(8)}
+            result = await c.run(code, files=files, limits={"source_bytes": 3 << 20})
+            self.assertEqual(result.stdout.text, "8\n", result)
+            with self.assertRaises(errors.TooLarge) as refused:
+                await c.open_session(files={"a": large})
+            self.assertEqual((refused.exception.field, refused.exception.maximum_bytes),
+                             ("files", 256 << 10))
             with self.assertRaises(errors.TooLarge):
                 await c.run("1" * (5 << 20))
             before = len(os.listdir("/proc/self/fd"))

@@ -238,6 +238,9 @@ class OutcomeError(PysbError):
         super().__init__(result.describe())
         self.result = result
 
+    def __reduce__(self) -> Any:
+        return type(self), (self.result,)
+
 
 class ProgramException(OutcomeError):
     """An exception that the program did not catch: .result.exception."""

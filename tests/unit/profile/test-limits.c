@@ -42,10 +42,10 @@ static void test_table_is_complete(void **state) {
 static void test_bounds(void **state) {
         assert_true(limit_infos[LIMIT_MEMORY].lowest == 8 * MIB);
         assert_true(limit_infos[LIMIT_OPEN_FILES].highest == 1024);
-        assert_true(limit_infos[LIMIT_FILE_SIZE].highest == GIB);
+        assert_true(limit_infos[LIMIT_FILE_SIZE].highest == 2048 * GIB);
         assert_true(limit_infos[LIMIT_OUTPUT].highest == 64 * MIB);
         assert_true(limit_infos[LIMIT_RESULT].highest == 4 * MIB);
-        assert_true(limit_infos[LIMIT_SOURCE].highest == MIB);
+        assert_true(limit_infos[LIMIT_SOURCE].highest == 3 * MIB);
         assert_true(limit_infos[LIMIT_PROCESSES].lowest == 1);
         assert_true(limit_infos[LIMIT_THREADS].lowest == 0);
 }

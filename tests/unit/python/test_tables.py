@@ -154,7 +154,7 @@ class Tables(unittest.TestCase):
 
     def test_stdin_is_sealed(self):
         """long standard input goes by a memfd that nobody can change"""
-        request = _request.job_request("1", {"stdin": b"x" * (_request.STDIN_INLINE_BYTES + 1)})
+        request = _request.job_request("1", {"stdin": b"x" * (_request.INLINE_BYTES + 1)})
         with self.assertRaises(OSError):
             os.write(request.fds[0], b"y")
         self.assertEqual(os.read(request.fds[0], 2), b"xx")
