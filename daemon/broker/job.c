@@ -42,7 +42,7 @@ int job_new(JobSpec *spec,
         list_init(&job->by_box);
         list_init(&job->in_session);
         queue_item_init(&job->queue, tenant_ref(tenant), spec->priority,
-                        spec->limits.value[LIMIT_MEMORY]);
+                        spec->limits.value[LIMIT_MEMORY], spec->is_session);
         list_init(&job->watchers);
         for (size_t i = 0; i < 16; i++)
                 (void) snprintf(job->id + 2 * i, 3, "%02x", random[i]);

@@ -10,12 +10,17 @@
 #define STRIDE (UINT64_C(1) << 20)
 _Static_assert(STRIDE >= 100 * WEIGHT_MAX, "the rounding of a share stays below one percent");
 
-void queue_item_init(QueueItem *item, Tenant *tenant, unsigned priority, uint64_t memory_bytes) {
+void queue_item_init(QueueItem *item,
+                     Tenant *tenant,
+                     unsigned priority,
+                     uint64_t memory_bytes,
+                     bool is_session) {
         assert(priority < PRIORITIES);
         *item = (QueueItem){
                 .tenant = tenant,
                 .priority = priority,
                 .memory_bytes = memory_bytes,
+                .is_session = is_session,
         };
         list_init(&item->link);
 }
@@ -58,6 +63,14 @@ static bool item_fits(const QueueItem *item, int refusal) {
                tenant_fits(item->tenant, QUOTA_MEMORY, item->memory_bytes) != refusal;
 }
 
+/* Whether it will once the jobs that run have ended. */
+static bool item_will_fit(const QueueItem *item) {
+        const Tenants *t = item->tenant->tenants;
+
+        return t->session_bytes <= t->maximum[QUOTA_MEMORY] &&
+               item->memory_bytes <= t->maximum[QUOTA_MEMORY] - t->session_bytes;
+}
+
 QueueItem *queue_take(Tenants *t) {
         QueueItem *next = NULL;
         Tenant *tenant;
@@ -69,7 +82,7 @@ QueueItem *queue_take(Tenants *t) {
 
                 tenant = container_of(l, Tenant, ready);
                 item = tenant_next(tenant);
-                if (item_fits(item, CHARGE_OVER_TENANT) &&
+                if (item_fits(item, CHARGE_OVER_TENANT) && item_will_fit(item) &&
                     (!next || tenant->pass < next->tenant->pass))
                         next = item;
         }
@@ -79,12 +92,20 @@ QueueItem *queue_take(Tenants *t) {
         t->virtual_time = MAX(t->virtual_time, tenant->pass);
         tenant->pass += STRIDE / tenant->policy->weight;
         queue_remove(next);
-        tenant_charge_anyway(tenant, QUOTA_RUNNING, 1);
-        tenant_charge_anyway(tenant, QUOTA_MEMORY, next->memory_bytes);
+        queue_item_start(next);
         return next;
 }
 
+void queue_item_start(QueueItem *item) {
+        tenant_charge_anyway(item->tenant, QUOTA_RUNNING, 1);
+        tenant_charge_anyway(item->tenant, QUOTA_MEMORY, item->memory_bytes);
+        if (item->is_session)
+                item->tenant->tenants->session_bytes += item->memory_bytes;
+}
+
 void queue_item_ended(QueueItem *item) {
+        if (item->is_session)
+                item->tenant->tenants->session_bytes -= item->memory_bytes;
         tenant_release(item->tenant, QUOTA_RUNNING, 1);
         tenant_release(item->tenant, QUOTA_MEMORY, item->memory_bytes);
 }

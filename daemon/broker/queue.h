@@ -13,7 +13,8 @@
  * bounds), never anybody else's.
  *
  * The next job of the chosen tenant waits for the node's memory, and nobody overtakes it: else small
- * jobs would keep a large one waiting for ever. While memory is short (Tenants.is_held) nothing starts but one
+ * jobs would keep a large one waiting for ever. It does not wait in others' way for what sessions hold, which
+ * may be for ever, too. While memory is short (Tenants.is_held) nothing starts but one
  * job where none runs. */
 
 #include <stdint.h>
@@ -25,9 +26,11 @@ typedef struct QueueItem {
         Tenant *tenant;
         unsigned priority;     /* below PRIORITIES */
         uint64_t memory_bytes; /* its limit */
+        bool is_session;       /* no limit says when it gives that back */
 } QueueItem;
 
-void queue_item_init(QueueItem *item, Tenant *tenant, unsigned priority, uint64_t memory_bytes);
+void queue_item_init(
+        QueueItem *item, Tenant *tenant, unsigned priority, uint64_t memory_bytes, bool is_session);
 
 /* Why a job may not come in. */
 typedef struct Refusal {
@@ -52,6 +55,9 @@ QueueItem *queue_take(Tenants *tenants);
 
 /* A job that queue_take() gave has ended: gives back what runs. */
 void queue_item_ended(QueueItem *item);
+
+/* What queue_take() does with the charges, for what has never waited. */
+void queue_item_start(QueueItem *item);
 
 /* How many of the same tenant would start before it if it came now. */
 uint64_t queue_ahead(const Tenant *tenant, unsigned priority);

@@ -196,7 +196,8 @@ static bool scheduler_admit(Broker *b, Tenant *tenant, const JobSpec *spec, Refu
 
         if (spec->source_too_large)
                 return true;
-        queue_item_init(&item, tenant, spec->priority, spec->limits.value[LIMIT_MEMORY]);
+        queue_item_init(&item, tenant, spec->priority, spec->limits.value[LIMIT_MEMORY],
+                        spec->is_session);
         return queue_admit(&item, job_spec_bytes(spec), b->clock().monotonic_usec, ret_refusal);
 }
 

@@ -94,8 +94,7 @@ static int branch_new_host(Broker *b, const Session *s, Job **ret_host) {
                 job_spec_free(spec);
                 return r;
         }
-        tenant_charge_anyway(s->tenant, QUOTA_RUNNING, 1);
-        tenant_charge_anyway(s->tenant, QUOTA_MEMORY, (*ret_host)->queue.memory_bytes);
+        queue_item_start(&(*ret_host)->queue);
         job_set_starting(*ret_host, b->clock());
         return 0;
 }

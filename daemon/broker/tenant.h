@@ -52,6 +52,7 @@ struct Tenants {
         /* For the queue: */
         List ready;
         uint64_t virtual_time;
+        uint64_t session_bytes; /* of QUOTA_MEMORY, what sessions hold */
 };
 
 /* No maximum of the node. */

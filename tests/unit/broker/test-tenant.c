@@ -53,9 +53,53 @@ static void test_forgotten(void **state) {
         tenants_done(&t);
 }
 
+/* A large job waits for others' jobs, and nobody overtakes it; for what sessions hold it waits alone. */
+static void test_sessions_hold_memory(void **state) {
+        TenantPolicy p = unlimited();
+        QueueItem session, running, large, small;
+        Tenant *a, *b;
+        Tenants t;
+
+        tenants_init(&t);
+        t.maximum[QUOTA_MEMORY] = 100;
+        a = tenants_get(&t, "a", &p);
+        b = tenants_get(&t, "b", &p);
+        queue_item_init(&running, a, 0, 10, false);
+        queue_item_init(&session, a, 0, 10, true);
+        queue_item_init(&large, a, 0, 100, false);
+        queue_item_init(&small, b, 0, 10, false);
+        queue_add(&running);
+        assert_ptr_equal(queue_take(&t), &running);
+        queue_add(&large);
+        queue_add(&small);
+        b->pass = a->pass + 1;
+        assert_null(queue_take(&t));
+        queue_add(&session); /* behind the large one, of the same tenant */
+        queue_remove(&large);
+        assert_ptr_equal(queue_take(&t), &session);
+        queue_add(&large);
+        b->pass = a->pass + 1;
+        assert_ptr_equal(queue_take(&t), &small);
+        queue_item_ended(&small);
+        queue_item_ended(&session);
+        queue_add(&small);
+        b->pass = a->pass + 1;
+        assert_null(queue_take(&t));
+        queue_item_ended(&running);
+        assert_ptr_equal(queue_take(&t), &large);
+        queue_item_ended(&large);
+        assert_ptr_equal(queue_take(&t), &small);
+        queue_item_ended(&small);
+        assert_true(t.session_bytes == 0);
+        tenant_unref(a);
+        tenant_unref(b);
+        tenants_done(&t);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_forgotten),
+                cmocka_unit_test(test_sessions_hold_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
