@@ -2,11 +2,13 @@
 #include "broker/server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "broker/connection.h"
@@ -46,6 +48,24 @@ static Tenant *server_find_tenant(const Server *s, int fd, Peer *peer) {
         return tenants_get(&b->tenants, name, &b->default_policy);
 }
 
+/* Who is one too many has the answer to his first call before he makes it. */
+static void server_turn_away(int fd, const Tenant *tenant, int scope) {
+        const Tenants *all = tenant->tenants;
+        bool is_own = scope == CHARGE_OVER_TENANT;
+        char text[256];
+        int n;
+
+        n = snprintf(text, sizeof(text),
+                     "{\"error\":\"io.pysb.sandbox.QuotaExceeded\",\"parameters\":{"
+                     "\"quota\":\"connections\",\"used\":%" PRIu64 ",\"maximum\":%" PRIu64
+                     ",\"retryAfterUSec\":%" PRIu64 "}}",
+                     is_own ? tenant->used[QUOTA_CONNECTIONS] : all->used[QUOTA_CONNECTIONS],
+                     is_own ? tenant->policy->maximum[QUOTA_CONNECTIONS]
+                            : all->maximum[QUOTA_CONNECTIONS],
+                     USEC_PER_SEC);
+        (void) send(fd, text, (size_t) n + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Identity is fixed here, once: the kernel's word at connect time, never a pid, never a message. */
 static int server_add(Server *s, int client, bool is_manager) {
         _cleanup_close_ int fd = client;
@@ -53,6 +73,7 @@ static int server_add(Server *s, int client, bool is_manager) {
         socklen_t size = sizeof(cred);
         _cleanup_(tenant_unrefp) Tenant *tenant = NULL;
         Peer peer;
+        int r;
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
                 return -errno;
@@ -60,8 +81,11 @@ static int server_add(Server *s, int client, bool is_manager) {
         tenant = server_find_tenant(s, fd, &peer);
         if (!tenant)
                 return -ENOMEM;
-        if (tenant_fits(tenant, QUOTA_CONNECTIONS, 1) != 0)
+        r = tenant_fits(tenant, QUOTA_CONNECTIONS, 1);
+        if (r != 0) {
+                server_turn_away(fd, tenant, r);
                 return -EBUSY;
+        }
         return connection_new(s, tenant, TAKE_FD(fd), &peer);
 }
 

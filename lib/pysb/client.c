@@ -272,6 +272,10 @@ void client_turn(PysbClient *client, uint64_t deadline_usec) {
                 return;
         if (varlink_conn_has_message(client->conn)) /* nobody asked for it */
                 return client_fail(client, -EBADMSG);
-        if (varlink_conn_is_closed(client->conn))
+        if (!varlink_conn_is_closed(client->conn))
+                return;
+        if (client->busy)
                 client_fail(client, -ECONNRESET);
+        else /* what the last call was told stays */
+                client->conn = varlink_conn_free(client->conn);
 }

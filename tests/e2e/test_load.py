@@ -78,12 +78,13 @@ class Load(unittest.TestCase):
         flood.expect_leftovers(self.daemon, self.before)
 
     def test_connections(self):
-        """connections above max_connections are closed at once, however many come; the others live"""
+        """connections above max_connections are told so and closed at once, however many come; the others live"""
         mine = [self.daemon.connect(SMALL) for _ in range(4)]
         for connection in mine:
             connection.call("WhoAmI")
         for _ in range(200):
             with self.daemon.connect(SMALL) as connection:
+                self.assertIn(b"QuotaExceeded", connection.socket.recv(1024))
                 self.assertEqual(connection.socket.recv(1), b"")
         flood.load(self.daemon.address, GOOD, 4, 16)
         self.assertEqual([c.call("WhoAmI")["connections"] for c in mine], [4] * 4)

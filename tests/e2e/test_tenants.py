@@ -215,11 +215,14 @@ class Tenants(Case):
                 client.open_session(**small).close()
 
     def test_connections(self):
-        """a connection above max_connections is closed"""
+        """a connection above max_connections is told so, and closed"""
         for _ in range(3):
             self.connect(ALICE).who_am_i()
-        with service.identity(ALICE), self.service.client() as client, self.assertRaises(ConnectionError):
-            client.who_am_i()
+        with service.identity(ALICE), self.service.client() as client:
+            with self.assertRaises(errors.QuotaExceeded) as refused:
+                client.who_am_i()
+        self.assertEqual((refused.exception.quota, refused.exception.used, refused.exception.maximum),
+                         ("connections", 3, 3))
         self.connect(STRANGER).who_am_i()
 
     def test_memory(self):

@@ -29,6 +29,17 @@ def is_stale(sock: socket.socket) -> bool:
     return bool(poll.poll(0))
 
 
+def last_word(sock: socket.socket, framer: _wire.Framer) -> None:
+    """Raises the error that the daemon sent before it closed the connection, if there is one: who is one
+    too many hears it before the first call."""
+    try:
+        data = sock.recv(1 << 16, socket.MSG_DONTWAIT)
+    except OSError:
+        return
+    for message in framer.feed(data):
+        _wire.parameters_of(message)
+
+
 class Connection:
     """Serves one call at a time."""
 
@@ -63,6 +74,7 @@ class Connection:
         except socket.timeout as e:
             raise errors.Timeout("the daemon takes no data") from e
         except OSError as e:
+            last_word(self.socket, self._framer)
             raise errors.Disconnected(str(e)) from e
 
     def receive(self) -> Dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import (TYPE_CHECKING, Any, AsyncIterator, Awaitable, Deque, Dict, L
 
 from . import _calls, _embedded, _wire, errors, types
 from ._calls import Call
-from ._connection import is_stale, path_of
+from ._connection import is_stale, last_word, path_of
 from ._follow import Follower
 from ._request import Request, blob_request, cell_request, files_request, job_request, session_request
 from .tools import Tool, Tools, answer_of_exception, answer_of_value, arguments_of, make_tools
@@ -69,8 +69,13 @@ class _Connection:
             try:
                 data = data[socket.send_fds(self.socket, [data], list(fds)):]
             except OSError as e:
+                last_word(self.socket, self._framer)
                 raise errors.Disconnected(str(e)) from e
-        await self._in_time(loop.sock_sendall(self.socket, data))
+        try:
+            await self._in_time(loop.sock_sendall(self.socket, data))
+        except errors.Disconnected:
+            last_word(self.socket, self._framer)
+            raise
 
     async def receive(self) -> Dict[str, Any]:
         """The parameters of the next reply; raises the error that it is."""

@@ -466,6 +466,7 @@ static void test_connections_per_user(void **state) {
         harness = harness_new(&(HarnessOptions){ .slots = 1, .max_connections_per_user = 3 });
         for (size_t i = 0; i < 4; i++)
                 c[i] = client_new(harness, geteuid());
+        json_decref(client_error(c[3], "io.pysb.sandbox.QuotaExceeded"));
         assert_true(client_is_closed(c[3]));
         client_free(c[3]);
         client_free(c[0]);

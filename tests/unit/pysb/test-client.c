@@ -167,6 +167,20 @@ static void test_peer_is_gone(void **state) {
         assert_int_equal(pysb_call(peer->client, "GetNode", NULL, &reply), -ECONNRESET);
 }
 
+/* Who is one too many is told so before the first call, and the connection is closed. */
+static void test_last_word(void **state) {
+        Peer *peer = *state;
+        char *reply;
+
+        peer_send(peer, "{\"error\":\"io.pysb.sandbox.QuotaExceeded\",\"parameters\":"
+                        "{\"quota\":\"connections\",\"used\":1,\"maximum\":1}}");
+        peer->fd = fd_close(peer->fd);
+        assert_int_equal(pysb_call(peer->client, "GetNode", NULL, &reply), -EREMOTEIO);
+        assert_string_equal(pysb_client_get_error_name(peer->client),
+                            "io.pysb.sandbox.QuotaExceeded");
+        assert_int_equal(pysb_call(peer->client, "GetNode", NULL, &reply), -ENOTCONN);
+}
+
 static void test_bad_result(void **state) {
         static const char *const rows[] = {
                 "{\"parameters\":{}}",
@@ -325,6 +339,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_refusal, peer_setup, peer_teardown),
                 cmocka_unit_test(test_failures),
                 cmocka_unit_test_setup_teardown(test_peer_is_gone, peer_setup, peer_teardown),
+                cmocka_unit_test_setup_teardown(test_last_word, peer_setup, peer_teardown),
                 cmocka_unit_test(test_bad_result),
                 cmocka_unit_test_setup_teardown(test_too_large, peer_setup, peer_teardown),
                 cmocka_unit_test_setup_teardown(test_no_code, peer_setup, peer_teardown),
