@@ -75,14 +75,17 @@ static void builder_append(FrameBuilder *b, const void *data, size_t size) {
 void frame_begin(FrameBuilder *b, FrameType type) {
         FrameHeader h = { .type = type };
 
-        *b = (FrameBuilder){ .buf = BUF_INIT(sizeof(h) + FRAME_PAYLOAD_MAX) };
+        *b = (FrameBuilder){
+                .buf = BUF_INIT(sizeof(h) +
+                                (type == FRAME_JOB ? JOB_PAYLOAD_MAX : FRAME_PAYLOAD_MAX)),
+        };
         builder_append(b, &h, sizeof(h));
 }
 
 void frame_add(FrameBuilder *b, FieldType type, const void *data, size_t size) {
         FieldHeader h = { .size = (uint32_t) size, .type = type };
 
-        if (size > FRAME_PAYLOAD_MAX) {
+        if (size > b->buf.max) {
                 b->error = b->error < 0 ? b->error : -EMSGSIZE;
                 return;
         }
@@ -98,7 +101,7 @@ void frame_add_file(FrameBuilder *b, const char *path, const void *data, size_t 
         size_t path_size = strlen(path) + 1;
         FieldHeader h = { .size = (uint32_t) (path_size + size), .type = FIELD_FILE };
 
-        if (path_size + size > FRAME_PAYLOAD_MAX) {
+        if (path_size + size > b->buf.max) {
                 b->error = b->error < 0 ? b->error : -EMSGSIZE;
                 return;
         }

@@ -360,9 +360,8 @@ static int spec_frame(const SpecContext *c, const JobRequest *q, JobSpec *s, Spe
         }
         r = frame_end(&frame, &s->frame);
         /* What fits into a message fits into a frame, but for the headers of its fields. */
-        return r == -EMSGSIZE
-                       ? error_too_large(e, "request", FRAME_PAYLOAD_MAX + 1, FRAME_PAYLOAD_MAX)
-                       : r;
+        return r == -EMSGSIZE ? error_too_large(e, "request", JOB_PAYLOAD_MAX + 1, JOB_PAYLOAD_MAX)
+                              : r;
 }
 
 int job_spec_make(const SpecContext *c,

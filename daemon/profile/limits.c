@@ -31,7 +31,7 @@ const LimitInfo limit_infos[_LIMIT_MAX] = {
         [LIMIT_OUTPUT] = { "outputBytes", "output", "output limit", LIMIT_UNIT_BYTES, 0, 64 * MIB },
         /* One frame of the runner; twice as much, and output, has to fit in a reply */
         [LIMIT_RESULT] = { "resultBytes", "result", "result limit", LIMIT_UNIT_BYTES, 0, 4 * MIB },
-        [LIMIT_SOURCE] = { "sourceBytes", "source", "source limit", LIMIT_UNIT_BYTES, 1, 3 * MIB },
+        [LIMIT_SOURCE] = { "sourceBytes", "source", "source limit", LIMIT_UNIT_BYTES, 1, 16 * MIB },
         [LIMIT_TOOL_CALLS] = { "toolCalls", "tool_calls", "tool call limit", LIMIT_UNIT_COUNT, 0,
                                10000 },
         [LIMIT_TOOL_WAIT] = { "toolWaitUSec", "tool_wait", "limit on waiting for tools",

@@ -20,6 +20,8 @@
 #define RUNNER_NUDGE_SIGNAL SIGURG
 
 #define FRAME_PAYLOAD_MAX (4U << 20)
+/* Of FRAME_JOB, which has the files of the request in it: a message's worth, and what came beside it. */
+#define JOB_PAYLOAD_MAX (20U << 20)
 
 typedef enum FrameType {
         FRAME_JOB = 1,       /* broker -> job, once: FIELD_* of the request */
@@ -68,7 +70,7 @@ typedef enum BranchRefusal {
 #define RUNNER_EXIT_REJECTED 126
 
 typedef struct FrameHeader {
-        uint32_t size; /* of the payload, at most FRAME_PAYLOAD_MAX */
+        uint32_t size; /* of the payload, at most FRAME_PAYLOAD_MAX or JOB_PAYLOAD_MAX */
         uint32_t type; /* FrameType */
 } FrameHeader;
 

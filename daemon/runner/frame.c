@@ -135,7 +135,7 @@ int frame_receive(int fd, FrameType type, char **ret_payload, size_t *ret_size) 
                 return 0;
         if (r < 0)
                 return r;
-        if (h.type != type || h.size > FRAME_PAYLOAD_MAX)
+        if (h.type != type || h.size > (type == FRAME_JOB ? JOB_PAYLOAD_MAX : FRAME_PAYLOAD_MAX))
                 return -EPROTO;
         payload = malloc(h.size + 1);
         if (!payload)

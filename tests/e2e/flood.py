@@ -159,7 +159,7 @@ def bound_bytes(connection, n_tenants):
     places = connection.call("GetNode")["maxRunningJobs"]
     maximum = connection.call("GetProfile", profile="default")["maximum"]
     waiting = kept = buffers = blobs = min(256, 64 * n_tenants) * MIB
-    job = 4 * MIB + sum(maximum[key] for key in ("outputBytes", "resultBytes", "collectBytes"))
+    job = 20 * MIB + sum(maximum[key] for key in ("outputBytes", "resultBytes", "collectBytes"))
     return 16 * MIB + waiting + kept + buffers + blobs + places * job
 
 

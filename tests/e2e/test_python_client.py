@@ -263,6 +263,10 @@ class Cases:
             files = {f"f{i}": large[:1] + "y" * (260 << 10) for i in range(8)}
             result = await c.run(code, files=files, limits={"source_bytes": 3 << 20})
             self.assertEqual(result.stdout.text, "8\n", result)
+            files = {"a": "x" * (6 << 20), "b": b"y" * (6 << 20)}
+            result = await c.run("import os; print(sum(os.stat(f).st_size for f in 'ab'))", files=files,
+                                 limits={"source_bytes": 16 << 20})
+            self.assertEqual(result.stdout.text, f"{12 << 20}\n", result)
             with self.assertRaises(errors.TooLarge) as refused:
                 await c.open_session(files={"a": large})
             self.assertEqual((refused.exception.field, refused.exception.maximum_bytes),

@@ -242,12 +242,12 @@ static void test_copy_without_files(void **state) {
 }
 
 static void test_job_frame_too_large(void **state) {
-        char *data = calloc(1, FRAME_PAYLOAD_MAX);
+        char *data = calloc(1, JOB_PAYLOAD_MAX);
         FrameBuilder b;
         Buf frame;
 
         frame_begin(&b, FRAME_JOB);
-        frame_add(&b, FIELD_CODE, data, FRAME_PAYLOAD_MAX);
+        frame_add(&b, FIELD_CODE, data, JOB_PAYLOAD_MAX);
         frame_add_string(&b, FIELD_ARGUMENT, "x");
         assert_int_equal(frame_end(&b, &frame), -EMSGSIZE);
         free(data);

@@ -45,7 +45,7 @@ static void test_bounds(void **state) {
         assert_true(limit_infos[LIMIT_FILE_SIZE].highest == 2048 * GIB);
         assert_true(limit_infos[LIMIT_OUTPUT].highest == 64 * MIB);
         assert_true(limit_infos[LIMIT_RESULT].highest == 4 * MIB);
-        assert_true(limit_infos[LIMIT_SOURCE].highest == 3 * MIB);
+        assert_true(limit_infos[LIMIT_SOURCE].highest == 16 * MIB);
         assert_true(limit_infos[LIMIT_PROCESSES].lowest == 1);
         assert_true(limit_infos[LIMIT_THREADS].lowest == 0);
 }

@@ -213,7 +213,7 @@ static void test_receive(void **state) {
 
 static void test_receive_refusals(void **state) {
         static const FrameHeader rows[] = {
-                { .size = FRAME_PAYLOAD_MAX + 1, .type = FRAME_JOB },
+                { .size = JOB_PAYLOAD_MAX + 1, .type = FRAME_JOB },
                 { .size = UINT32_MAX, .type = FRAME_JOB },
                 { .size = 0, .type = FRAME_RESULT },
                 { .size = 4, .type = FRAME_JOB }, /* and only three bytes follow */
