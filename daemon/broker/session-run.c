@@ -78,17 +78,19 @@ int session_open(
         return 0;
 }
 
-/* Those that wait will not run. */
+/* One that waits will not run, and outlives the session. */
+static void session_drop_cell(
+        Broker *b, Session *s, Job *cell, bool is_alive, Outcome outcome, const char *why) {
+        session_remove(s, cell);
+        cell->session = NULL;
+        cell->session_is_alive = is_alive;
+        scheduler_finish_without_box(b, cell, outcome, why);
+}
+
 static void
 session_drop_line(Broker *b, Session *s, bool is_alive, Outcome outcome, const char *why) {
-        LIST_FOREACH(l, &s->waiting) {
-                Job *cell = container_of(l, Job, in_session);
-
-                session_remove(s, cell);
-                cell->session = NULL;
-                cell->session_is_alive = is_alive;
-                scheduler_finish_without_box(b, cell, outcome, why);
-        }
+        LIST_FOREACH(l, &s->waiting)
+                session_drop_cell(b, s, container_of(l, Job, in_session), is_alive, outcome, why);
 }
 
 /* What we cannot tell the interpreter or the builder ends the session: neither may go on without it. */
@@ -199,18 +201,13 @@ void session_cell_runs(void *broker, Job *cell) {
                 session_interrupt_cell(broker, cell->session);
 }
 
-static void session_cancel_waiting(Broker *b, Session *s, Job *cell, const char *reason) {
-        session_remove(s, cell);
-        scheduler_finish_without_box(b, cell, OUTCOME_CANCELLED, reason);
-}
-
 void session_cancel_cell(Broker *b, Job *cell, const char *reason, uint64_t grace_usec) {
         Session *s = cell->session;
 
         if (cell == s->cell && s->state == SESSION_RESTARTING)
                 return; /* it ends with its interpreter, and not the next one with it */
         if (cell->state == JOB_QUEUED) {
-                session_cancel_waiting(b, s, cell, reason);
+                session_drop_cell(b, s, cell, true, OUTCOME_CANCELLED, reason);
                 session_go_on(b, s);
         } else if (cell->state == JOB_RUNNING) {
                 job_set_cancelling(cell, reason);
@@ -224,8 +221,7 @@ void session_close(Broker *b, Session *s, const char *reason) {
         if (s->state == SESSION_CLOSING)
                 return;
         s->state = SESSION_CLOSING;
-        LIST_FOREACH(l, &s->waiting)
-                session_cancel_waiting(b, s, container_of(l, Job, in_session), reason);
+        session_drop_line(b, s, false, OUTCOME_CANCELLED, reason);
         server_wake_followers(b->server, FOLLOW_FILES);
         server_wake_followers(b->server, FOLLOW_RESTART);
         if (s->cell && s->cell->state == JOB_RUNNING)

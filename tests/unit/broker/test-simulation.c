@@ -179,6 +179,7 @@ static void test_random_events(void **state) {
         static Simulation s;
         char config[CONFIG_MAX];
 
+        print_message("# PYSB_SIMULATION_SEED=%" PRIu64 "\n", seed); /* behind the version of TAP */
         s = (Simulation){ .random = seed };
         for (size_t life = 0; life < EVENTS / EVENTS_PER_LIFE; life++) {
                 make_config(&s, config);
@@ -292,6 +293,5 @@ int main(void) {
         if (given ? parse_u64(given, &seed) < 0 : getrandom(&seed, sizeof(seed), 0) < 0)
                 return EXIT_FAILURE;
         seed = MAX(seed, UINT64_C(1));
-        print_message("# PYSB_SIMULATION_SEED=%" PRIu64 "\n", seed);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
