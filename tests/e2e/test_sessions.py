@@ -301,11 +301,15 @@ class Methods(Case):
     def test_close_cancels_what_waits(self):
         session = self.open()
         cell = self.start(session, LOOP)
-        with session.stream("1", queue=True) as waiting:
-            self.assertEqual(next(waiting).kind, "accepted")
+        with session.stream("1", queue=True, retain_usec=60_000_000) as waiting:
+            job = self.client.job(next(waiting).job)
             session.close()
             self.assertEqual(waiting.wait().outcome, "cancelled")
         self.assert_ends(cell.wait(), "cancelled", False)
+        harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
+        job.cancel()  # it is over, and so is what it was for
+        self.assertEqual(job.info().state, "finished")
+        job.forget()
 
     # The client closes its sessions itself, and has more than one connection
     def test_bound_to_its_connection(self):
