@@ -141,6 +141,8 @@ static int edit_line(LineReader *reader, const char *prompt, Buf *lines) {
         int size, r;
 
         reader->prompt = prompt;
+        /* Else it would be done behind the prompt, and a ^D in between be lost: in raw mode it is no end any more. */
+        (void) el_set(reader->editor, EL_PREP_TERM, 1);
         line = el_gets(reader->editor, &size);
         if (!line || size <= 0) {
                 (void) fputc('\n', stdout);
