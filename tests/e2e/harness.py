@@ -21,6 +21,8 @@ import pysb
 BUILD = os.environ["PYSB_BUILD_ROOT"]
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # who ignores it makes his children do so, too
 SANITIZED = os.environ.get("PYSB_SANITIZED") == "1"
+# What a sanitizer keeps of what was freed, so that who uses it is found: no leak
+QUARANTINE_BYTES = 256 << 20 if SANITIZED else 0
 # How long a correct run may take on a busy machine, in seconds: a bound for hangs, not a measure
 PATIENCE = 300
 
