@@ -141,7 +141,7 @@ static int edit_line(LineReader *reader, const char *prompt, Buf *lines) {
         int size, r;
 
         reader->prompt = prompt;
-        /* Else it would be done behind the prompt, and a ^D in between be lost: in raw mode it is no end any more. */
+        /* Else it is done behind the prompt, and a ^D in between is lost. */
         (void) el_set(reader->editor, EL_PREP_TERM, 1);
         line = el_gets(reader->editor, &size);
         if (!line || size <= 0) {

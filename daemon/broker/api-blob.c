@@ -195,7 +195,8 @@ static void answer_piece(Connection *c, const BlobParameters *p, const Blob *blo
         json_build_uint(&b, "sizeBytes", blob->size);
         json_build_uint(&b, "offset", p->offset.value);
         json_build_bool(&b, "endOfFile", p->offset.value + size == blob->size);
-        reply_build_bytes(&b, blob->data ? blob->data + p->offset.value : "", size);
+        json_build_bytes(&b, blob->data ? blob->data + p->offset.value : "", size,
+                         FILE_TEXT_GROWTH);
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }
 

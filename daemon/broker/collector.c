@@ -11,17 +11,6 @@
 #include "basic/log.h"
 #include "basic/macro.h"
 
-/* All patterns of a request fit into one packet. */
-typedef struct AskPacket {
-        FilesAsk ask;
-        char payload[FILES_PAYLOAD_MAX];
-} AskPacket;
-
-typedef struct AnswerPacket {
-        FilesAnswer answer;
-        char payload[FILES_PAYLOAD_MAX];
-} AnswerPacket;
-
 struct Collector {
         Collection *collection;
         CollectorOwner owner;
@@ -62,7 +51,7 @@ int collector_new(sd_event *event,
         return 0;
 }
 
-static int collector_send(Collector *c, FilesAsk ask, AskPacket *packet) {
+static int collector_send(Collector *c, FilesAsk ask, FilesAskPacket *packet) {
         size_t size = sizeof(ask) + ask.size;
 
         packet->ask = ask;
@@ -72,7 +61,7 @@ static int collector_send(Collector *c, FilesAsk ask, AskPacket *packet) {
 
 static int collector_ask_list(Collector *c) {
         const CollectSpec *spec = c->collection->spec;
-        AskPacket packet;
+        FilesAskPacket packet;
         size_t size = 0;
 
         for (size_t i = 0; i < spec->n_rules; i++) {
@@ -93,7 +82,7 @@ static int collector_ask_list(Collector *c) {
 static int collector_ask_read(Collector *c, uint64_t bytes) {
         const char *path = collection_current(c->collection)->path;
         size_t size = strlen(path) + 1;
-        AskPacket packet;
+        FilesAskPacket packet;
 
         memcpy(packet.payload, path, size);
         return collector_send(
@@ -148,7 +137,7 @@ static int collector_end(Collector *c, const FilesAnswer *answer) {
         return collector_go_on(c);
 }
 
-static int collector_take(Collector *c, const AnswerPacket *packet) {
+static int collector_take(Collector *c, const FilesAnswerPacket *packet) {
         const FilesAnswer *answer = &packet->answer;
 
         if (answer->kind == FILES_END)
@@ -162,7 +151,7 @@ static int collector_take(Collector *c, const AnswerPacket *packet) {
 
 static int collector_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Collector *c = userdata;
-        AnswerPacket packet;
+        FilesAnswerPacket packet;
         ssize_t n;
         int r = -EPROTO;
 

@@ -11,16 +11,6 @@
 #include "basic/list.h"
 #include "basic/macro.h"
 
-typedef struct AskPacket {
-        FilesAsk ask;
-        char payload[FILES_PAYLOAD_MAX];
-} AskPacket;
-
-typedef struct AnswerPacket {
-        FilesAnswer answer;
-        char payload[FILES_PAYLOAD_MAX];
-} AnswerPacket;
-
 struct FilesCall {
         List link; /* FilesLink.calls */
         FilesOwner owner;
@@ -86,7 +76,7 @@ static FilesCall *files_link_first(FilesLink *link) {
 }
 
 /* Sends the next piece of a put; the file after the last one is the commit. */
-static void put_fill(FilesCall *call, AskPacket *packet) {
+static void put_fill(FilesCall *call, FilesAskPacket *packet) {
         const FilesPut *file = &call->files[call->at];
         size_t path_size, size;
 
@@ -114,7 +104,7 @@ static void put_fill(FilesCall *call, AskPacket *packet) {
 
 static int files_link_ask(FilesLink *link) {
         FilesCall *call = files_link_first(link);
-        AskPacket packet = { .ask = call->ask };
+        FilesAskPacket packet = { .ask = call->ask };
         size_t size;
 
         if (call->files)
@@ -160,7 +150,7 @@ static int files_link_end(FilesLink *link, const FilesAnswer *answer) {
         return 0;
 }
 
-static int files_link_take(FilesLink *link, const AnswerPacket *packet) {
+static int files_link_take(FilesLink *link, const FilesAnswerPacket *packet) {
         FilesCall *call = files_link_first(link);
         const FilesAnswer *answer = &packet->answer;
         uint64_t n = answer->kind == FILES_ENTRY ? 1 : answer->size;
@@ -190,7 +180,7 @@ static int files_link_take(FilesLink *link, const AnswerPacket *packet) {
 
 static int files_link_on_io(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         FilesLink *link = userdata;
-        AnswerPacket packet;
+        FilesAnswerPacket packet;
         ssize_t n;
         int r = -EPROTO;
 

@@ -122,7 +122,8 @@ static json_t *output_object(const Job *job, const JobEvent *e) {
 
         json_build_string(&b, "stream", stream_names[e->stream]);
         json_build_uint(&b, "offset", e->offset);
-        json_build_bytes(&b, buf_data(&job->output.streams[e->stream].kept) + e->offset, e->size);
+        json_build_bytes(&b, buf_data(&job->output.streams[e->stream].kept) + e->offset, e->size,
+                         3);
         return json_build_take(&b);
 }
 
@@ -140,18 +141,6 @@ static json_t *tool_call_object(const Job *job, const JobEvent *e) {
         return json_build_take(&b);
 }
 
-/* As text if that makes it at most twice as long: a reply has to hold all of them. */
-void reply_build_bytes(JsonBuild *b, const char *data, size_t size) {
-        _cleanup_free_ char *base64 = NULL;
-
-        if (json_bytes_are_text(data, size, 2)) {
-                json_build_string_n(b, "text", data, size);
-                return;
-        }
-        base64 = base64_encode(data, size);
-        json_build_value(b, "data", base64 ? json_string(base64) : NULL);
-}
-
 json_t *reply_file(const CollectedFile *file) {
         JsonBuild b = JSON_BUILD_INIT;
         char hex[2 * SHA256_BYTES + 1];
@@ -163,7 +152,7 @@ json_t *reply_file(const CollectedFile *file) {
         if (file->has_sha256)
                 json_build_string(&b, "sha256", hex);
         if (file->has_data)
-                reply_build_bytes(&b, file->data ?: "", file->size);
+                json_build_bytes(&b, file->data ?: "", file->size, FILE_TEXT_GROWTH);
         json_build_string(&b, "blob", file->blob);
         if (file->is_truncated)
                 json_build_bool(&b, "truncated", true);
@@ -241,7 +230,7 @@ static json_t *captured_object(const CapturedStream *s) {
         /* The limit is exact, this bound is not: it may spare a character. */
         if (size < buf_size(&s->kept))
                 size -= utf8_incomplete_tail(buf_data(&s->kept), size);
-        json_build_bytes(&b, size > 0 ? buf_data(&s->kept) : "", size);
+        json_build_bytes(&b, size > 0 ? buf_data(&s->kept) : "", size, 3);
         json_build_uint(&b, "totalBytes", s->total_bytes);
         json_build_bool(&b, "truncated", s->total_bytes > size);
         return json_build_take(&b);

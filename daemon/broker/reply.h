@@ -12,9 +12,10 @@
 /* Of each stream in a Result; more output is there by streaming. */
 #define REPLY_INLINE_BYTES_MAX (1U << 20)
 
+/* See json_build_bytes(): of a file less than of output, because a reply has to hold all of them. */
+#define FILE_TEXT_GROWTH 2
+
 json_t *reply_file(const CollectedFile *file);
-/* The pair text and data. */
-void reply_build_bytes(JsonBuild *b, const char *data, size_t size);
 
 json_t *reply_limits(const Limits *limits);
 /* The instant counts while it runs; with is_now also the memory and CPU time that were asked for. */

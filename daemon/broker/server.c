@@ -2,9 +2,9 @@
 #include "broker/server.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -12,6 +12,7 @@
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "broker/connection.h"
+#include "wire/build.h"
 
 /* More groups than that have no say. */
 #define GROUPS_MAX 256
@@ -52,18 +53,19 @@ static Tenant *server_find_tenant(const Server *s, int fd, Peer *peer) {
 static void server_turn_away(int fd, const Tenant *tenant, int scope) {
         const Tenants *all = tenant->tenants;
         bool is_own = scope == CHARGE_OVER_TENANT;
-        char text[256];
-        int n;
+        _cleanup_(json_decrefp) json_t *answer = NULL;
+        _cleanup_free_ char *text = NULL;
+        JsonBuild b = JSON_BUILD_INIT;
 
-        n = snprintf(text, sizeof(text),
-                     "{\"error\":\"io.pysb.sandbox.QuotaExceeded\",\"parameters\":{"
-                     "\"quota\":\"connections\",\"used\":%" PRIu64 ",\"maximum\":%" PRIu64
-                     ",\"retryAfterUSec\":%" PRIu64 "}}",
-                     is_own ? tenant->used[QUOTA_CONNECTIONS] : all->used[QUOTA_CONNECTIONS],
-                     is_own ? tenant->policy->maximum[QUOTA_CONNECTIONS]
-                            : all->maximum[QUOTA_CONNECTIONS],
-                     USEC_PER_SEC);
-        (void) send(fd, text, (size_t) n + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        json_build_string(&b, "quota", "connections");
+        json_build_uint(&b, "used", (is_own ? tenant->used : all->used)[QUOTA_CONNECTIONS]);
+        json_build_uint(&b, "maximum",
+                        (is_own ? tenant->policy->maximum : all->maximum)[QUOTA_CONNECTIONS]);
+        json_build_uint(&b, "retryAfterUSec", USEC_PER_SEC);
+        answer = varlink_error_new("io.pysb.sandbox.QuotaExceeded", json_build_take(&b));
+        text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+        if (text)
+                (void) send(fd, text, strlen(text) + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 /* Identity is fixed here, once: the kernel's word at connect time, never a pid, never a message. */

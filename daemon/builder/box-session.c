@@ -31,8 +31,15 @@ void box_interrupt(Box *box, EndReason reason) {
                 box_kill(box, reason);
 }
 
+static int box_limit_cpu_from_now(Box *box) {
+        uint64_t used_usec;
+        int r = box_cpu_usec(box, &used_usec);
+
+        return r < 0 ? r : box_limit_cpu(box, used_usec);
+}
+
 void box_begin_cell(Box *box, const Limits *limits) {
-        uint64_t now_usec = clock_monotonic_usec(), used_usec;
+        uint64_t now_usec = clock_monotonic_usec();
         int r;
 
         if (box->state != BOX_RUNNING || box->end_reason != END_BY_ITSELF || box->in_cell)
@@ -45,9 +52,7 @@ void box_begin_cell(Box *box, const Limits *limits) {
         box->clock = wall_clock_start(&box->limits, now_usec);
         r = box_set_deadline(box, wall_clock_deadline(&box->clock));
         if (r >= 0)
-                r = box_cpu_usec(box, &used_usec);
-        if (r >= 0)
-                r = box_limit_cpu(box, used_usec);
+                r = box_limit_cpu_from_now(box);
         if (r < 0)
                 box_kill(box, END_SHUTDOWN); /* never without its limits */
 }
@@ -124,7 +129,6 @@ void box_restart(Box *box, int fds[BUILDER_START_FDS]) {
 
 void box_restarted(Box *box) {
         BuilderReport report = { .kind = BUILDER_RESTARTED, .box = box->id };
-        uint64_t used_usec;
         int r;
 
         if (box->state != BOX_RUNNING || box->end_reason != END_BY_ITSELF)
@@ -137,9 +141,7 @@ void box_restarted(Box *box) {
         box_set_interpreter(box, -EBADF); /* it is alone */
         r = box_set_deadline(box, box_lifetime_end(box));
         if (r >= 0)
-                r = box_cpu_usec(box, &used_usec);
-        if (r >= 0)
-                r = box_limit_cpu(box, used_usec);
+                r = box_limit_cpu_from_now(box);
         if (r < 0)
                 box_kill(box, END_SHUTDOWN); /* never without its limits */
         builder_report(box->builder, &report);
@@ -211,16 +213,13 @@ void box_branch(Builder *builder, Box *base, uint64_t id, int fds[BUILDER_START_
 
 void box_branching(Box *base, int pidfd) {
         BuilderReport report = { .kind = BUILDER_BRANCHING, .box = base->next_branch };
-        uint64_t used_usec;
         int r;
 
         box_set_interpreter(base, pidfd);
         if (base->state != BOX_RUNNING || base->end_reason != END_BY_ITSELF)
                 return;
         /* From now on its time is its own, and no more that of all processes of the box. */
-        r = box_cpu_usec(base, &used_usec);
-        if (r >= 0)
-                r = box_limit_cpu(base, used_usec);
+        r = box_limit_cpu_from_now(base);
         if (r < 0)
                 box_kill(base, END_SHUTDOWN); /* never without its limits */
         builder_report(base->builder, &report);

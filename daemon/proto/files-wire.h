@@ -77,3 +77,14 @@ typedef struct FilesAnswer {
 
 _Static_assert(sizeof(FilesAsk) == 32, "wire layout");
 _Static_assert(sizeof(FilesAnswer) == 40, "wire layout");
+
+/* As they come and go; all patterns of a request fit into one packet. */
+typedef struct FilesAskPacket {
+        FilesAsk ask;
+        char payload[FILES_PAYLOAD_MAX];
+} FilesAskPacket;
+
+typedef struct FilesAnswerPacket {
+        FilesAnswer answer;
+        char payload[FILES_PAYLOAD_MAX];
+} FilesAnswerPacket;

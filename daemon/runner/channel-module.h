@@ -15,6 +15,7 @@ PyObject *channel_module_init(void);
  * other's replies. False if there is no memory. */
 bool channel_module_begin(void);
 
-/* Waits for the next cell of a session, without the GIL: the payload of its JOB frame as bytes, None for a BRANCH, or NULL with
- * an exception, such as a channel that has closed. Answers that nobody waited for are parked in sandbox. */
+/* Waits for the next cell of a session, without the GIL: the payload of its JOB frame as bytes, None for a
+ * BRANCH, or NULL with an exception, such as a channel that has closed. Answers that nobody waited for are
+ * parked in sandbox. */
 PyObject *channel_module_next_job(PyObject *sandbox);

@@ -177,7 +177,7 @@ _public_ int pysb_write_input(
 
         json_build_string(&parameters, "job", job);
         if (size > 0)
-                json_build_bytes(&parameters, data, size);
+                json_build_bytes(&parameters, data, size, 3);
         if (end_of_file)
                 json_build_bool(&parameters, "endOfFile", true);
         return client_call_wait(client, SANDBOX_METHOD("WriteInput"), json_build_take(&parameters),

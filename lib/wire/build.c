@@ -86,10 +86,10 @@ bool json_bytes_are_text(const void *data, size_t size, unsigned int growth) {
         return utf8_is_valid(data, size) && escaped_size(data, size) <= growth * size;
 }
 
-void json_build_bytes(JsonBuild *b, const void *data, size_t size) {
+void json_build_bytes(JsonBuild *b, const void *data, size_t size, unsigned int growth) {
         _cleanup_free_ char *base64 = NULL;
 
-        if (json_bytes_are_text(data, size, 3)) {
+        if (json_bytes_are_text(data, size, growth)) {
                 json_build_string_n(b, "text", data, size);
                 return;
         }

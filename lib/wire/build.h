@@ -42,9 +42,9 @@ void json_build_strv(JsonBuild *b, const char *key, const char *const *strings);
  * times their size. */
 bool json_bytes_are_text(const void *data, size_t size, unsigned int growth);
 
-/* The pair for bytes: "text" when they are that, with a growth of 3, else "data" with standard Base64. data may be NULL
- * if size is 0. */
-void json_build_bytes(JsonBuild *b, const void *data, size_t size);
+/* The pair for bytes: "text" when they are that, else "data" with standard Base64. data may be NULL if size
+ * is 0. */
+void json_build_bytes(JsonBuild *b, const void *data, size_t size, unsigned int growth);
 
 /* The object, owned by the caller, or NULL after a failure. */
 json_t *json_build_take(JsonBuild *b);

@@ -48,7 +48,7 @@ static void test_failure_sticks(void **state) {
 
         json_build_string(&b, "bad", "\xff");
         json_build_int(&b, "i", 1);
-        json_build_bytes(&b, "x", 1);
+        json_build_bytes(&b, "x", 1, 3);
         json_build_value(&b, "v", json_object());
         assert_null(json_build_take(&b));
 
@@ -60,7 +60,7 @@ static void test_failure_sticks(void **state) {
 static void check_bytes(const char *data, size_t size, const char *expected) {
         JsonBuild b = JSON_BUILD_INIT;
 
-        json_build_bytes(&b, data, size);
+        json_build_bytes(&b, data, size, 3);
         check(json_build_take(&b), expected);
 }
 
