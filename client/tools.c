@@ -6,6 +6,8 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +22,7 @@
 struct ToolRun {
         char *call_id;
         pid_t pid;
+        int pidfd;
         int in, out, err; /* our ends; -EBADF once closed */
         Buf input, output, messages;
         bool is_too_long;
@@ -66,6 +69,7 @@ int tools_connect(Tools *tools, PysbClient *client) {
 }
 
 static void run_free(ToolRun *run) {
+        fd_close(run->pidfd);
         fd_close(run->in);
         fd_close(run->out);
         fd_close(run->err);
@@ -74,6 +78,11 @@ static void run_free(ToolRun *run) {
         buf_done(&run->messages);
         free(run->call_id);
         free(run);
+}
+
+static void run_kill(const ToolRun *run) {
+        (void) kill(-run->pid, SIGKILL);
+        (void) waitpid(run->pid, NULL, 0);
 }
 
 /* A process group of its own, so that all of it can be ended, with the signals of a fresh start. */
@@ -97,7 +106,14 @@ static int run_spawn(ToolRun *run, const char *command, const int fds[static 3])
         r = posix_spawn(&run->pid, "/bin/sh", &actions, &attributes, argv, environ);
         (void) posix_spawn_file_actions_destroy(&actions);
         (void) posix_spawnattr_destroy(&attributes);
-        return -r;
+        if (r != 0)
+                return -r;
+        run->pidfd = pidfd_open(run->pid, 0);
+        if (run->pidfd >= 0)
+                return 0;
+        r = -errno;
+        run_kill(run);
+        return r;
 }
 
 static int run_start(ToolRun *run, const char *command) {
@@ -146,7 +162,7 @@ static int tools_run(Tools *tools, const char *call_id, const char *name, const 
         run = calloc(1, sizeof(*run));
         if (!run)
                 return -ENOMEM;
-        run->in = run->out = run->err = -EBADF;
+        run->pidfd = run->in = run->out = run->err = -EBADF;
         run->call_id = strdup(call_id);
         r = run->call_id ? buf_append(&run->input, arguments, strlen(arguments)) : -ENOMEM;
         if (r >= 0)
@@ -182,6 +198,7 @@ size_t tools_poll(const Tools *tools, struct pollfd fds[static TOOL_FDS_MAX]) {
 
                 if (!run)
                         continue;
+                fds[n++] = (struct pollfd){ .fd = run->pidfd, .events = POLLIN };
                 if (run->in >= 0)
                         fds[n++] = (struct pollfd){ .fd = run->in, .events = POLLOUT };
                 if (run->out >= 0)
@@ -208,18 +225,30 @@ static void run_write(ToolRun *run) {
 }
 
 /* What is beyond the bound is read all the same, or the command would wait for ever. */
-static void run_read(ToolRun *run, int *fd, Buf *to, size_t max) {
+static ssize_t run_read(ToolRun *run, int *fd, Buf *to, size_t max) {
         char data[4096];
         ssize_t n = read(*fd, data, sizeof(data));
 
         if (n < 0 && errno == EINTR)
-                return;
+                return 0;
         if (n <= 0)
                 *fd = fd_close(*fd);
         else if (buf_size(to) + (size_t) n > max)
                 run->is_too_long = run->is_too_long || to == &run->output;
         else
                 (void) buf_append(to, data, (size_t) n);
+        return n;
+}
+
+/* What is in the pipe when the command has ended. There may be no end: a child of it may hold the pipe open, and write
+ * on. */
+static void run_read_rest(ToolRun *run, int *fd, Buf *to, size_t max) {
+        int left = 0;
+
+        if (*fd < 0 || ioctl(*fd, FIONREAD, &left) < 0)
+                return;
+        while (left > 0 && *fd >= 0)
+                left -= (int) run_read(run, fd, to, max);
 }
 
 /* The first line of what it said on standard error, or how it ended. */
@@ -265,17 +294,21 @@ static void run_finish(Tools *tools, ToolRun *run) {
 void tools_process(Tools *tools) {
         FOREACH_ARRAY(slot, tools->runs, TOOL_RUNS_MAX) {
                 ToolRun *run = *slot;
+                bool is_over;
 
                 if (!run)
                         continue;
+                is_over = fd_is_ready(run->pidfd, POLLIN);
                 if (fd_is_ready(run->in, POLLOUT))
                         run_write(run);
                 if (fd_is_ready(run->out, POLLIN))
-                        run_read(run, &run->out, &run->output, VALUE_MAX);
+                        (void) run_read(run, &run->out, &run->output, VALUE_MAX);
                 if (fd_is_ready(run->err, POLLIN))
-                        run_read(run, &run->err, &run->messages, MESSAGES_MAX);
-                if (run->out >= 0 || run->err >= 0)
+                        (void) run_read(run, &run->err, &run->messages, MESSAGES_MAX);
+                if (!is_over)
                         continue;
+                run_read_rest(run, &run->out, &run->output, VALUE_MAX);
+                run_read_rest(run, &run->err, &run->messages, MESSAGES_MAX);
                 run_finish(tools, run);
                 run_free(run);
                 *slot = NULL;
@@ -286,8 +319,7 @@ void tools_forget_job(Tools *tools) {
         FOREACH_ARRAY(slot, tools->runs, TOOL_RUNS_MAX) {
                 if (!*slot)
                         continue;
-                (void) kill(-(*slot)->pid, SIGKILL);
-                (void) waitpid((*slot)->pid, NULL, 0);
+                run_kill(*slot);
                 run_free(*slot);
                 *slot = NULL;
         }

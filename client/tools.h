@@ -10,7 +10,7 @@
 
 #define TOOL_COMMANDS_MAX 64
 #define TOOL_RUNS_MAX 16 /* as many calls as a job may have open */
-#define TOOL_FDS_MAX (3 * TOOL_RUNS_MAX)
+#define TOOL_FDS_MAX (4 * TOOL_RUNS_MAX)
 
 typedef struct ToolRun ToolRun;
 

@@ -88,7 +88,8 @@ static void answer_error(const FilesOperation *op) {
                 { ENOTEMPTY, "a directory that is not empty; set recursive" },
                 { ENOSPC, "no room in /app: diskBytes and diskFiles are for the whole session" },
                 { EACCES, "its mode, or that of its directory, does not allow it" },
-                { E2BIG, "too many names to look at" },
+                { E2BIG,
+                  "too many names to look at, or too many for a pattern that takes so long" },
         };
         Connection *c = op->connection;
         const char *reason = "this cannot be done there";

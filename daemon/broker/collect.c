@@ -29,6 +29,7 @@ const char *const file_problem_names[_FILE_PROBLEM_MAX] = {
         [FILE_CHANGED] = "changed",
         [FILE_LOST] = "lost",
         [FILE_QUOTA] = "quota",
+        [FILE_SEARCH_LIMIT] = "search-limit",
 };
 
 void collect_sha256(const void *data, size_t size, uint8_t ret_digest[static SHA256_BYTES]) {
@@ -193,9 +194,28 @@ static int compare_paths(const void *a, const void *b) {
         return strcmp(((const CollectedFile *) a)->path, ((const CollectedFile *) b)->path);
 }
 
-void collection_sort(Collection *c) {
-        if (c->n > 0)
+/* An entry for what is not there. */
+static int collection_add_missing(Collection *c, FileProblem problem) {
+        CollectedFile *file = collection_new_file(c);
+
+        if (!file)
+                return -ENOMEM;
+        file->path = strdup(".");
+        if (!file->path)
+                return -ENOMEM;
+        file->problem = problem;
+        c->n++;
+        return 0;
+}
+
+int collection_listed(Collection *c, int error) {
+        int r = error < 0
+                        ? collection_add_missing(c, error == -E2BIG ? FILE_SEARCH_LIMIT : FILE_LOST)
+                        : 0;
+
+        if (r >= 0 && c->n > 0)
                 qsort(c->files, c->n, sizeof(*c->files), compare_paths);
+        return r;
 }
 
 /* The input that this file may still be, by name and size. */
@@ -349,20 +369,14 @@ bool collection_read(Collection *c, int error) {
 }
 
 int collection_lose(Collection *c) {
-        CollectedFile *file;
+        int r;
 
         for (; c->next < c->n; c->next++)
                 collected_done(collection_current(c));
-        c->n = c->next = c->n_done;
-        file = collection_new_file(c);
-        if (!file)
-                return -ENOMEM;
-        file->path = strdup(".");
-        if (!file->path)
-                return -ENOMEM;
-        file->problem = FILE_LOST;
-        c->n = c->next = ++c->n_done;
-        return 0;
+        c->n = c->n_done;
+        r = collection_add_missing(c, FILE_LOST);
+        c->next = c->n_done = c->n;
+        return r;
 }
 
 int collected_move(CollectedFile *file, const char *blob) {

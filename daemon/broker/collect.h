@@ -59,9 +59,10 @@ typedef enum FileProblem {
         FILE_TOO_DEEP,
         FILE_UNREADABLE,
         FILE_ILLEGAL_NAME,
-        FILE_CHANGED, /* while it was read */
-        FILE_LOST,    /* the box ended first; the path is "." */
-        FILE_QUOTA,   /* the tenant's blobs take all that they may */
+        FILE_CHANGED,      /* while it was read */
+        FILE_LOST,         /* the box ended first; the path is "." */
+        FILE_QUOTA,        /* the tenant's blobs take all that they may */
+        FILE_SEARCH_LIMIT, /* init did not look at all names; the path is "." */
         _FILE_PROBLEM_MAX,
 } FileProblem;
 
@@ -99,8 +100,9 @@ uint64_t collection_entries_max(const Collection *c);
 /* An entry as init named it. -EPROTO for nonsense, -ENOMEM. */
 int collection_add(Collection *c, const FilesAnswer *entry, const char *path);
 
-/* All entries are there: from now on they come in the order of their paths. */
-void collection_sort(Collection *c);
+/* Init has named what it found, or, with an error, not all of it. From now on files come in the order of their paths.
+ * -ENOMEM. */
+int collection_listed(Collection *c, int error);
 
 /* Looks at the next file. Returns 1 if it is to be read, *ret_bytes of it; 0 if it is done and part of
  * the result, with files[n_done - 1]; -ENODATA behind the last one; -ENOMEM. */

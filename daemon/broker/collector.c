@@ -125,6 +125,8 @@ static int collector_go_on(Collector *c) {
 }
 
 static int collector_end(Collector *c, const FilesAnswer *answer) {
+        int r;
+
         if (answer->error < 0)
                 return -EPROTO;
         if (c->has_list) {
@@ -133,8 +135,8 @@ static int collector_end(Collector *c, const FilesAnswer *answer) {
                 return collector_go_on(c);
         }
         c->has_list = true;
-        collection_sort(c->collection);
-        return collector_go_on(c);
+        r = collection_listed(c->collection, -answer->error);
+        return r < 0 ? r : collector_go_on(c);
 }
 
 static int collector_take(Collector *c, const FilesAnswerPacket *packet) {

@@ -47,7 +47,7 @@ static struct {
         Glob globs[FILES_PATTERNS_MAX];
         size_t n_globs;
         uint64_t left;  /* entries that may still be sent */
-        uint64_t looks; /* names that may still be looked at */
+        uint64_t steps; /* what all that took */
         bool has_directories;
         Level levels[FILES_DEPTH_MAX];
         size_t n_levels;
@@ -129,6 +129,7 @@ walk_directory(int parent_fd, const char *name, size_t path_size, const GlobPlac
         rule = walk_rule(places, glob_goes_on);
         if (rule < 0 || walk.left == 0)
                 return 0;
+        walk.steps += FILES_DIRECTORY_STEPS;
         fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 && errno == ENOENT)
                 return 0;
@@ -156,7 +157,8 @@ static int walk_name(Level *level, const struct dirent64 *entry) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
                 return 0;
         for (size_t i = 0; i < walk.n_globs; i++)
-                places[i] = glob_step(&walk.globs[i], level->places[i], entry->d_name, size);
+                places[i] = glob_step(&walk.globs[i], level->places[i], entry->d_name, size,
+                                      &walk.steps);
         if (path_size > FILES_PATH_MAX) {
                 int rule = walk_rule(level->places, glob_goes_on);
 
@@ -183,7 +185,8 @@ static int walk_next(void) {
                 level->start = 0;
                 level->end = (size_t) n;
         }
-        if (walk.looks-- == 0)
+        walk.steps += FILES_LOOK_STEPS;
+        if (walk.steps > (uint64_t) FILES_LOOKS_MAX * FILES_LOOK_STEPS)
                 return -E2BIG;
         entry = (const struct dirent64 *) (level->entries + level->start);
         level->start += entry->d_reclen;
@@ -214,7 +217,7 @@ static int files_list(int fd, const char *app) {
                 places[i] = glob_start(&walk.globs[i]);
         walk.fd = fd;
         walk.left = in.ask.max;
-        walk.looks = FILES_LOOKS_MAX;
+        walk.steps = 0;
         walk.has_directories = in.ask.flags & FILES_DIRECTORIES;
         walk.n_levels = 0;
         r = walk_enter(app_fd, 0, places, 0);

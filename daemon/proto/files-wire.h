@@ -16,6 +16,10 @@
 #define FILES_DEPTH_MAX 64   /* directories below each other */
 #define FILES_STAGED_MAX 64
 #define FILES_LOOKS_MAX (1U << 20) /* names that one LIST or REMOVE looks at: then END with E2BIG */
+/* LIST: in steps of comparing a name with the patterns (proto/glob.h), which are looks, too. So a list takes less
+ * than a second, whatever the job and its client have thought of. */
+#define FILES_LOOK_STEPS 64U
+#define FILES_DIRECTORY_STEPS 256U /* to open a directory */
 
 typedef enum FilesVerb {
         FILES_LIST, /* payload: patterns, a NUL behind each. ENTRY for each match, then END */

@@ -56,6 +56,8 @@ const char *glob_parse(const char *text, Glob *ret_glob) {
 
 /* The size of the character at the start: what is no UTF-8 is a character byte by byte. */
 static size_t character_size(const char *text, size_t size) {
+        if ((unsigned char) text[0] < 0x80)
+                return 1;
         for (size_t n = 1; n <= 4 && n <= size; n++)
                 if (utf8_is_valid(text, n))
                         return n;
@@ -71,15 +73,15 @@ static int character_compare(const char *a, size_t a_size, const char *b, size_t
 
 /* The size of the class that begins with a bracket, 0 if nothing closes it: then it is a bracket. */
 static size_t class_size(const char *p, size_t size) {
+        const char *end;
         size_t i = 1;
 
         if (i < size && p[i] == '!')
                 i++;
         if (i < size && p[i] == ']')
                 i++;
-        while (i < size && p[i] != ']')
-                i++;
-        return i < size ? i + 1 : 0;
+        end = i < size ? memchr(p + i, ']', size - i) : NULL;
+        return end ? (size_t) (end - p) + 1 : 0;
 }
 
 static bool class_has(const char *p, size_t size, const char *c, size_t c_size) {
@@ -103,11 +105,16 @@ static bool class_has(const char *p, size_t size, const char *c, size_t c_size) 
 }
 
 /* Whether the pattern begins with something that this one character is; *ret_size is how much of it. */
-static bool
-matches_one(const char *p, size_t p_size, const char *c, size_t c_size, size_t *ret_size) {
+static bool matches_one(const char *p,
+                        size_t p_size,
+                        const char *c,
+                        size_t c_size,
+                        size_t *ret_size,
+                        uint64_t *steps) {
         size_t size = p[0] == '[' ? class_size(p, p_size) : 0;
 
         *ret_size = size > 0 ? size : character_size(p, p_size);
+        *steps += size;
         if (size > 0)
                 return class_has(p, size, c, c_size);
         if (p[0] == '?')
@@ -115,23 +122,39 @@ matches_one(const char *p, size_t p_size, const char *c, size_t c_size, size_t *
         return *ret_size == c_size && memcmp(p, c, c_size) == 0;
 }
 
-/* With one place to go back to: the last star takes one more character each time. */
-static bool component_matches(const char *p, size_t p_size, const char *name, size_t size) {
+/* Where a star that ends at the given place may end next: behind one more character, and before the first one of the
+ * pattern's rest, if that is only itself. (In UTF-8 ASCII is nothing's second byte.) */
+static size_t
+star_next(const char *rest, size_t rest_size, const char *name, size_t size, size_t at) {
+        const char *next;
+
+        at += character_size(name + at, size - at);
+        if (rest_size == 0 || (unsigned char) rest[0] >= 0x80 || strchr("*?[", rest[0]))
+                return at;
+        next = memchr(name + at, rest[0], size - at);
+        return next ? (size_t) (next - name) : size;
+}
+
+/* With one place to go back to: the last star takes more and more characters. */
+static bool
+component_matches(const char *p, size_t p_size, const char *name, size_t size, uint64_t *steps) {
         size_t i = 0, k = 0, star = SIZE_MAX, star_k = 0;
 
         while (k < size) {
                 size_t c = character_size(name + k, size - k), used;
 
+                (*steps)++;
+
                 if (i < p_size && p[i] == '*') {
                         star = ++i;
                         star_k = k;
-                } else if (i < p_size && matches_one(p + i, p_size - i, name + k, c, &used)) {
+                } else if (i < p_size &&
+                           matches_one(p + i, p_size - i, name + k, c, &used, steps)) {
                         i += used;
                         k += c;
                 } else if (star != SIZE_MAX) {
                         i = star;
-                        star_k += character_size(name + star_k, size - star_k);
-                        k = star_k;
+                        k = star_k = star_next(p + i, p_size - i, name, size, star_k);
                 } else
                         return false;
         }
@@ -152,7 +175,8 @@ GlobPlaces glob_start(const Glob *glob) {
         return glob_spread(glob, PLACE(0));
 }
 
-GlobPlaces glob_step(const Glob *glob, GlobPlaces places, const char *name, size_t size) {
+GlobPlaces
+glob_step(const Glob *glob, GlobPlaces places, const char *name, size_t size, uint64_t *steps) {
         GlobPlaces next = 0;
 
         for (size_t i = 0; i < glob->n; i++) {
@@ -161,7 +185,7 @@ GlobPlaces glob_step(const Glob *glob, GlobPlaces places, const char *name, size
                 if (glob->parts[i].size == 0)
                         next |= PLACE(i);
                 else if (component_matches(glob->text + glob->parts[i].offset, glob->parts[i].size,
-                                           name, size))
+                                           name, size, steps))
                         next |= PLACE(i + 1);
         }
         return glob_spread(glob, next);

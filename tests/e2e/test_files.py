@@ -115,6 +115,13 @@ class Collect(OnFiles):
         self.assertEqual(len(files), 4)
         self.assertEqual([f.get("problem") for f in files.values()], [None] * 3 + ["too-many"])
 
+    def test_search_limit(self):
+        """names and patterns that take long to compare end the search, which the files say"""
+        patterns = [f"*{'a' * 120}{n}" for n in range(64)]
+        result = self.client.run("for n in range(300): open('a' * 250 + f'{n:03}', 'w')", collect=patterns)
+        self.assertEqual([(f.path, f.problem) for f in result.files], [(".", "search-limit")])
+        self.assertEqual(self.client.run("open('a' * 254, 'w')", collect=patterns).files, [])
+
     def test_problems(self):
         """links, FIFOs, sockets, modes, bad names: each says why there is no content"""
         files = self.collect(

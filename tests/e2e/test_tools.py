@@ -4,6 +4,7 @@
 
 import json
 import os
+import signal
 import sys
 import tempfile
 
@@ -440,6 +441,13 @@ tool-failed: ended by signal 9
 tool-failed: it printed nothing, and no JSON value
 """, run)
 
+    def test_background(self):
+        """the answer is complete when the command ends, not when its last child closes the pipe"""
+        with tempfile.NamedTemporaryFile("r") as pid:
+            run = self.submit("print(tools.a())", f"a=tail -f /dev/null & echo $! >{pid.name}; echo 5")
+            os.kill(int(pid.read()), signal.SIGKILL)
+        self.assertEqual((run.status, run.stdout), (0, b"5\n"), run)
+
     def test_limits(self):
         """--tool-calls and --tool-wait are the limits; what still runs then is ended"""
         run = self.submit("while True: tools.a()", "a=echo 1", options=["--tool-calls", "2"])
@@ -447,6 +455,8 @@ tool-failed: it printed nothing, and no JSON value
         self.assertIn("tool call limit of 2", run.stderr)
         run = self.submit("tools.a()", "a=exec tail -f /dev/null", options=["--tool-wait", "100ms"])
         self.assertEqual(run.status, 1, run)
+        self.assertIn("ToolError: timeout", run.stderr)
+        run = self.submit("tools.a()", "a=exec >/dev/null 2>&1; exec tail -f /dev/null", options=["--tool-wait", "100ms"])
         self.assertIn("ToolError: timeout", run.stderr)
 
     def test_usage(self):

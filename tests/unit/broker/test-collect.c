@@ -42,7 +42,7 @@ static void read_all(Collection *c) {
         uint64_t bytes;
         int r;
 
-        collection_sort(c);
+        assert_int_equal(collection_listed(c, 0), 0);
         while ((r = collection_next(c, &bytes)) != -ENODATA) {
                 if (r == 0)
                         continue;
@@ -167,11 +167,37 @@ static void test_lost(void **state) {
         collect_spec_free(spec);
 }
 
+/* Init has ended its search before its end: what it found comes, and one entry says that it is not all. */
+static void test_listed_in_part(void **state) {
+        static const struct {
+                int error;
+                FileProblem problem;
+        } rows[] = { { -E2BIG, FILE_SEARCH_LIMIT }, { -ENOENT, FILE_LOST } };
+
+        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
+                CollectSpec *spec = make_spec(false, false);
+                Collection c = make(spec, 9, 9);
+                uint64_t bytes;
+
+                assert_int_equal(add(&c, "a", 0), 0);
+                assert_int_equal(collection_listed(&c, row->error), 0);
+                assert_int_equal(collection_next(&c, &bytes), 0);
+                assert_int_equal(collection_next(&c, &bytes), 1);
+                assert_true(collection_read(&c, 0));
+                assert_int_equal(collection_next(&c, &bytes), -ENODATA);
+                assert_int_equal(c.n_done, 2);
+                assert_file(&c, 0, ".", row->problem);
+                assert_file(&c, 1, "a", FILE_OK);
+                collection_done(&c);
+                collect_spec_free(spec);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_limits), cmocka_unit_test(test_truncate),
                 cmocka_unit_test(test_inputs), cmocka_unit_test(test_nonsense),
-                cmocka_unit_test(test_lost),
+                cmocka_unit_test(test_lost),   cmocka_unit_test(test_listed_in_part),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,8 @@
 #include "basic/macro.h"
 #include "proto/glob.h"
 
+static uint64_t steps;
+
 static bool matches(const char *pattern, const char *path) {
         GlobPlaces places;
         Glob glob;
@@ -21,7 +23,7 @@ static bool matches(const char *pattern, const char *path) {
         for (const char *p = path;; p++) {
                 size_t n = strcspn(p, "/");
 
-                places = glob_step(&glob, places, p, n);
+                places = glob_step(&glob, places, p, n, &steps);
                 p += n;
                 if (*p == '\0')
                         return glob_accepts(&glob, places);
@@ -46,6 +48,11 @@ static void test_table(void **state) {
                 { "*.c", "x.cc", false },
                 { "a*b*c", "axbbxc", true },
                 { "a*b*c", "axbbx", false },
+                { "*ab", "aab", true },
+                { "*ab*", "xa", false },
+                { "*\303\251", "a\303\251\303\251", true },
+                { "*a", "\303a", true },
+                { "*[b]", "ab", true },
                 { "?", "\303\251", true },
                 { "??", "\303\251", false },
                 { "?", "\377", true },
@@ -166,12 +173,36 @@ static void test_no_explosion(void **state) {
                              "a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a/a"));
 }
 
+/* What a pattern takes is counted: each star, each character that it has tried, each one of a class. */
+static void test_steps(void **state) {
+        char name[256], pattern[GLOB_BYTES_MAX + 1];
+
+        memset(name, 'a', 255);
+        name[255] = '\0';
+        memset(pattern, 'a', 128);
+        pattern[0] = '*';
+        memcpy(pattern + 128, "b", 2);
+        steps = 0;
+        assert_false(matches(pattern, name));
+        assert_in_range(steps, 128 * 128, 2 * 128 * 128);
+
+        memset(pattern, 'b', 1000);
+        pattern[0] = '[';
+        memcpy(pattern + 999, "]", 2);
+        steps = 0;
+        assert_false(matches(pattern, name));
+        assert_in_range(steps, 1000, 1100);
+
+        steps = 0;
+        assert_true(matches("*.csv", "a-name-of-some-length.csv"));
+        assert_in_range(steps, 5, 10);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_table),
-                cmocka_unit_test(test_refused),
-                cmocka_unit_test(test_property),
-                cmocka_unit_test(test_no_explosion),
+                cmocka_unit_test(test_table),    cmocka_unit_test(test_refused),
+                cmocka_unit_test(test_property), cmocka_unit_test(test_no_explosion),
+                cmocka_unit_test(test_steps),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
