@@ -27,6 +27,10 @@ class Case(harness.OnOneDaemon):
         self.assertEqual(next_event(stream, "output").output.text, "on\n")
         return stream
 
+    def boxed_job(self):
+        """The only process of the only box that is not its init."""
+        return max(p.pid for p in self.daemon.boxed() if p.nested_pid != 1)
+
     def assert_ends(self, result, outcome, is_alive):
         self.assertEqual((result.outcome, result.session_alive), (outcome, is_alive), result)
 
