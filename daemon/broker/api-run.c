@@ -65,33 +65,44 @@ static void answer_stopping(Connection *c) {
         connection_error(c, "ShuttingDown", json_build_take(&b));
 }
 
+static void build_quota(JsonBuild *b, const Tenant *t, const Refusal *refusal) {
+        static const char *const names[_QUOTA_MAX] = {
+                [QUOTA_RUNNING] = "running",
+                [QUOTA_MEMORY] = "memory",
+                [QUOTA_SESSIONS] = "sessions",
+                [QUOTA_BLOB_BYTES] = "blobs",
+        };
+        bool is_own = refusal->scope == CHARGE_OVER_TENANT;
+        Quota q = refusal->quota;
+
+        json_build_string(b, "scope", is_own ? "tenant" : "node");
+        json_build_string(b, "quota", q == _QUOTA_MAX ? "submits" : names[q]);
+        if (q == _QUOTA_MAX) {
+                json_build_uint(b, "used", t->policy->submit_burst);
+                json_build_uint(b, "maximum", t->policy->submit_burst);
+                return;
+        }
+        json_build_uint(b, "used", (is_own ? t->used : t->tenants->used)[q]);
+        /* What is more than that never fits. */
+        json_build_uint(b, "maximum",
+                        refusal->retry_usec == 0 && !is_own ? t->tenants->maximum[q]
+                                                            : tenant_maximum(t, q, refusal->scope));
+}
+
 static void answer_refusal(Connection *c, const Tenant *t, const Refusal *refusal) {
         bool is_own = refusal->scope == CHARGE_OVER_TENANT;
+        bool is_full = refusal->quota == QUOTA_QUEUED;
         JsonBuild b = JSON_BUILD_INIT;
 
-        if (refusal->quota == QUOTA_QUEUED) {
+        if (is_full) {
                 json_build_string(&b, "scope", is_own ? "tenant" : "node");
                 json_build_uint(&b, "queued",
                                 is_own ? t->used[QUOTA_QUEUED] : broker_queued(c->broker));
-        } else if (refusal->quota < _QUOTA_MAX) {
-                Quota q = refusal->quota;
-
-                json_build_string(&b, "quota",
-                                  q == QUOTA_SESSIONS     ? "sessions"
-                                  : q == QUOTA_BLOB_BYTES ? "blobs"
-                                                          : "memory");
-                json_build_uint(&b, "used", is_own ? t->used[q] : t->tenants->used[q]);
-                json_build_uint(&b, "maximum",
-                                is_own ? t->policy->maximum[q] : t->tenants->maximum[q]);
-        } else {
-                json_build_string(&b, "quota", "submits");
-                json_build_uint(&b, "used", t->policy->submit_burst);
-                json_build_uint(&b, "maximum", t->policy->submit_burst);
-        }
+        } else
+                build_quota(&b, t, refusal);
         if (refusal->retry_usec > 0)
                 json_build_uint(&b, "retryAfterUSec", refusal->retry_usec);
-        connection_error(c, refusal->quota == QUOTA_QUEUED ? "QueueFull" : "QuotaExceeded",
-                         json_build_take(&b));
+        connection_error(c, is_full ? "QueueFull" : "QuotaExceeded", json_build_take(&b));
 }
 
 /* A memfd goes into the box as it is, what comes out of a pipe is moved into one of our own. What has

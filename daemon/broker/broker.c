@@ -183,6 +183,14 @@ static int broker_setup(Broker *b, const BrokerOptions *o) {
         return 0;
 }
 
+/* A quarter stays for tenants that have nothing yet; of one and of two places nothing can. The one user of an
+ * embedded daemon has no others beside him. */
+static void broker_set_reserve(Broker *b, Quota quota) {
+        uint64_t maximum = b->tenants.maximum[quota];
+
+        b->tenants.reserve[quota] = b->embedded || maximum == UINT64_MAX ? 0 : (maximum + 1) / 4;
+}
+
 /* Half of the places stay for jobs that end. */
 void broker_set_places(Broker *b) {
         uint64_t *node = b->tenants.maximum;
@@ -193,6 +201,9 @@ void broker_set_places(Broker *b) {
         if (node[QUOTA_MEMORY] == UINT64_MAX && !b->embedded && b->memory_bytes > 0)
                 node[QUOTA_MEMORY] = b->memory_bytes;
         node[QUOTA_SESSIONS] = MAX(scheduler_slots(b) / 2, UINT64_C(1));
+        broker_set_reserve(b, QUOTA_RUNNING);
+        broker_set_reserve(b, QUOTA_MEMORY);
+        broker_set_reserve(b, QUOTA_SESSIONS);
 }
 
 /* One tenant does not fill the queue alone; the one user of an embedded daemon takes nothing from
@@ -213,7 +224,6 @@ static void broker_set_maxima(Broker *b) {
         node[QUOTA_QUEUED_BYTES] = TENANT_BYTES_MAX;
         node[QUOTA_RETAINED_BYTES] = TENANT_BYTES_MAX;
         node[QUOTA_BUFFERED_BYTES] = TENANT_BYTES_MAX;
-        own[QUOTA_SESSIONS] = SESSIONS_PER_TENANT_MAX;
         node[QUOTA_BLOB_BYTES] = BLOB_STORE_BYTES_MAX;
         own[QUOTA_BLOB_BYTES] = BLOB_STORE_BYTES_PER_TENANT_MAX;
 }

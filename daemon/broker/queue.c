@@ -65,27 +65,46 @@ static bool item_fits(const QueueItem *item, int refusal) {
 
 /* Whether it will once the jobs that run have ended. */
 static bool item_will_fit(const QueueItem *item) {
-        const Tenants *t = item->tenant->tenants;
+        const Tenant *tenant = item->tenant;
+        const Tenants *t = tenant->tenants;
+        uint64_t kept = t->session_bytes;
 
-        return t->session_bytes <= t->maximum[QUOTA_MEMORY] &&
-               item->memory_bytes <= t->maximum[QUOTA_MEMORY] - t->session_bytes;
+        if (tenant->session_bytes > 0 && tenant->policy->maximum[QUOTA_MEMORY] == UINT64_MAX)
+                kept += t->reserve[QUOTA_MEMORY];
+        return kept <= t->maximum[QUOTA_MEMORY] &&
+               item->memory_bytes <= t->maximum[QUOTA_MEMORY] - kept;
 }
 
-QueueItem *queue_take(Tenants *t) {
+static bool tenant_has_one_job(const Tenant *tenant) {
+        return tenant->used[QUOTA_RUNNING] == 0 && tenant->used[QUOTA_QUEUED] == 1;
+}
+
+/* Of those that their tenants let start, the one that is due. */
+static QueueItem *queue_due(const Tenants *t, bool is_for_reserve) {
         QueueItem *next = NULL;
-        Tenant *tenant;
 
-        if (!tenants_may_start(t))
-                return NULL;
         LIST_FOREACH(l, &t->ready) {
-                QueueItem *item;
+                const Tenant *tenant = container_of(l, Tenant, ready);
+                QueueItem *item = tenant_next(tenant);
 
-                tenant = container_of(l, Tenant, ready);
-                item = tenant_next(tenant);
+                if (is_for_reserve && !tenant_has_one_job(tenant))
+                        continue;
                 if (item_fits(item, CHARGE_OVER_TENANT) && item_will_fit(item) &&
                     (!next || tenant->pass < next->tenant->pass))
                         next = item;
         }
+        return next;
+}
+
+QueueItem *queue_take(Tenants *t) {
+        QueueItem *next;
+        Tenant *tenant;
+
+        if (!tenants_may_start(t) || !tenants_fit(t, QUOTA_RUNNING, 1))
+                return NULL;
+        next = queue_due(t, false);
+        if (next && next->tenant->used[QUOTA_RUNNING] > 0 && !item_fits(next, CHARGE_OVER_NODE))
+                next = queue_due(t, true);
         if (!next || !item_fits(next, CHARGE_OVER_NODE))
                 return NULL;
         tenant = next->tenant;
@@ -96,16 +115,26 @@ QueueItem *queue_take(Tenants *t) {
         return next;
 }
 
+static void charge_session(Tenant *tenant, uint64_t bytes) {
+        tenant->session_bytes += bytes;
+        tenant->tenants->session_bytes += bytes;
+}
+
+static void release_session(Tenant *tenant, uint64_t bytes) {
+        tenant->session_bytes -= bytes;
+        tenant->tenants->session_bytes -= bytes;
+}
+
 void queue_item_start(QueueItem *item) {
         tenant_charge_anyway(item->tenant, QUOTA_RUNNING, 1);
         tenant_charge_anyway(item->tenant, QUOTA_MEMORY, item->memory_bytes);
         if (item->is_session)
-                item->tenant->tenants->session_bytes += item->memory_bytes;
+                charge_session(item->tenant, item->memory_bytes);
 }
 
 void queue_item_ended(QueueItem *item) {
         if (item->is_session)
-                item->tenant->tenants->session_bytes -= item->memory_bytes;
+                release_session(item->tenant, item->memory_bytes);
         tenant_release(item->tenant, QUOTA_RUNNING, 1);
         tenant_release(item->tenant, QUOTA_MEMORY, item->memory_bytes);
 }

@@ -14,7 +14,12 @@
  *
  * The next job of the chosen tenant waits for the node's memory, and nobody overtakes it: else small
  * jobs would keep a large one waiting for ever. It does not wait in others' way for what sessions hold, which
- * may be for ever, too. While memory is short (Tenants.is_held) nothing starts but one
+ * may be for ever, too.
+ *
+ * The node's reserve (tenant.h) is not for who runs something already. While such a one is due and waits, whose
+ * only job it is starts before it; who has more that waits keeps to the order, or weights would mean nothing.
+ *
+ * While memory is short (Tenants.is_held) nothing starts but one
  * job where none runs. */
 
 #include <stdint.h>

@@ -57,6 +57,7 @@ static void server_turn_away(int fd, const Tenant *tenant, int scope) {
         _cleanup_free_ char *text = NULL;
         JsonBuild b = JSON_BUILD_INIT;
 
+        json_build_string(&b, "scope", is_own ? "tenant" : "node");
         json_build_string(&b, "quota", "connections");
         json_build_uint(&b, "used", (is_own ? tenant->used : all->used)[QUOTA_CONNECTIONS]);
         json_build_uint(&b, "maximum",

@@ -7,8 +7,6 @@
 
 #include "broker/job.h"
 
-/* Of one tenant that no table gives another number, at most. */
-#define SESSIONS_PER_TENANT_MAX 16
 #define SESSION_WAITING_MAX 16 /* cells in line */
 
 typedef enum SessionState {

@@ -136,10 +136,23 @@ bool tenants_fit(const Tenants *t, Quota quota, uint64_t amount) {
         return !is_over(t->used[quota], amount, t->maximum[quota]);
 }
 
+uint64_t tenant_maximum(const Tenant *tenant, Quota quota, ChargeRefusal scope) {
+        const Tenants *t = tenant->tenants;
+        uint64_t own = tenant->policy->maximum[quota];
+        bool may_use_reserve = own != UINT64_MAX || tenant->used[quota] == 0;
+
+        if (scope == CHARGE_OVER_TENANT)
+                return own;
+        return t->maximum[quota] - (may_use_reserve ? 0 : t->reserve[quota]);
+}
+
 int tenant_fits(const Tenant *tenant, Quota quota, uint64_t amount) {
-        if (is_over(tenant->used[quota], amount, tenant->policy->maximum[quota]))
+        if (is_over(tenant->used[quota], amount, tenant_maximum(tenant, quota, CHARGE_OVER_TENANT)))
                 return CHARGE_OVER_TENANT;
-        return tenants_fit(tenant->tenants, quota, amount) ? 0 : CHARGE_OVER_NODE;
+        return is_over(tenant->tenants->used[quota], amount,
+                       tenant_maximum(tenant, quota, CHARGE_OVER_NODE))
+                       ? CHARGE_OVER_NODE
+                       : 0;
 }
 
 int tenant_charge(Tenant *tenant, Quota quota, uint64_t amount) {

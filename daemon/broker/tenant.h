@@ -38,13 +38,15 @@ typedef struct Tenant {
         List ready; /* of the tenants that have something waiting */
         List waiting[PRIORITIES];
         uint64_t n_waiting[PRIORITIES];
-        uint64_t pass; /* virtual time at which its next job is due */
+        uint64_t pass;          /* virtual time at which its next job is due */
+        uint64_t session_bytes; /* of QUOTA_MEMORY, what its sessions hold */
 } Tenant;
 
 struct Tenants {
         List all;
         uint64_t used[_QUOTA_MAX]; /* always the sum over the tenants */
         uint64_t maximum[_QUOTA_MAX];
+        uint64_t reserve[_QUOTA_MAX]; /* of that: see tenant_maximum() */
         Pace pace;
         uint64_t now_usec; /* when the last submission came */
         bool is_held;      /* memory is short: nothing starts while something runs */
@@ -52,7 +54,7 @@ struct Tenants {
         /* For the queue: */
         List ready;
         uint64_t virtual_time;
-        uint64_t session_bytes; /* of QUOTA_MEMORY, what sessions hold */
+        uint64_t session_bytes; /* always the sum over the tenants */
 };
 
 /* No maximum of the node. */
@@ -86,6 +88,10 @@ typedef enum ChargeRefusal {
 
 /* Whether something may start at all, now. */
 bool tenants_may_start(const Tenants *tenants);
+
+/* How much it may have of its own, or it and all others of the node. The node's reserve is only for who has
+ * nothing of this quota yet, and for who has a maximum of its own. */
+uint64_t tenant_maximum(const Tenant *tenant, Quota quota, ChargeRefusal scope);
 
 /* Whether the amount would still fit: 0 or a ChargeRefusal. */
 int tenant_fits(const Tenant *tenant, Quota quota, uint64_t amount);

@@ -86,10 +86,12 @@ static const Key keys[] = {
                    key_parse_string,
                    policy.default_profile,
                    "Profile of a request that names none. Default: as in pysbd.toml"),
-        TENANT_KEY("max_running",
-                   key_parse_count,
-                   policy.maximum[QUOTA_RUNNING],
-                   "Jobs that run at once. Default: as many as the node runs"),
+        TENANT_KEY(
+                "max_running",
+                key_parse_count,
+                policy.maximum[QUOTA_RUNNING],
+                "Jobs that run at once. Default: no maximum but the node's places, of which the last "
+                "quarter is for tenants that run nothing"),
         TENANT_KEY("max_queued",
                    key_parse_count,
                    policy.maximum[QUOTA_QUEUED],
@@ -98,10 +100,12 @@ static const Key keys[] = {
                    key_parse_count,
                    policy.maximum[QUOTA_CONNECTIONS],
                    "Connections at once. Default: max_connections_per_user"),
-        TENANT_KEY("max_memory",
-                   key_parse_size,
-                   policy.maximum[QUOTA_MEMORY],
-                   "Sum of the memory limits of its jobs that run. Default: no maximum"),
+        TENANT_KEY(
+                "max_memory",
+                key_parse_size,
+                policy.maximum[QUOTA_MEMORY],
+                "Sum of the memory limits of its jobs that run. Default: no maximum but the node's, of "
+                "which the last quarter is for tenants that run nothing"),
         TENANT_KEY(
                 "max_bytes",
                 key_parse_size,
@@ -116,11 +120,13 @@ static const Key keys[] = {
                    "Highest value of a limit of each of its jobs, where the profile allows more; "
                    "also for a request that does not name it. In a table of its own, "
                    "[NAME.maximum]"),
-        TENANT_KEY("max_sessions",
-                   key_parse_count,
-                   policy.maximum[QUOTA_SESSIONS],
-                   "Sessions that are open, 0 is none. Default: 16. Those of all tenants together "
-                   "take half of the node's places"),
+        TENANT_KEY(
+                "max_sessions",
+                key_parse_count,
+                policy.maximum[QUOTA_SESSIONS],
+                "Sessions that are open, 0 is none. Those of all tenants together take half of the "
+                "node's places. Default: no other maximum, but the last quarter of these is for "
+                "tenants that have none"),
         TENANT_KEY(
                 "max_blob_bytes",
                 key_parse_size,

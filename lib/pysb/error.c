@@ -24,7 +24,8 @@ static const ErrorSentence sentences[] = {
           "The queue of this {scope} is full with {queued} jobs; try again later." },
         { SANDBOX_METHOD("TenantDenied"), "The caller may not act for the tenant {tenant}." },
         { SANDBOX_METHOD("QuotaExceeded"),
-          "The quota of {quota} is {maximum}, {used} are in use; ask for less, or try again later." },
+          "The maximum of this {scope} for {quota} is {maximum}, {used} are in use; ask for less, or try "
+          "again later." },
         { SANDBOX_METHOD("RequestConflict"),
           "The request {requestId} was another one when it made the job {job}; choose another id." },
         { SANDBOX_METHOD("FileNotFound"), "There is no file {path} in the session." },

@@ -367,7 +367,7 @@ class Methods(Case):
             try:
                 opened.append(self.open())
             except errors.QuotaExceeded as refused:
-                self.assertEqual((refused.quota, refused.used), ("sessions", len(opened)))
+                self.assertEqual((refused.scope, refused.quota, refused.used), ("node", "sessions", len(opened)))
                 break
         self.assertEqual(value(opened[-1], "1"), 1)
 

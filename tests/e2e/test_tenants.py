@@ -207,7 +207,8 @@ class Tenants(Case):
             client = self.connect(uid, groups)
             opened = [client.open_session(**small) for _ in range(maximum)]
             said = self.refused(errors.QuotaExceeded, client.open_session, **small)
-            self.assertEqual((said.quota, said.used, said.maximum), ("sessions", maximum, maximum))
+            self.assertEqual((said.scope, said.quota, said.used, said.maximum),
+                             ("tenant", "sessions", maximum, maximum))
             me = client.who_am_i()
             self.assertEqual((me.sessions, me.max_sessions), (maximum, maximum))
             for session in opened:
@@ -230,7 +231,7 @@ class Tenants(Case):
         member = self.connect(MEMBER, (service.GROUP,))
         said = self.refused(errors.QuotaExceeded, member.submit, "1",
                             limits={"memory_bytes": 100 * MIB + 1})
-        self.assertEqual(said.parameters, {"quota": "memory", "used": 0, "maximum": 100 * MIB})
+        self.assertEqual(said.parameters, {"scope": "tenant", "quota": "memory", "used": 0, "maximum": 100 * MIB})
         request = {"code": "while True: pass",
                    "limits": {"memory_bytes": 60 * MIB, "wall_time_usec": 60_000_000}}
         self.submit(member, **request)
@@ -395,13 +396,32 @@ class Node(Case):
         self.assertEqual((said.scope, said.queued), ("node", 2))
         self.assertGreaterEqual(said.retry_after_usec, 10_000)
 
+    def test_reserve(self):
+        """with no table at all one tenant takes three quarters, and whoever comes finds a place"""
+        daemon = service.Service("", "max_running_jobs = 8")
+        self.addCleanup(daemon.stop)
+        one, two = (self.connect(uid, daemon=daemon) for uid in (3001, 3002))
+        sessions = [one.open_session() for _ in range(3)]
+        said = self.refused(errors.QuotaExceeded, one.open_session)
+        self.assertEqual((said.scope, said.quota, said.used, said.maximum), ("node", "sessions", 3, 3))
+        jobs = [one.submit(**ENDLESS) for _ in range(8)]
+        self.assertEqual([job.info().state == "queued" for job in jobs], [False] * 3 + [True] * 5)
+        for _ in range(3):
+            two.run("1").check()
+        two.open_session().close()
+        self.assertEqual([job.info().state == "queued" for job in jobs], [False] * 3 + [True] * 5)
+        for job in jobs[::-1]:
+            job.cancel(grace_usec=0)
+        for session in sessions:
+            session.close()
+
     def test_memory(self):
         """max_memory of the node: what never fits is refused, what does not fit now waits"""
         daemon = service.Service("", 'max_memory = "100M"')
         self.addCleanup(daemon.stop)
         one, two = (self.connect(uid, daemon=daemon) for uid in (3001, 3002))
         said = self.refused(errors.QuotaExceeded, one.submit, "1", limits={"memory_bytes": 100 * MIB + 1})
-        self.assertEqual(said.parameters, {"quota": "memory", "used": 0, "maximum": 100 * MIB})
+        self.assertEqual(said.parameters, {"scope": "node", "quota": "memory", "used": 0, "maximum": 100 * MIB})
         request = ENDLESS | {"limits": {"memory_bytes": 60 * MIB, "wall_time_usec": 60_000_000}}
         first, second = (client.submit(**request) for client in (one, two))
         self.assertEqual(second.info().state, "queued")

@@ -134,6 +134,7 @@ class TenantDenied(ProtocolError):
 
 
 class QuotaExceeded(ProtocolError):
+    scope: str
     quota: str
     used: int
     maximum: int

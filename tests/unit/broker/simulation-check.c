@@ -20,6 +20,7 @@
 
 typedef struct Sum {
         uint64_t used[_QUOTA_MAX];
+        uint64_t session_bytes;
         uint64_t n_refs;
         unsigned requests; /* bits of the requestIds */
 } Sum;
@@ -69,6 +70,8 @@ static void sum_job(Sum *sum, const Job *job) {
         } else if (!is_cell) {
                 sum->used[QUOTA_RUNNING]++;
                 sum->used[QUOTA_MEMORY] += job->spec->limits.value[LIMIT_MEMORY];
+                if (job->spec->is_session)
+                        sum->session_bytes += job->spec->limits.value[LIMIT_MEMORY];
         }
         if (job->spec->request_id) {
                 unsigned bit = 1U << (job->spec->request_id[1] - '0');
@@ -150,23 +153,30 @@ static const QueueItem *first_of(const Tenant *tenant) {
         return queue_first(tenant, 1, &item) > 0 ? item : NULL;
 }
 
-/* Nobody waits who could start: of those whose tenant may, one at least waits for the node. */
+/* Nobody waits who could start: of those whose tenant may, one at least waits for the node. And whose only job
+ * it is waits for nobody who runs something. */
 static void check_work(const Simulation *s) {
-        size_t n_may = 0, n_wait = 0;
+        size_t n_may = 0, n_wait = 0, n_first = 0, n_only = 0;
 
         LIST_FOREACH(l, &s->broker->tenants.all) {
                 const Tenant *tenant = container_of(l, Tenant, link);
                 const QueueItem *item = first_of(tenant);
                 const uint64_t *maximum = tenant->policy->maximum;
+                bool waits;
 
                 if (!item || tenant->used[QUOTA_RUNNING] >= maximum[QUOTA_RUNNING] ||
                     tenant->used[QUOTA_MEMORY] + item->memory_bytes > maximum[QUOTA_MEMORY])
                         continue;
+                waits = tenant_fits(tenant, QUOTA_RUNNING, 1) != 0 ||
+                        tenant_fits(tenant, QUOTA_MEMORY, item->memory_bytes) != 0;
                 n_may++;
-                n_wait += !tenants_fit(&s->broker->tenants, QUOTA_RUNNING, 1) ||
-                          !tenants_fit(&s->broker->tenants, QUOTA_MEMORY, item->memory_bytes);
+                n_wait += waits;
+                n_first += waits && tenant->used[QUOTA_RUNNING] == 0;
+                n_only += !waits && tenant->used[QUOTA_RUNNING] == 0 &&
+                          tenant->used[QUOTA_QUEUED] == 1;
         }
         assert_true(n_may == 0 || n_wait > 0);
+        assert_true(n_only == 0 || n_first > 0);
 }
 
 /* One call for all of them: a number that is no descriptor says so. */
@@ -197,7 +207,7 @@ static void check_descriptors(const Simulation *s) {
 void sim_check(Simulation *s) {
         const Tenants *tenants = &s->broker->tenants;
         Sum sums[SIM_TENANTS] = {};
-        uint64_t all[_QUOTA_MAX] = {};
+        uint64_t all[_QUOTA_MAX] = {}, session_bytes = 0;
 
         sum_all(s, sums);
         LIST_FOREACH(l, &tenants->all) {
@@ -205,12 +215,15 @@ void sim_check(Simulation *s) {
                 size_t i = index_of(tenant);
 
                 assert_memory_equal(tenant->used, sums[i].used, sizeof(sums[i].used));
+                assert_int_equal(tenant->session_bytes, sums[i].session_bytes);
+                session_bytes += sums[i].session_bytes;
                 assert_int_equal(tenant->n_refs, sums[i].n_refs);
                 check_maxima(s->used[i], tenant->used, tenant->policy->maximum);
                 for (Quota q = 0; q < _QUOTA_MAX; q++)
                         all[q] += tenant->used[q];
         }
         assert_memory_equal(tenants->used, all, sizeof(all));
+        assert_int_equal(tenants->session_bytes, session_bytes);
         check_maxima(s->used_all, all, tenants->maximum);
         if (s->is_ending)
                 return;

@@ -392,6 +392,7 @@ static void test_quota(void **state) {
 
         client_call(c, "OpenSession", "{}", false);
         r = client_error(c, "QuotaExceeded");
+        assert_string_equal(reply_string(r, "scope"), "node");
         assert_string_equal(reply_string(r, "quota"), "sessions");
         assert_int_equal(reply_int(r, "used"), 1);
         assert_int_equal(reply_int(r, "maximum"), 1);

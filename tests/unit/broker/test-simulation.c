@@ -207,6 +207,9 @@ static void test_random_events(void **state) {
 #define COMPLETIONS 20000
 #define WINDOW 1000
 #define IN_LINE 16 /* jobs of each tenant that wait */
+/* With weights of 100 to 200 the least share is 142. 5 % of it are more jobs than can run at one edge of a window
+ * and not at the other: the six places that are not the node's reserve. */
+#define SHARING 4
 
 static void submit(Simulation *s, size_t tenant) {
         SimClient *c = &s->clients[tenant];
@@ -235,21 +238,20 @@ static size_t complete_one(Simulation *s) {
 }
 
 static void check_shares(const uint8_t order[static COMPLETIONS],
-                         const uint64_t weights[static SIM_TENANTS]) {
-        uint64_t weight_sum = 0, n[SIM_TENANTS] = {};
+                         const uint64_t weights[static SHARING]) {
+        uint64_t weight_sum = 0, n[SHARING] = {};
 
-        for (size_t t = 0; t < SIM_TENANTS; t++)
+        for (size_t t = 0; t < SHARING; t++)
                 weight_sum += weights[t];
         for (size_t i = 0; i < COMPLETIONS; i++) {
                 n[order[i]]++;
                 if (i >= WINDOW)
                         n[order[i - WINDOW]]--;
-                for (size_t t = 0; t < SIM_TENANTS && i >= WINDOW; t++) {
+                for (size_t t = 0; t < SHARING && i >= WINDOW; t++) {
                         uint64_t share = WINDOW * weights[t] / weight_sum;
                         uint64_t apart = n[t] > share ? n[t] - share : share - n[t];
 
-                        /* 5 %, and what happens to run at the two edges. */
-                        assert_true(apart <= share / 20 + SIM_PLACES);
+                        assert_true(apart <= share / 20 + 1);
                 }
         }
 }
@@ -259,20 +261,20 @@ static void test_shares(void **state) {
         static uint8_t order[COMPLETIONS];
         static Simulation s;
         char config[CONFIG_MAX] = "d:1: daemon.max_queued_jobs = 1000\n";
-        uint64_t weights[SIM_TENANTS];
+        uint64_t weights[SHARING];
 
         s = (Simulation){ .random = seed };
-        for (size_t t = 0; t < SIM_TENANTS; t++) {
-                weights[t] = 50 * (1 + sim_pick(&s, 10));
+        for (size_t t = 0; t < SHARING; t++) {
+                weights[t] = 100 + 10 * sim_pick(&s, 11);
                 add_line(config,
                          "== t%zu\nt:1: tenant.uids = %zu\nt:2: tenant.weight = %" PRIu64 "\n", t,
                          1000 + t, weights[t]);
         }
         sim_begin(&s, config);
-        for (size_t t = 0; t < SIM_TENANTS; t++)
+        for (size_t t = 0; t < SHARING; t++)
                 sim_connect(&s, &s.clients[t], t);
-        for (size_t i = 0; i < SIM_TENANTS * IN_LINE; i++)
-                submit(&s, i % SIM_TENANTS);
+        for (size_t i = 0; i < SHARING * IN_LINE; i++)
+                submit(&s, i % SHARING);
         for (size_t i = 0; i < COMPLETIONS; i++) {
                 order[i] = (uint8_t) complete_one(&s);
                 sim_check(&s);

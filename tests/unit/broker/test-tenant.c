@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "basic/clock.h"
+#include "basic/macro.h"
 #include "broker/queue.h"
 
 static TenantPolicy unlimited(void) {
@@ -57,14 +58,15 @@ static void test_forgotten(void **state) {
 static void test_sessions_hold_memory(void **state) {
         TenantPolicy p = unlimited();
         QueueItem session, running, large, small;
-        Tenant *a, *b;
+        Tenant *a, *b, *c;
         Tenants t;
 
         tenants_init(&t);
         t.maximum[QUOTA_MEMORY] = 100;
         a = tenants_get(&t, "a", &p);
         b = tenants_get(&t, "b", &p);
-        queue_item_init(&running, a, 0, 10, false);
+        c = tenants_get(&t, "c", &p);
+        queue_item_init(&running, c, 0, 10, false);
         queue_item_init(&session, a, 0, 10, true);
         queue_item_init(&large, a, 0, 100, false);
         queue_item_init(&small, b, 0, 10, false);
@@ -93,6 +95,127 @@ static void test_sessions_hold_memory(void **state) {
         assert_true(t.session_bytes == 0);
         tenant_unref(a);
         tenant_unref(b);
+        tenant_unref(c);
+        tenants_done(&t);
+}
+
+#define PLACES 8
+
+/* A node of eight places and 80 bytes, two of them and 20 in reserve. */
+static void reserve_setup(Tenants *t) {
+        tenants_init(t);
+        t->maximum[QUOTA_RUNNING] = PLACES;
+        t->reserve[QUOTA_RUNNING] = PLACES / 4;
+        t->maximum[QUOTA_MEMORY] = 10 * PLACES;
+        t->reserve[QUOTA_MEMORY] = 10 * PLACES / 4;
+}
+
+static void wait_for_place(QueueItem *item, Tenant *tenant, uint64_t bytes) {
+        queue_item_init(item, tenant, 0, bytes, false);
+        queue_add(item);
+}
+
+static void end_all(QueueItem items[], size_t n) {
+        FOREACH_ARRAY(item, items, n)
+                queue_item_ended(item);
+}
+
+/* However much one tenant runs and has in line, the only job of another one starts, again and again. */
+static void test_reserve(void **state) {
+        TenantPolicy p = unlimited();
+        QueueItem many[PLACES], only;
+        Tenants t;
+        Tenant *a, *b;
+
+        reserve_setup(&t);
+        a = tenants_get(&t, "a", &p);
+        b = tenants_get(&t, "b", &p);
+        FOREACH_ARRAY(item, many, PLACES)
+                wait_for_place(item, a, 1);
+        for (size_t i = 0; i < PLACES - 2; i++)
+                assert_ptr_equal(queue_take(&t), &many[i]);
+        assert_null(queue_take(&t));
+        for (size_t i = 0; i < 100; i++) {
+                wait_for_place(&only, b, 20);
+                assert_ptr_equal(queue_take(&t), &only);
+                assert_null(queue_take(&t));
+                queue_item_ended(&only);
+        }
+        queue_item_ended(&many[0]);
+        assert_ptr_equal(queue_take(&t), &many[PLACES - 2]);
+        queue_item_ended(&many[1]);
+        assert_ptr_equal(queue_take(&t), &many[PLACES - 1]);
+        end_all(many + 2, PLACES - 2);
+        tenant_unref(a);
+        tenant_unref(b);
+        tenants_done(&t);
+}
+
+/* The same with memory: what one has above three quarters waits, beside it starts what another one has. */
+static void test_reserve_of_memory(void **state) {
+        TenantPolicy p = unlimited();
+        QueueItem large[2], only, second;
+        Tenants t;
+        Tenant *a, *b;
+
+        reserve_setup(&t);
+        a = tenants_get(&t, "a", &p);
+        b = tenants_get(&t, "b", &p);
+        wait_for_place(&large[0], a, 60);
+        wait_for_place(&large[1], a, 20);
+        assert_ptr_equal(queue_take(&t), &large[0]);
+        assert_null(queue_take(&t));
+        wait_for_place(&only, b, 20);
+        assert_ptr_equal(queue_take(&t), &only);
+        wait_for_place(&second, b, 1);
+        assert_null(queue_take(&t));
+        queue_item_ended(&large[0]); /* a has nothing: the reserve is his, too */
+        assert_ptr_equal(queue_take(&t), &large[1]);
+        assert_ptr_equal(queue_take(&t), &second);
+        queue_item_ended(&large[1]);
+        queue_item_ended(&only);
+        queue_item_ended(&second);
+        tenant_unref(a);
+        tenant_unref(b);
+        tenants_done(&t);
+}
+
+/* Who has a line of jobs keeps to the order; who has a maximum of its own has what that says. */
+static void test_reserve_and_order(void **state) {
+        TenantPolicy p = unlimited(), own = unlimited();
+        QueueItem many[PLACES], line[2], his[PLACES];
+        Tenants t;
+        Tenant *a, *b, *c;
+
+        own.maximum[QUOTA_RUNNING] = PLACES;
+        reserve_setup(&t);
+        a = tenants_get(&t, "a", &p);
+        b = tenants_get(&t, "b", &p);
+        c = tenants_get(&t, "c", &own);
+        FOREACH_ARRAY(item, many, PLACES)
+                wait_for_place(item, a, 1);
+        for (size_t i = 0; i < PLACES - 2; i++)
+                assert_ptr_equal(queue_take(&t), &many[i]);
+        wait_for_place(&line[0], b, 1);
+        wait_for_place(&line[1], b, 1);
+        b->pass = a->pass + 1;
+        assert_null(queue_take(&t));
+        b->pass = a->pass - 1; /* it is due, and runs nothing */
+        assert_ptr_equal(queue_take(&t), &line[0]);
+        end_all(many, PLACES - 2);
+        queue_item_ended(&line[0]);
+        while (queue_take(&t))
+                ;
+        end_all(many + PLACES - 2, 2);
+        queue_item_ended(&line[1]);
+        FOREACH_ARRAY(item, his, PLACES) {
+                wait_for_place(item, c, 1);
+                assert_ptr_equal(queue_take(&t), item);
+        }
+        end_all(his, PLACES);
+        tenant_unref(a);
+        tenant_unref(b);
+        tenant_unref(c);
         tenants_done(&t);
 }
 
@@ -100,6 +223,9 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_forgotten),
                 cmocka_unit_test(test_sessions_hold_memory),
+                cmocka_unit_test(test_reserve),
+                cmocka_unit_test(test_reserve_of_memory),
+                cmocka_unit_test(test_reserve_and_order),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

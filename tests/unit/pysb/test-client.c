@@ -172,8 +172,9 @@ static void test_last_word(void **state) {
         Peer *peer = *state;
         char *reply;
 
-        peer_send(peer, "{\"error\":\"io.pysb.sandbox.QuotaExceeded\",\"parameters\":"
-                        "{\"quota\":\"connections\",\"used\":1,\"maximum\":1}}");
+        peer_send(peer,
+                  "{\"error\":\"io.pysb.sandbox.QuotaExceeded\",\"parameters\":"
+                  "{\"scope\":\"tenant\",\"quota\":\"connections\",\"used\":1,\"maximum\":1}}");
         peer->fd = fd_close(peer->fd);
         assert_int_equal(pysb_call(peer->client, "GetNode", NULL, &reply), -EREMOTEIO);
         assert_string_equal(pysb_client_get_error_name(peer->client),
