@@ -142,6 +142,7 @@ static const Column tenant_columns[] = {
         { "RESULTS", "finishedJobs" },
         { "CLIENTS", "connections" },
         { "CPU", .compute = tenant_cpu },
+        { "CPU TIME", "cpuTimeUSec" },
         { "MEMORY", .compute = tenant_memory },
         { "MEMORY LIMITS", "memoryBytes" },
         { "IN DAEMON", "daemonBytes" },

@@ -134,6 +134,7 @@ bool api_manager_pump_drain(Connection *c) {
         b = (JsonBuild) JSON_BUILD_INIT;
         json_build_uint(&b, "runningJobs", broker_running(broker));
         json_build_uint(&b, "queuedJobs", broker_queued(broker));
+        json_build_uint(&b, "sessions", broker->tenants.used[QUOTA_SESSIONS]);
         connection_reply(c, varlink_reply_new(json_build_take(&b), !is_over));
         return is_over;
 }
@@ -251,20 +252,23 @@ typedef struct CancelAllParameters {
         const char *tenant, *reason;
 } CancelAllParameters;
 
-/* Those that wait come first: no place becomes free for one that is cancelled in the next step. */
-static uint64_t cancel_all(Broker *b, const char *tenant, const char *reason, bool is_queued) {
-        uint64_t n = 0;
+typedef struct Cancelled {
+        uint64_t jobs, sessions;
+} Cancelled;
 
+/* Those that wait come first: no place becomes free for one that is cancelled in the next step. */
+static void
+cancel_all(Broker *b, const char *tenant, const char *reason, bool is_queued, Cancelled *n) {
         LIST_FOREACH(l, &b->jobs) {
                 Job *job = container_of(l, Job, jobs);
 
                 if (job_is_finished(job) || (job->state == JOB_QUEUED) != is_queued ||
                     (tenant && strcmp(job_tenant(job)->name, tenant) != 0))
                         continue;
+                n->jobs++;
+                n->sessions += job->spec->is_session;
                 scheduler_cancel(b, job, reason);
-                n++;
         }
-        return n;
 }
 
 void api_manager_cancel_all(Connection *c) {
@@ -275,7 +279,7 @@ void api_manager_cancel_all(Connection *c) {
         };
         char reason[JOB_REASON_MAX + 1];
         CancelAllParameters p = {};
-        uint64_t n;
+        Cancelled n = {};
         JsonBuild b;
 
         if (!api_parse(c, fields, &p))
@@ -287,12 +291,13 @@ void api_manager_cancel_all(Connection *c) {
         if (p.tenant && !api_manager_has_tenant(c, p.tenant))
                 return;
         api_reason_set(reason, p.reason ?: "by an administrator");
-        n = cancel_all(c->broker, p.tenant, reason, true);
-        n += cancel_all(c->broker, p.tenant, reason, false);
-        log_info("%" PRIu64 " jobs of %s are cancelled by order of uid %u", n,
+        cancel_all(c->broker, p.tenant, reason, true, &n);
+        cancel_all(c->broker, p.tenant, reason, false, &n);
+        log_info("%" PRIu64 " jobs of %s are cancelled by order of uid %u", n.jobs,
                  p.tenant ?: "all tenants", c->uid);
         b = (JsonBuild) JSON_BUILD_INIT;
-        json_build_uint(&b, "jobs", n);
+        json_build_uint(&b, "jobs", n.jobs);
+        json_build_uint(&b, "sessions", n.sessions);
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }
 

@@ -40,6 +40,7 @@ static json_t *profile_info(const Connection *c, const Profile *p) {
                 &b, "tools",
                 tenant_policy_clamp(c->tenant->policy, &p->maximum).value[LIMIT_TOOL_CALLS] > 0);
         json_build_bool(&b, "sessions", p->has_sessions);
+        json_build_uint(&b, "branches", p->has_sessions ? p->session_branches : 0);
         json_build_string(&b, "problem", profile_problem(p, problem, sizeof(problem)));
         return json_build_take(&b);
 }
@@ -244,6 +245,7 @@ void api_get_node(Connection *c) {
                           counters_text((int) broker->counter_error, counters, sizeof(counters)));
         json_build_uint(&b, "maxMessageBytes", VARLINK_MESSAGE_MAX_BYTES);
         json_build_uint(&b, "maxInlineBytes", REPLY_INLINE_BYTES_MAX);
+        json_build_uint(&b, "maxDescriptors", VARLINK_FDS_MAX);
         json_build_uint(&b, "maxRunningJobs", scheduler_slots(broker));
         json_build_uint(&b, "runningJobs", broker_running(broker));
         json_build_uint(&b, "queuedJobs", broker_queued(broker));

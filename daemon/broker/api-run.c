@@ -179,24 +179,32 @@ bool api_answer_submit(Connection *c, const Tenant *tenant, int r, const Refusal
         return r == 0;
 }
 
-/* Whether the request was here before: then *ret_job is its job, or NULL and the call is answered with
- * RequestConflict. */
-static bool find_repeated(Connection *c,
-                          const Tenant *tenant,
-                          const JobRequest *request,
-                          uint64_t fingerprint,
-                          Job **ret_job) {
-        Job *job = job_store_find_request(c->broker, tenant, request->request_id);
+bool api_find_repeated(Connection *c,
+                       const Tenant *tenant,
+                       const char *request_id,
+                       json_t *request,
+                       uint64_t *ret_fingerprint,
+                       Job **ret_job) {
         JsonBuild b;
+        Job *job;
 
+        *ret_fingerprint = 0;
+        *ret_job = NULL;
+        if (!request_id)
+                return false;
+        if (request_fingerprint(request, ret_fingerprint) < 0) {
+                c->is_dead = true;
+                return true;
+        }
+        job = job_store_find_request(c->broker, tenant, request_id);
         if (!job)
                 return false;
-        *ret_job = job;
-        if (job->spec->fingerprint == fingerprint)
+        if (job->spec->fingerprint == *ret_fingerprint) {
+                *ret_job = job;
                 return true;
-        *ret_job = NULL;
+        }
         b = (JsonBuild) JSON_BUILD_INIT;
-        json_build_string(&b, "requestId", request->request_id);
+        json_build_string(&b, "requestId", request_id);
         json_build_string(&b, "job", job->id);
         connection_error(c, "RequestConflict", json_build_take(&b));
         return true;
@@ -244,14 +252,10 @@ Job *api_accept_job(Connection *c, AcceptKind kind, bool *ret_created) {
         tenant = api_acting_tenant(c, request.tenant);
         if (!tenant)
                 return NULL;
-        if (request.request_id && kind != ACCEPT_CHECK) {
-                if (job_request_fingerprint(c->call.parameters, &fingerprint) < 0) {
-                        c->is_dead = true;
-                        return NULL;
-                }
-                if (find_repeated(c, tenant, &request, fingerprint, &job))
-                        return job;
-        }
+        if (kind != ACCEPT_CHECK &&
+            api_find_repeated(c, tenant, request.request_id,
+                              json_object_get(c->call.parameters, "request"), &fingerprint, &job))
+                return job;
         *ret_created = true;
         return submit_job(c, tenant, &request, kind, fingerprint);
 }

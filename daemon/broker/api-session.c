@@ -127,15 +127,44 @@ void api_open_session(Connection *c) {
         answer_info(c, s);
 }
 
-void api_execute(Connection *c) {
-        ExecuteRequest request;
-        char path[JSON_PATH_MAX];
+/* A new cell, or NULL once the call is answered. */
+static Job *
+execute_cell(Connection *c, Session *s, const ExecuteRequest *request, uint64_t fingerprint) {
+        const Job *first = session_first_cell(s);
         SpecContext context = {};
         Refusal refusal;
         JobSpec *spec;
-        Session *s;
         Job *cell;
         int r;
+
+        if (s->state == SESSION_LOST) {
+                answer_session_error(c, "SessionLost", s->id, NULL);
+                return NULL;
+        }
+        if (first && (!request->queue || s->n_waiting >= SESSION_WAITING_MAX)) {
+                answer_session_error(c, "SessionBusy", s->id, first);
+                return NULL;
+        }
+        context.session = s->host->spec;
+        context.execution = s->n_executions + 1;
+        spec = api_make_spec(c, s->tenant, &context, &request->job);
+        if (!spec)
+                return NULL;
+        spec->fingerprint = fingerprint;
+        r = session_execute(c->broker, s, spec, &cell, &refusal);
+        if (api_answer_submit(c, s->tenant, r, &refusal))
+                return cell;
+        job_spec_free(spec);
+        return NULL;
+}
+
+void api_execute(Connection *c) {
+        ExecuteRequest request;
+        char path[JSON_PATH_MAX];
+        uint64_t fingerprint;
+        bool is_repeated;
+        Session *s;
+        Job *cell;
 
         if (execute_request_parse(c->call.parameters, &request, path) < 0) {
                 connection_reply(c, varlink_error_invalid_parameter(path));
@@ -144,29 +173,14 @@ void api_execute(Connection *c) {
         s = find_session(c, request.session);
         if (!s)
                 return;
-        if (s->state == SESSION_LOST) {
-                answer_session_error(c, "SessionLost", s->id, NULL);
+        is_repeated = api_find_repeated(c, s->tenant, request.job.request_id, c->call.parameters,
+                                        &fingerprint, &cell);
+        if (!is_repeated)
+                cell = execute_cell(c, s, &request, fingerprint);
+        if (!cell)
                 return;
-        }
-        cell = s->cell;
-        if (!cell && !list_is_empty(&s->waiting))
-                cell = container_of(s->waiting.next, Job, in_session);
-        if (cell && (!request.queue || s->n_waiting >= SESSION_WAITING_MAX)) {
-                answer_session_error(c, "SessionBusy", s->id, cell);
-                return;
-        }
-        context.session = s->host->spec;
-        context.execution = s->n_executions + 1;
-        spec = api_make_spec(c, s->tenant, &context, &request.job);
-        if (!spec)
-                return;
-        r = session_execute(c->broker, s, spec, &cell, &refusal);
-        if (!api_answer_submit(c, s->tenant, r, &refusal)) {
-                job_spec_free(spec);
-                return;
-        }
         connection_follow(c, cell, c->call.more ? FOLLOW_EVENTS : FOLLOW_RESULT);
-        c->cancels_on_close = !cell->spec->detach;
+        c->cancels_on_close = !is_repeated && !cell->spec->detach;
 }
 
 void api_interrupt_session(Connection *c) {
@@ -324,8 +338,10 @@ bool api_pump_branch(Connection *c) {
 
                 if (branch->number != c->cursor)
                         continue;
-                if (branch->base)
+                if (branch->state == SESSION_OPENING)
                         return false;
+                if (branch->state == SESSION_CLOSING)
+                        break;
                 answer_info(c, branch);
                 return true;
         }

@@ -72,8 +72,10 @@ static json_t *quota_object(const TenantPolicy *policy) {
         return json_build_take(&b);
 }
 
-static json_t *
-tenant_object(const char *name, const TenantPolicy *policy, const uint64_t used[_QUOTA_MAX]) {
+static json_t *tenant_object(const char *name,
+                             const TenantPolicy *policy,
+                             const uint64_t used[_QUOTA_MAX],
+                             uint64_t cpu_usec) {
         JsonBuild b = JSON_BUILD_INIT;
 
         json_build_string(&b, "tenant", name);
@@ -88,6 +90,7 @@ tenant_object(const char *name, const TenantPolicy *policy, const uint64_t used[
         json_build_uint(&b, "daemonBytes",
                         used[QUOTA_QUEUED_BYTES] + used[QUOTA_RETAINED_BYTES] +
                                 used[QUOTA_BUFFERED_BYTES]);
+        json_build_uint(&b, "cpuTimeUSec", cpu_usec);
         return json_build_take(&b);
 }
 
@@ -120,8 +123,8 @@ static json_t *object_of_name(const Broker *b, const char *name) {
         static const uint64_t nothing[_QUOTA_MAX];
         const Tenant *t = tenants_find(&b->tenants, name);
 
-        return t ? tenant_object(name, t->policy, t->used)
-                 : tenant_object(name, broker_find_policy(b, name), nothing);
+        return t ? tenant_object(name, t->policy, t->used, t->cpu_usec)
+                 : tenant_object(name, broker_find_policy(b, name), nothing, 0);
 }
 
 typedef struct ListParameters {

@@ -45,6 +45,15 @@ typedef enum AcceptKind {
  * answered with an error. */
 Job *api_accept_job(Connection *c, AcceptKind kind, bool *ret_created); /* api-run.c */
 
+/* Whether a request with this identifier (NULL is none) was here before: then *ret_job is its job, or NULL and the
+ * call is answered with RequestConflict. */
+bool api_find_repeated(Connection *c,
+                       const Tenant *tenant,
+                       const char *request_id,
+                       json_t *request,
+                       uint64_t *ret_fingerprint,
+                       Job **ret_job); /* api-run.c */
+
 /* SpecContext.load_file: of a call, for a tenant. */
 typedef struct FileLoader {
         const Connection *connection;

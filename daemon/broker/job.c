@@ -253,6 +253,9 @@ void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant
                 job->has_facts = true;
                 job->facts = *facts;
         }
+        /* What a session uses its cells have used. */
+        if (facts && !job->spec->is_session)
+                job_tenant(job)->cpu_usec += facts->cpu_user_usec + facts->cpu_system_usec;
         job->finished = now;
         job->retained_until_usec = now.monotonic_usec + job->spec->retain_usec;
         job_leave_queue(job);

@@ -328,6 +328,19 @@ json_t *reply_job_info(const Job *job) {
         return json_build_take(&b);
 }
 
+static json_t *session_usage(const SessionUsage *u) {
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_uint(&b, "wallTimeUSec", u->wall_usec);
+        json_build_uint(&b, "cpuUserUSec", u->cpu_user_usec);
+        json_build_uint(&b, "cpuSystemUSec", u->cpu_system_usec);
+        json_build_uint(&b, "stdoutBytes", u->stdout_bytes);
+        json_build_uint(&b, "stderrBytes", u->stderr_bytes);
+        json_build_uint(&b, "toolCalls", u->tool_calls);
+        json_build_uint(&b, "toolWaitUSec", u->tool_wait_usec);
+        return json_build_take(&b);
+}
+
 json_t *reply_session_info(const Session *s) {
         JsonBuild b = JSON_BUILD_INIT;
 
@@ -342,5 +355,6 @@ json_t *reply_session_info(const Session *s) {
         json_build_uint(&b, "executionCount", s->n_executions);
         if (s->cell)
                 json_build_string(&b, "job", s->cell->id);
+        json_build_value(&b, "usage", session_usage(&s->usage));
         return json_build_take(&b);
 }

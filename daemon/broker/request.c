@@ -216,12 +216,11 @@ static void drop_nulls(json_t *json) {
 }
 
 /* FNV-1a of the canonical text, which is never in one piece: programs may be large. */
-int job_request_fingerprint(json_t *parameters, uint64_t *ret_fingerprint) {
+int request_fingerprint(json_t *request, uint64_t *ret_fingerprint) {
         uint64_t hash = UINT64_C(14695981039346656037);
 
-        drop_nulls(json_object_get(parameters, "request"));
-        if (json_dump_callback(json_object_get(parameters, "request"), fingerprint_add, &hash,
-                               JSON_COMPACT | JSON_SORT_KEYS) < 0)
+        drop_nulls(request);
+        if (json_dump_callback(request, fingerprint_add, &hash, JSON_COMPACT | JSON_SORT_KEYS) < 0)
                 return -ENOMEM;
         *ret_fingerprint = hash;
         return 0;
@@ -273,8 +272,12 @@ static const JsonField execute_fields[] = {
         { "analysis", dispatch_analysis, offsetof(ExecuteRequest, job.analysis), 0,
           analysis_names },
         { "queue", json_dispatch_bool, offsetof(ExecuteRequest, queue) },
+        { "requestId", json_dispatch_string, offsetof(ExecuteRequest, job.request_id) },
         { "detach", json_dispatch_bool, offsetof(ExecuteRequest, job.detach) },
         { "retainUSec", request_dispatch_uint, offsetof(ExecuteRequest, job.retain_usec) },
+        { "usageIntervalUSec", request_dispatch_uint,
+          offsetof(ExecuteRequest, job.usage_interval_usec) },
+        { "heartbeatUSec", request_dispatch_uint, offsetof(ExecuteRequest, job.heartbeat_usec) },
         {},
 };
 

@@ -89,9 +89,9 @@ int request_dispatch_files(const JsonField *field,
                            char *path); /* a FilesRequest */
 int request_dispatch_int(const JsonField *field, json_t *value, void *target, char *path);
 
-/* Tells two requests apart that have the same requestId; -ENOMEM. A client that wants to deceive itself
- * can: it needs no key. */
-int job_request_fingerprint(json_t *parameters, uint64_t *ret_fingerprint);
+/* Tells two requests apart that have the same requestId: JobRequests, or the parameters of Execute; -ENOMEM. A
+ * client that wants to deceive itself can: it needs no key. */
+int request_fingerprint(json_t *request, uint64_t *ret_fingerprint);
 
 /* Reads the parameters of Run, Submit and Check. -EINVAL: ret_path names the one that is wrong. */
 int job_request_parse(json_t *parameters,

@@ -49,7 +49,7 @@ void session_hand_on_files(Broker *b, Session *s) {
 }
 
 bool session_is_shared(Broker *b, const Session *s) {
-        return s->number != s->family || session_count_family(b, s) > 1;
+        return session_is_branch(s) || session_count_family(b, s) > 1;
 }
 
 /* What a branch takes of its tenant is what any session takes: it may outlive its base. */

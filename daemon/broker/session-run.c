@@ -37,6 +37,7 @@ static void session_gone(Broker *b, Session *s) {
         session_free(s);
         server_wake_followers(b->server, FOLLOW_CLOSE);
         server_wake_followers(b->server, FOLLOW_RESTART);
+        server_wake_followers(b->server, FOLLOW_BRANCH);
 }
 
 int session_open(
@@ -277,6 +278,7 @@ int session_cell_over(void *broker, Job *job, const char *payload, size_t size) 
 void session_started(Broker *b, Session *s) {
         session_opened(s, b->clock().monotonic_usec);
         server_wake_followers(b->server, FOLLOW_FILES);
+        server_wake_followers(b->server, FOLLOW_BRANCH);
         if (s->base)
                 session_branch_done(b, s);
         session_go_on(b, s);
@@ -287,6 +289,7 @@ static void session_finish_cell(Broker *b, Session *s, const BoxFacts *facts, bo
 
         cell->session_is_alive = is_alive;
         scheduler_finish_cell(b, cell, facts);
+        session_add_usage(s, cell);
         cell->session = NULL;
 }
 
@@ -345,13 +348,29 @@ void session_restarted(Broker *b, Session *s, const BoxFacts *facts) {
         server_wake_followers(b->server, FOLLOW_RESTART);
 }
 
-void session_box_ended(Broker *b, Session *s, const BoxFacts *facts) {
+/* Of those of the box what is the last cell's. */
+static BoxFacts session_last_facts(const Session *s, const BoxFacts *of_box, uint64_t now_usec) {
+        uint64_t before_usec = s->usage.cpu_user_usec + s->usage.cpu_system_usec;
+        uint64_t cpu_usec = of_box->cpu_user_usec + of_box->cpu_system_usec;
+        uint64_t wall_usec = now_usec - MIN(s->cell->started.monotonic_usec, now_usec);
+        BoxFacts facts = *of_box;
+
+        facts.wall_usec = wall_usec - MIN(s->cell->tools.waited_usec, wall_usec);
+        facts.cpu_user_usec = cpu_usec - MIN(before_usec, cpu_usec);
+        facts.cpu_system_usec = 0; /* whose it was is not known any more */
+        return facts;
+}
+
+void session_box_ended(Broker *b, Session *s, const BoxFacts *of_box) {
+        BoxFacts facts;
+
         if (!s->cell)
                 return;
         if (!s->cell_is_over)
                 runner_link_drain(s->host->link);
         tool_link_closed(b, s->cell);
-        session_finish_cell(b, s, facts, false);
+        facts = session_last_facts(s, of_box, b->clock().monotonic_usec);
+        session_finish_cell(b, s, &facts, false);
 }
 
 void session_host_finished(Broker *b, Session *s) {
@@ -365,7 +384,7 @@ void session_host_finished(Broker *b, Session *s) {
         }
         session_drop_line(b, s, false, OUTCOME_LOST, "the session ended before its turn came");
         s->next_link = runner_link_free(s->next_link);
-        if (s->base && s->state == SESSION_OPENING)
+        if (session_is_branch(s) && s->state == SESSION_OPENING)
                 s->state = SESSION_CLOSING; /* it has never been there */
         if (s->base)
                 session_branch_done(b, s);

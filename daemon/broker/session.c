@@ -92,6 +92,18 @@ Job *session_end_cell(Session *s, uint64_t now_usec) {
         return cell;
 }
 
+void session_add_usage(Session *s, const Job *cell) {
+        SessionUsage *u = &s->usage;
+
+        u->wall_usec += cell->facts.wall_usec;
+        u->cpu_user_usec += cell->facts.cpu_user_usec;
+        u->cpu_system_usec += cell->facts.cpu_system_usec;
+        u->stdout_bytes += cell->output.streams[STREAM_STDOUT].total_bytes;
+        u->stderr_bytes += cell->output.streams[STREAM_STDERR].total_bytes;
+        u->tool_calls += cell->tools.n_calls;
+        u->tool_wait_usec += cell->tools.waited_usec;
+}
+
 uint64_t session_deadline(const Session *s) {
         uint64_t end_usec = s->opened.monotonic_usec + s->lifetime_usec;
 

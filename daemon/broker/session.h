@@ -22,6 +22,13 @@ typedef enum SessionState {
 
 extern const char *const session_state_names[_SESSION_STATE_MAX + 1];
 
+/* Of its cells that have ended, all together. */
+typedef struct SessionUsage {
+        uint64_t wall_usec, cpu_user_usec, cpu_system_usec;
+        uint64_t stdout_bytes, stderr_bytes;
+        uint64_t tool_calls, tool_wait_usec;
+} SessionUsage;
+
 struct Session {
         List sessions; /* of the broker, oldest first */
         char id[JOB_ID_SIZE];
@@ -40,6 +47,7 @@ struct Session {
         Buf opening;                  /* the JOB frame of an interpreter of it, but without files */
         struct RunnerLink *next_link; /* while it restarts: the next interpreter's */
         uint32_t cell_status;
+        SessionUsage usage;
         uint64_t family;        /* the same for all that share a box: the first one's number */
         Session *branch, *base; /* while the one waits to be made of the other */
         bool was_asked, has_answered; /* its interpreter, whether there is a branch */
@@ -68,6 +76,14 @@ Job *session_take(Session *session);
 
 /* The facts about the cell are here. Returns it; nothing is left of it in the session. */
 Job *session_end_cell(Session *session, uint64_t now_usec);
+
+/* Whether its interpreter is, or was to be, forked from that of another one. */
+static inline bool session_is_branch(const Session *session) {
+        return session->number != session->family;
+}
+
+/* Adds what the cell has used, which has finished. */
+void session_add_usage(Session *session, const Job *cell);
 
 /* Takes a cell that waits out of the line. */
 void session_remove(Session *session, Job *cell);

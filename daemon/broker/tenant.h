@@ -30,6 +30,7 @@ typedef struct Tenant {
 
         uint64_t token_usec; /* time that the submissions so far have paid for */
         Pace pace;
+        uint64_t cpu_usec; /* of its jobs that have ended, since it was made */
 
         /* For the loop (server.h): what its connections have done in this round. */
         uint64_t round, round_bytes;

@@ -32,7 +32,7 @@
 /* Beyond all that init and the listener have. */
 #define BRANCH_FD_MIN 64
 
-int cage_fork_branch(void) {
+static long clone_branch(void) {
         int *tid = cage_tid_address();
         long pid;
 
@@ -41,10 +41,22 @@ int cage_fork_branch(void) {
 #else
         pid = syscall(SYS_clone, BRANCH_FLAGS, NULL, NULL, NULL, tid);
 #endif
-        if (pid < 0)
+        return pid < 0 ? -errno : pid;
+}
+
+/* Without signals: the nudges behind an interrupt would end a call that waits for init's answer, and this one is
+ * let through only once. */
+int cage_fork_branch(void) {
+        sigset_t all, before;
+        long pid;
+
+        (void) sigfillset(&all);
+        if (sigprocmask(SIG_BLOCK, &all, &before) < 0)
                 return -errno;
+        pid = clone_branch();
         if (pid == 0 && syscall(SYS_pidfd_getfd, -1, 0, 0) < 0)
                 _exit(1);
+        (void) sigprocmask(SIG_SETMASK, &before, NULL);
         return (int) pid;
 }
 

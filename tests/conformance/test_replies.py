@@ -148,10 +148,12 @@ class Replies(unittest.TestCase):
         info = self.ask("OpenSession", **everything)["info"]
         cell = {"session": info["session"], "code": "print(1)", "inputsJson": "{}", "queue": True,
                 "limits": {"wallTimeUSec": 1000000}, "displayLastExpression": False,
-                "analysis": "strict", "detach": True, "retainUSec": 60000000}
+                "analysis": "strict", "detach": True, "retainUSec": 60000000,
+                "usageIntervalUSec": 100000, "heartbeatUSec": 1000000, "requestId": "cell"}
         self.assertEqual(set(cell), set(INTERFACE.methods["Execute"][0]))
         result = self.ask("Execute", **cell)["result"]
-        self.stream("Execute", **cell)
+        self.stream("Execute", **cell)  # the same one
+        self.ask("Execute", **cell | {"requestId": "next cell"})
         self.ask("GetJob", job=result["job"])
         self.assertEqual(len(self.ask("ListJobs", session=info["session"])["jobs"]), 2)
         self.ask("GetSession", session=info["session"])

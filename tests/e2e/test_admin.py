@@ -281,7 +281,7 @@ class Draining(OnOwnDaemon):
         process = self.start(WAIT_FOR_INPUT)
         drained = self.daemon.call("drain", "--json")
         self.assertEqual((drained.status, drained.result),
-                         (1, {"runningJobs": 1, "queuedJobs": 0}), drained)
+                         (1, {"runningJobs": 1, "queuedJobs": 0, "sessions": 0}), drained)
         self.assertTrue(self.client.node().draining)
         with self.assertRaises(errors.ShuttingDown) as refused:
             self.client.run("1")
@@ -295,7 +295,7 @@ class Draining(OnOwnDaemon):
         processes = [self.start(WAIT_FOR_INPUT) for _ in range(2)]
         waiter = self.ask("Drain", more=True)
         for running in (2, 1, 0):
-            self.assertEqual(waiter.receive(), {"runningJobs": running, "queuedJobs": 0})
+            self.assertEqual(waiter.receive(), {"runningJobs": running, "queuedJobs": 0, "sessions": 0})
             if running > 0:
                 self.finish(processes.pop())
 

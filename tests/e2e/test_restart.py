@@ -186,7 +186,7 @@ class Stopping(Base):
             jobs = [client.submit(expression=str(n)) for n in range(40)]
             manager.drain(0)
             self.assertRaises(pysb.errors.ShuttingDown, client.run, "1")
-            self.assertEqual(manager.drain(), pysb.types.DrainReply(0, 0))
+            self.assertEqual(manager.drain(), pysb.types.DrainReply(0, 0, 0))
             self.assertEqual([job.result().value for job in jobs], list(range(40)))
             self.assertEqual(daemon.stop(), 0)
         self.assert_nobody_left()

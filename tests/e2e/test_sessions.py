@@ -99,6 +99,48 @@ class Cells(Case):
         self.assertEqual(session.execute(loop, limits={"ticks": 20}).outcome, "tick_limit")
         self.assertEqual(value(session, "1"), 1)
 
+    def test_usage_is_that_of_all_cells(self):
+        session = self.open()
+        self.assertEqual(session.info().usage.wall_time_usec, 0)
+        results = [session.execute("sum(range(300_000))\nprint('twelve bytes')") for _ in range(2)]
+        results.append(session.execute("import os\nos._exit(3)"))
+        usage = session.info().usage
+        for name in ("wall_time_usec", "cpu_user_usec", "cpu_system_usec", "stdout_bytes"):
+            self.assertEqual(getattr(usage, name), sum(getattr(r.usage, name) for r in results), name)
+        self.assertEqual(usage.stdout_bytes, 26)
+
+    def test_the_last_cell_has_only_its_own_time(self):
+        """many cells have used more than one may; the one that ends the interpreter is not blamed for it"""
+        session = self.open(limits={"cpu_time_usec": 300_000})
+        for _ in range(4):
+            cell = "import time\nend = time.process_time() + 0.15\nwhile time.process_time() < end: pass"
+            self.assertEqual(session.execute(cell).outcome, "success")
+        self.assert_ends(session.execute("import os\nos._exit(3)"), "exit_nonzero", False)
+
+    def test_repeated_call_makes_no_second_cell(self):
+        session = self.open()
+        session.execute("n = 0")
+        jobs = {session.execute("n += 1", request_id="once").job for _ in range(3)}
+        self.assertEqual((len(jobs), value(session, "n")), (1, 1))
+        with self.assertRaises(errors.RequestConflict) as refused:
+            session.execute("n += 2", request_id="once")
+        self.assertEqual(refused.exception.job, jobs.pop())
+        results = [session.execute("import os\nos._exit(3)", request_id="last") for _ in range(2)]
+        self.assertEqual(results[0], results[1])
+        self.assertRaises(errors.SessionLost, session.execute, "1")
+
+    def test_figures_of_a_cell_that_runs(self):
+        session = self.open()
+        session.execute("sum(range(300_000))")
+        with session.stream(LOOP, usage_interval_usec=100_000) as stream:
+            usage = next_event(stream, "usage").usage
+            self.assertGreater(usage.memory_bytes, 0)
+            session.interrupt()
+            stream.wait()
+        with session.stream("import time\ntime.sleep(60)", heartbeat_usec=1_000_000) as stream:
+            next_event(stream, "heartbeat")
+            session.interrupt()
+
     def test_many_cells_in_flat_memory(self):
         session = self.open()
         session.execute("n = 0")

@@ -103,8 +103,12 @@ class CellOptions(TypedDict, total=False):
     analysis: str
     # Wait for the cells before it
     queue: bool
+    # The same call with it makes no second cell
+    request_id: str
     detach: bool
     retain_usec: int
+    usage_interval_usec: int
+    heartbeat_usec: int
 
 
 @dataclass

@@ -351,6 +351,7 @@ class SessionInfo(Wire):
     execution_count: int
     labels: Optional[Dict[str, str]] = None
     job: Optional[str] = None
+    usage: Optional[Usage] = None
 
 
 @dataclass(frozen=True)
@@ -365,6 +366,7 @@ class ProfileInfo(Wire):
     analysis: str
     tools: bool
     sessions: bool
+    branches: int
     problem: Optional[str] = None
 
 
@@ -442,6 +444,7 @@ class GetNodeReply(Wire):
     isolation: List[IsolationLayer]
     max_message_bytes: int
     max_inline_bytes: int
+    max_descriptors: int
     max_running_jobs: int
     running_jobs: int
     queued_jobs: int
@@ -485,6 +488,7 @@ class Tenant(Wire):
     memory_bytes: int
     blob_bytes: int
     daemon_bytes: int
+    cpu_time_usec: int
 
 
 @dataclass(frozen=True)
@@ -506,6 +510,7 @@ class LiveJob(Wire):
 class DrainReply(Wire):
     running_jobs: int
     queued_jobs: int
+    sessions: int
 
 
 @dataclass(frozen=True)

@@ -422,6 +422,18 @@ void builder_restart(Box *b) {
         assert_int_equal(n_fds, BUILDER_START_FDS);
 }
 
+Box builder_branch(const Box *base) {
+        Box branch = { .h = base->h };
+        size_t n_fds = 0;
+
+        assert_int_equal(receive_request(base->h, &branch.request, branch.fds, &n_fds), 1);
+        assert_int_equal(branch.request.verb, BUILDER_BRANCH);
+        assert_int_equal(branch.request.box, base->request.box);
+        assert_int_equal(n_fds, BUILDER_START_FDS);
+        branch.request.box = branch.request.branch;
+        return branch;
+}
+
 void builder_expect_kill(const Box *b, uint32_t reason) {
         BuilderRequest request;
 

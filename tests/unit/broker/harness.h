@@ -93,6 +93,7 @@ bool builder_next(Harness *h, BuilderRequest *ret_request);
 Box builder_start(Harness *h); /* the next request must be a START */
 void builder_restart(
         Box *b); /* the next request must be a RESTART of this box; it has other descriptors then */
+Box builder_branch(const Box *base); /* the next request must be a BRANCH of this one */
 void builder_expect_kill(const Box *b, uint32_t reason); /* the next request must be this KILL */
 void builder_expect_nothing(Harness *h);
 void builder_started(const Box *b);

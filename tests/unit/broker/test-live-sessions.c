@@ -16,111 +16,7 @@
 #include "broker/session.h"
 #include "harness.h"
 #include "proto/link.h"
-
-#define ID_SIZE 40
-
-/* Opens a session; its box runs. */
-static Box open_session(Client *c, const char *parameters, char ret_id[static ID_SIZE]) {
-        json_t *r = client_ask(c, "OpenSession", parameters);
-        Box box;
-
-        (void) snprintf(ret_id, ID_SIZE, "%s", reply_string(r, "info.session"));
-        assert_string_equal(reply_string(r, "info.state"), "opening");
-        json_decref(r);
-        box = builder_start(c->h);
-        assert_int_equal(box.request.is_session, 1);
-        builder_started(&box);
-        return box;
-}
-
-static void call(Client *c, const char *method, const char *id, const char *more) {
-        char parameters[256];
-
-        (void) snprintf(parameters, sizeof(parameters), "{\"session\":\"%s\"%s}", id, more);
-        client_call(c, method, parameters, false);
-}
-
-static void expect_verb(const Box *box, BuilderVerb verb, BuilderRequest *ret) {
-        assert_true(builder_next(box->h, ret));
-        assert_int_equal(ret->verb, verb);
-        assert_int_equal(ret->box, box->request.box);
-}
-
-/* The cell begins. */
-static void execute(Client *c, const Box *box, const char *id, const char *more) {
-        BuilderRequest request;
-
-        call(c, "Execute", id, more);
-        expect_verb(box, BUILDER_CELL, &request);
-}
-
-/* What the interpreter says when the program of a cell has begun, and when it is over. */
-static void say(const Box *box, FrameType type, const void *payload, uint32_t size) {
-        const FrameHeader h = { .size = size, .type = type };
-
-        assert_int_equal(io_write_full(box->fds[BOX_CHANNEL], &h, sizeof(h)), 0);
-        assert_int_equal(io_write_full(box->fds[BOX_CHANNEL], payload, size), 0);
-        (void) harness_spin(box->h);
-}
-
-static void report_cell(const Box *box, EndReason reason) {
-        const BuilderReport report = {
-                .kind = BUILDER_CELL_ENDED,
-                .box = box->request.box,
-                .facts = { .has_record = 1, .end_reason = reason, .wall_usec = 1500 },
-        };
-
-        assert_int_equal(link_send(box->h->builder, &report, sizeof(report), NULL, 0), 0);
-        (void) harness_spin(box->h);
-}
-
-static void end_cell(const Box *box, uint32_t status) {
-        BuilderRequest request;
-
-        say(box, FRAME_RUNNING, NULL, 0);
-        say(box, FRAME_CELL_END, &status, sizeof(status));
-        expect_verb(box, BUILDER_IDLE, &request);
-        report_cell(box, END_BY_ITSELF);
-}
-
-static void expect_result(Client *c, const char *outcome, int count, bool is_alive) {
-        json_t *r = client_reply(c);
-
-        assert_string_equal(reply_string(r, "result.outcome"), outcome);
-        assert_int_equal(reply_int(r, "result.executionCount"), count);
-        assert_int_equal(json_is_true(reply_get(r, "result.sessionAlive")), is_alive);
-        json_decref(r);
-}
-
-static void expect_state(Client *c, const char *id, const char *state) {
-        json_t *r;
-
-        call(c, "GetSession", id, "");
-        r = client_reply(c);
-        assert_string_equal(reply_string(r, "info.state"), state);
-        json_decref(r);
-}
-
-static void expect_error(Client *c, const char *error) {
-        json_decref(client_error(c, error));
-}
-
-static uint64_t used(Harness *h, Quota quota) {
-        return h->broker->tenants.used[quota];
-}
-
-/* Closes it, and its box goes: nothing is charged any more. */
-static void close_session(Client *c, Box *box, const char *id) {
-        call(c, "CloseSession", id, "");
-        builder_expect_kill(box, END_CANCEL);
-        assert_int_equal(used(c->h, QUOTA_SESSIONS), 1);
-        builder_ended(box, &(BoxFacts){ .end_reason = END_CANCEL, .has_record = 1 });
-        json_decref(client_reply(c));
-        assert_int_equal(used(c->h, QUOTA_SESSIONS), 0);
-        assert_int_equal(used(c->h, QUOTA_RUNNING), 0);
-        assert_int_equal(used(c->h, QUOTA_MEMORY), 0);
-        assert_int_equal(used(c->h, QUOTA_QUEUED_BYTES), 0);
-}
+#include "session-harness.h"
 
 static void test_cells(void **state) {
         Client *c = client_new(*state, geteuid());
@@ -551,6 +447,72 @@ static void test_box_that_cannot_be(void **state) {
         client_free(c);
 }
 
+/* The same call makes no second cell, while it runs and afterwards; another one of that name is refused. */
+static void test_repeated(void **state) {
+        static const char call_a[] = ",\"code\":\"1\",\"requestId\":\"a\"";
+        Client *c = client_new(*state, geteuid()), *again = client_new(*state, geteuid());
+        char id[ID_SIZE];
+        Box box = open_session(c, "{}", id);
+
+        execute(c, &box, id, call_a);
+        call(again, "Execute", id, call_a);
+        builder_expect_nothing(*state);
+        client_free(again); /* which cancels nothing */
+        (void) harness_spin(*state);
+        builder_expect_nothing(*state);
+        end_cell(&box, 0);
+        expect_result(c, "success", 1, true);
+        call(c, "Execute", id, call_a);
+        expect_result(c, "success", 1, true);
+        call(c, "Execute", id, ",\"code\":\"2\",\"requestId\":\"a\"");
+        expect_error(c, "RequestConflict");
+        builder_expect_nothing(*state);
+        close_session(c, &box, id);
+        client_free(c);
+}
+
+static void expect_usage(Client *c, const char *id, int64_t wall_usec, int64_t cpu_usec) {
+        json_t *r;
+
+        call(c, "GetSession", id, "");
+        r = client_reply(c);
+        assert_int_equal(reply_int(r, "info.usage.wallTimeUSec"), wall_usec);
+        assert_int_equal(reply_int(r, "info.usage.cpuUserUSec"), cpu_usec);
+        json_decref(r);
+}
+
+/* A session has used what its cells have, also the one with which its box ends: of that the rest is the cell's. */
+static void test_usage(void **state) {
+        Client *c = client_new(*state, geteuid());
+        char id[ID_SIZE];
+        Box box = open_session(c, "{}", id);
+        int64_t wall_usec;
+        json_t *r;
+
+        expect_usage(c, id, 0, 0);
+        for (int i = 1; i <= 2; i++) {
+                execute(c, &box, id, ",\"code\":\"1\"");
+                end_cell(&box, 0);
+                json_decref(client_reply(c));
+                expect_usage(c, id, i * 1500, i * 400);
+        }
+        harness_advance(*state, 5 * USEC_PER_SEC);
+        execute(c, &box, id, ",\"code\":\"1\"");
+        harness_advance(*state, 20);
+        builder_ended(&box, &(BoxFacts){ .has_record = 1,
+                                         .job_status = 3 << 8,
+                                         .wall_usec = 6 * USEC_PER_SEC,
+                                         .cpu_user_usec = 1000,
+                                         .cpu_system_usec = 50 });
+        r = client_reply(c);
+        assert_in_range(reply_int(r, "result.usage.wallTimeUSec"), 20, 5 * USEC_PER_SEC - 1);
+        assert_int_equal(reply_int(r, "result.usage.cpuUserUSec"), 250);
+        wall_usec = 3000 + reply_int(r, "result.usage.wallTimeUSec");
+        json_decref(r);
+        expect_usage(c, id, wall_usec, 1050);
+        client_free(c);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_cells, harness_setup, harness_teardown),
@@ -570,6 +532,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_profile, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_reload, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_drain, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_repeated, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_usage, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_box_that_cannot_be, harness_setup,
                                                 harness_teardown),
         };
