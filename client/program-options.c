@@ -13,7 +13,7 @@
 /* More than fits into one message (4 MiB) need not be read to the end. */
 #define INPUT_MAX_BYTES (4 * MIB)
 
-/* Reads a file of any kind, a pipe included. */
+/* Reads a file of any kind, a pipe included. Says what is wrong: -EFBIG, or of the file -EIO. */
 static int read_input(const char *path, char **ret_data, size_t *ret_size) {
         int r;
 
@@ -25,7 +25,7 @@ static int read_input(const char *path, char **ret_data, size_t *ret_size) {
                 text_error("%s: larger than a request may be (4 MiB).", path);
         else if (r < 0)
                 text_error("%s: %s.", path, strerror(-r));
-        return r;
+        return r < 0 && r != -EFBIG ? -EIO : r;
 }
 
 /* Says why a setter of the library did not take it. */

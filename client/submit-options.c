@@ -354,8 +354,8 @@ int submit_options_parse(int argc,
         if (pysb_request_new(&request) < 0)
                 return EXIT_NOT_ACCEPTED;
         while ((option = getopt_long(argc, argv, "c:e:p:", options, NULL)) >= 0)
-                if (take_option(option, &o, request) < 0)
-                        return usage(argv[0]);
+                if ((r = take_option(option, &o, request)) < 0)
+                        return r == -EIO || r == -EFBIG ? EXIT_NOT_ACCEPTED : usage(argv[0]);
         if (take_arguments(&o, request, argc, argv) < 0 || check(&o, argv[0]) < 0)
                 return usage(argv[0]);
         o.common.source = program_name(&o.program);

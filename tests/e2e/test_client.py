@@ -73,11 +73,17 @@ class Embedded(unittest.TestCase):
         run = self.submit("--json", "-", stdin=b"#" * (1 << 20) + b"\nprint(1)")
         self.assertEqual(run.status, 126, run)
 
-    def test_missing_file(self):
-        """a FILE that does not exist is one sentence and exit status 125"""
-        run = self.submit("/nonexistent/program.py")
-        self.assertEqual((run.status, run.stdout), (125, b""), run)
-        self.assertIn("/nonexistent/program.py", run.stderr)
+    def test_bad_files(self):
+        """a file that cannot be read, wherever it is named, is one sentence and exit status 125; a FIFO can be"""
+        for file, why in {"/nonexistent/a": "No such file or directory", "/tmp": "Is a directory",
+                          "/proc/self/mem": "Input/output error",
+                          "/dev/zero": "larger than a request may be (4 MiB)"}.items():
+            for options in [file], ["--file", f"{file}:a", "-c", "1"], ["--inputs", f"@{file}", "-c", "1"]:
+                run = self.submit(*options)
+                too_large = options == ["/dev/zero"]  # as every program that is
+                self.assertEqual((run.status, run.stderr), (126 if too_large else 125, f"pysbctl: {file}: {why}.\n"))
+        run = self.submit("--file", "/dev/stdin:a", "-c", "print(open('a').read())", stdin=b"piped")
+        self.assertEqual((run.status, run.stdout), (0, b"piped\n"), run)
 
     def test_stdin_file(self):
         """--stdin FILE is the program's standard input"""
