@@ -9,9 +9,10 @@ import sys
 import tempfile
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+import harness
 import tap
 from tools import SPIN, TOOLS, Case, add_rows
-from varlink import Refused
+from pysb import Tool, errors
 
 WAYS = {
     "tool_call, keywords": "print(_sandbox.tool_call('add', a=1, b=2))",
@@ -74,7 +75,7 @@ class Ways(Case):
     def test_eval(self):
         """the same in a profile without files, with await"""
         code = "import _sandbox, tools\nprint(tools.add(1, 2), await tools.add_async(3, 4))"
-        self.assert_success(self.run_job(code, profile="eval", limits={"toolCalls": 2}), "3 7\n")
+        self.assert_success(self.run_job(code, profile="eval", limits={"tool_calls": 2}), "3 7\n")
 
     def test_values(self):
         """values and arguments of all kinds and sizes come through as they are"""
@@ -85,26 +86,20 @@ for value in ([], {"ä": "😀\\0\\n\\""}, 2**70, -0.5, None, "x" * 60000, "ä" 
 print(len(_sandbox.tool_call("add", a=0, b=0)))"""
         big = "é" * ((1 << 19) - 1)
 
-        def tool(name, arguments):
-            return big if name == "add" else arguments
-        connection = self.start(code)
-        while True:
-            call = self.next_call()
-            value = tool(call["name"], json.loads(call["argumentsJson"]))
-            self.complete(connection, call, resultJson=json.dumps(value, ensure_ascii=call["name"] == "echo"))
-            if call["name"] == "add":
-                break
-        self.assertEqual(self.main.next("output")["output"]["text"], f"{(1 << 19) - 1}\n")
-        self.assertEqual(self.main.result()["outcome"], "success")
+        events = self.start(code)
+        while (call := self.next_call(events)).name == "echo":
+            self.reply(events, call)
+        self.complete(events, call, resultJson=json.dumps(big, ensure_ascii=False))
+        self.assert_success(events.wait(), f"{(1 << 19) - 1}\n")
 
     def test_module(self):
         """the module tools: signatures, documentation, names, errors of Python's own"""
         schema = {"type": "object", "required": ["z"], "additionalProperties": True, "properties": {
             "a": {}, "z": {"type": "string"}, "def": {}, "extra": {"default": [1]}}}
         hidden = {"required": ["class"], "properties": {"class": {"type": "string"}}}
-        tools = TOOLS + [{"name": "odd", "parametersSchemaJson": json.dumps(schema)},
-                         {"name": "broken", "parametersSchemaJson": "{["},
-                         {"name": "hidden", "parametersSchemaJson": json.dumps(hidden)}]
+        tools = [tool.to_wire() for tool in [*TOOLS, Tool(None, "odd", None, schema),
+                                             Tool(None, "hidden", None, hidden)]]
+        tools.append({"name": "broken", "parametersSchemaJson": "{["})
         code = """
 import inspect, tools
 for name in ("add", "add_async", "echo", "odd", "broken", "hidden"):
@@ -118,14 +113,15 @@ for call in ("tools.add()", "tools.add(1, 2, 3)", "tools.hidden()", "tools.hidde
     except Exception as error:
         print(type(error).__name__, error)
 """
-        self.assert_success(self.run_job(code, tools=tools), """\
+        request = {"code": code, "profile": "raw", "tools": tools}
+        self.assertEqual(self.client.call("Run", {"request": request})["result"]["stdout"]["text"], """\
 add (a, b=7)
 add_async (a, b=7)
 echo (**extra)
 odd (z, a=Ellipsis, extra=[1], **extra_)
 broken (**extra)
 hidden (**extra)
-['add', 'echo', 'fail', 'odd', 'broken', 'hidden'] True True
+['add', 'echo', 'fail', 'odd', 'hidden', 'broken'] True True
 Adds two numbers.
 
 Arguments:
@@ -138,28 +134,27 @@ TypeError hidden() needs the argument 'class'; as it is no name for a parameter 
 TypeError hidden() needs the argument 'class'; as it is no name for a parameter here, give it as \
 **{'class': ...}
 AttributeError module 'tools' has no attribute 'nothing'; there is no tool 'nothing'; there are: add, \
-echo, fail, odd, broken, hidden
+echo, fail, odd, hidden, broken
 """)
 
     def test_keyword(self):
         """a parameter that is a keyword of Python reaches the tool"""
         schema = {"required": ["class"], "properties": {"class": {}, "a": {}}}
-        tools = [{"name": "echo", "parametersSchemaJson": json.dumps(schema)}]
-        self.assert_success(self.run_job("import tools\nprint(tools.echo(a=1, **{'class': 2}))", tools=tools),
+        tool = Tool(lambda **arguments: arguments, "echo", None, schema)
+        self.assert_success(self.run_job("import tools\nprint(tools.echo(a=1, **{'class': 2}))", tools=[tool]),
                             "{'a': 1, 'class': 2}\n")
 
     def test_names_of_the_client(self):
         """tools and parameters may have the names of what the functions are made of"""
         names = ["locals", "__debug__", "_pysb_call_", "_pysb_locals_", "extra", "None"]
-        schema = json.dumps({"required": ["a", "locals"], "properties": {
-            name: {} for name in ["a", *names]}})
-        tools = [{"name": name, "parametersSchemaJson": schema} for name in ("echo", "locals")]
+        schema = {"required": ["a", "locals"], "properties": {name: {} for name in ["a", *names]}}
+        tools = [Tool(lambda **values: values, name, None, schema) for name in ("echo", "locals")]
         arguments = {name: 1 for name in ["a", *names]}
         code = f"import tools\nfor tool in ('echo', 'locals', 'locals_async'):\n" \
                f"    r = getattr(tools, tool)(**{arguments})\n" \
                "    r = r if isinstance(r, dict) else await r\n" \
                f"    print(tool, getattr(tools, tool).__name__, r == {arguments})"
-        result = self.run_job(code, tool=lambda name, values: values, tools=tools)
+        result = self.run_job(code, tools=tools)
         self.assert_success(result, "echo echo True\nlocals locals True\n"
                                     "locals_async locals_async True\n")
 
@@ -167,7 +162,7 @@ echo, fail, odd, broken, hidden
         """what a program finds in _sandbox without an underscore is its interface"""
         code = "import _sandbox\nprint(*(name for name in dir(_sandbox) if name[0] != '_'))"
         for profile in "raw", "eval":
-            self.assert_success(self.run_job(code, profile=profile, limits={"toolCalls": 0}),
+            self.assert_success(self.run_job(code, profile=profile, limits={"tool_calls": 0}),
                                 "ResultNotEncodable ResultTooLarge TickLimit ToolError display gather "
                                 "get_tool_result print result stderr tool_call tool_call_async "
                                 "tool_call_start\n")
@@ -210,31 +205,31 @@ try:
     Any().{call}
 except _sandbox.ToolError as error:
     print(error.type, error.message)""")
-        self.assertTrue(result["stdout"].startswith(words), result["stdout"])
+        self.assertTrue(result.stdout.text.startswith(words), result)
 
     def test_uncaught(self):
         """a ToolError that nobody catches ends the job, and its traceback shows the program only"""
         for call in ("_sandbox.tool_call('fail')", "tools.fail()", "await tools.fail_async()"):
             result = self.run_job(f"import _sandbox, tools\n{call}")
-            self.assertEqual(result["outcome"], "exception")
-            self.assertEqual(result["exception"]["type"], "_sandbox.ToolError")
-            self.assertEqual(result["exception"]["message"], "no-luck: not for {}")
-            self.assertEqual(result["exception"]["line"], 2)
-            self.assertNotIn("frozen", result["exception"]["traceback"])
+            self.assertEqual(result.outcome, "exception")
+            self.assertEqual(result.exception.type, "_sandbox.ToolError")
+            self.assertEqual(result.exception.message, "no-luck: not for {}")
+            self.assertEqual(result.exception.line, 2)
+            self.assertNotIn("frozen", result.exception.traceback)
 
     def test_no_json(self):
         """an answer that is no JSON is an error of the call"""
-        job = self.start("import _sandbox\ntry:\n    _sandbox.tool_call('echo')\n"
+        events = self.start("import _sandbox\ntry:\n    _sandbox.tool_call('echo')\n"
                          "except _sandbox.ToolError as error:\n    print(error.type)")
-        self.complete(job, self.next_call(), resultJson="{no json")
-        self.assert_success(self.serve(job), "invalid-answer\n")
+        self.complete(events, self.next_call(events), resultJson="{no json")
+        self.assert_success(events.wait(), "invalid-answer\n")
 
     def test_foreign(self):
         """awaiting something foreign says what to do instead"""
         code = "class F:\n    def __await__(self):\n        yield 1\nawait F()"
         result = self.run_job(code)
-        self.assertEqual(result["exception"]["type"], "RuntimeError")
-        self.assertIn("asyncio.run()", result["exception"]["message"])
+        self.assertEqual(result.exception.type, "RuntimeError")
+        self.assertIn("asyncio.run()", result.exception.message)
 
     def test_taken(self):
         """a result can be taken once, and a wait can be cut short and resumed"""
@@ -250,11 +245,11 @@ try:
     _sandbox.get_tool_result(call)
 except ValueError as error:
     print(error)"""
-        job = self.start(code)
-        (call,), output = self.calls_and_output(1)
+        events = self.start(code)
+        (call,), output = self.calls_and_output(events, 1)
         self.assertEqual(output, "timeout\n")
-        self.reply(job, call)
-        self.assert_success(self.serve(job), "3\nthere is no call 1, or its result was taken already\n")
+        self.reply(events, call)
+        self.assert_success(events.wait(), "timeout\n3\nthere is no call 1, or its result was taken already\n")
 
     def test_timeouts(self):
         """a timeout that is no time is refused at once, and the call stays open"""
@@ -274,27 +269,27 @@ print(_sandbox.get_tool_result(call, 60.5))"""
         """with a limit of 0 the daemon answers, and names the limit"""
         result = self.run_job("import _sandbox\ntry:\n    _sandbox.tool_call('echo')\n"
                               "except _sandbox.ToolError as error:\n    print(error)",
-                              limits={"toolCalls": 0})
+                              limits={"tool_calls": 0})
         self.assert_success(result, "unknown-tool: this job may call no tools, raise limits.tool_calls\n")
 
 
 class Concurrency(Case):
-    def collect(self, job, n):
-        return [self.next_call() for _ in range(n)]
+    def collect(self, events, n):
+        return [self.next_call(events) for _ in range(n)]
 
     def test_gather(self):
         """calls of gather() are all on their way before the first answer"""
-        job = self.start("import tools, _sandbox\n"
+        events = self.start("import tools, _sandbox\n"
                          "print(await _sandbox.gather(*[tools.add_async(n, n) for n in range(16)]))")
-        calls = self.collect(job, 16)
-        self.assertEqual([call["callId"] for call in calls], [str(n) for n in range(1, 17)])
+        calls = self.collect(events, 16)
+        self.assertEqual([call.call_id for call in calls], [str(n) for n in range(1, 17)])
         for call in reversed(calls):
-            self.reply(job, call)
-        self.assert_success(self.serve(job), f"{list(range(0, 32, 2))}\n")
+            self.reply(events, call)
+        self.assert_success(events.wait(), f"{list(range(0, 32, 2))}\n")
 
     def test_threads(self):
         """threads wait side by side, whatever the order of the answers"""
-        job = self.start("""
+        events = self.start("""
 import _sandbox, threading
 results = {}
 def work(n):
@@ -303,13 +298,13 @@ threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
 for t in threads: t.start()
 for t in threads: t.join()
 print(sorted(results.items()) == [(n, n + 100) for n in range(8)])""", profile="default")
-        for call in reversed(self.collect(job, 8)):
-            self.reply(job, call)
-        self.assert_success(self.serve(job), "True\n")
+        for call in reversed(self.collect(events, 8)):
+            self.reply(events, call)
+        self.assert_success(events.wait(), "True\n")
 
     def test_in_flight(self):
         """16 calls may wait for their answers, one more is an error; afterwards there is room again"""
-        job = self.start("""
+        events = self.start("""
 import _sandbox
 calls = [_sandbox.tool_call_start("add", a=n, b=0) for n in range(16)]
 try:
@@ -317,89 +312,90 @@ try:
 except _sandbox.ToolError as error:
     print(error.type, flush=True)
 print(sum(map(_sandbox.get_tool_result, calls)), _sandbox.tool_call("add", a=1, b=1))""")
-        calls, output = self.calls_and_output(16)
+        calls, output = self.calls_and_output(events, 16)
         self.assertEqual(output, "too-many-calls\n")
         for call in calls:
-            self.reply(job, call)
-        self.assert_success(self.serve(job), "120 2\n")
+            self.reply(events, call)
+        self.reply(events, self.next_call(events))
+        self.assert_success(events.wait(), "too-many-calls\n120 2\n")
 
 
 class Limits(Case):
     def test_calls(self):
         """one call more than toolCalls ends the job"""
-        result = self.run_job("import tools\nwhile True:\n    tools.add(1, 1)", limits={"toolCalls": 3})
-        self.assertEqual(result["outcome"], "tool_call_limit")
-        self.assertEqual(result["message"], "tool call limit of 3 reached, raise limits.tool_calls")
-        self.assertEqual(result["usage"]["toolCalls"], 3)
+        result = self.run_job("import tools\nwhile True:\n    tools.add(1, 1)", limits={"tool_calls": 3})
+        self.assertEqual(result.outcome, "tool_call_limit")
+        self.assertEqual(result.message, "tool call limit of 3 reached, raise limits.tool_calls")
+        self.assertEqual(result.usage.tool_calls, 3)
 
     def test_exactly(self):
         """as many as toolCalls are fine"""
         self.assert_success(self.run_job("import tools\nprint(sum(tools.add(n, 0) for n in range(3)))",
-                                         limits={"toolCalls": 3}), "3\n")
+                                         limits={"tool_calls": 3}), "3\n")
 
     def test_timeout(self):
         """nobody answers: the call fails after its timeout, and the late answer finds nothing"""
-        tools = [{"name": "slow", "timeoutUSec": 50_000}, {"name": "echo"}]
-        job = self.start("""
+        tools = [Tool(None, "slow", timeout_usec=50_000), *TOOLS]
+        events = self.start("""
 import _sandbox, tools
 try:
     tools.slow()
 except _sandbox.ToolError as error:
-    print(error, flush=True)
+    print(error.type, flush=True)
 print(tools.echo(x=1))""", tools=tools)
-        call = self.next_call()
-        self.assertIn("deadlineUSec", call)
-        self.assertIn("timeout", self.main.next("output")["output"]["text"])
-        with self.assertRaises(Refused) as caught:
-            self.complete(job, call, resultJson="1")
-        self.assertEqual(caught.exception.name, "ToolCallNotFound")
-        self.assertEqual(caught.exception.parameters, {"job": job, "callId": call["callId"]})
-        result = self.serve(job)
-        self.assert_success(result, "{'x': 1}\n")
-        self.assertGreaterEqual(result["usage"]["toolWaitUSec"], 50_000)
+        call = self.next_call(events)
+        self.assertIsNotNone(call.deadline_usec)
+        self.assertEqual(harness.next_event(events, "output").output.text, "timeout\n")
+        with self.assertRaises(errors.ToolCallNotFound) as caught:
+            self.complete(events, call, resultJson="1")
+        self.assertEqual(caught.exception.parameters, {"job": events.job, "callId": call.call_id})
+        self.reply(events, self.next_call(events))
+        result = events.wait()
+        self.assert_success(result, "timeout\n{'x': 1}\n")
+        self.assertGreaterEqual(result.usage.tool_wait_usec, 50_000)
 
     def test_wait_used_up(self):
         """when toolWait is used up, calls fail at once and name the limit"""
-        result = self.run_job("""
+        result = self.start("""
 import _sandbox
 for n in range(2):
     try:
         _sandbox.get_tool_result(_sandbox.tool_call_start("echo"))
     except _sandbox.ToolError as error:
-        print(error.type, "limits.tool_wait" in error.message)""", tool=self.ignore,
-                              limits={"toolWaitUSec": 50_000})
+        print(error.type, "limits.tool_wait" in error.message)""",
+                            limits={"tool_wait_usec": 50_000}).wait()
         self.assert_success(result, "timeout True\ntimeout True\n")
 
     def test_wall_clock(self):
         """waiting is no wall clock time: an answer that takes longer than the limit is in time"""
-        job = self.start("import tools\nprint(tools.add(1, 2))", limits={"wallTimeUSec": 1_000_000})
-        call = self.next_call()
+        events = self.start("import tools\nprint(tools.add(1, 2))", limits={"wall_time_usec": 1_000_000})
+        call = self.next_call(events)
         self.pass_time(1_300_000)
-        self.reply(job, call)
-        result = self.serve(job)
+        self.reply(events, call)
+        result = events.wait()
         self.assert_success(result, "3\n")
-        self.assertGreater(result["usage"]["toolWaitUSec"], 1_200_000)
-        self.assertLess(result["usage"]["wallTimeUSec"], 1_000_000)
+        self.assertGreater(result.usage.tool_wait_usec, 1_200_000)
+        self.assertLess(result.usage.wall_time_usec, 1_000_000)
 
     def test_wall_clock_runs(self):
         """what the program does itself still counts, before a wait and after it"""
-        job = self.start(f"import tools\nprint(tools.add(1, 2), flush=True)\n{SPIN}",
-                         limits={"wallTimeUSec": 700_000})
-        call = self.next_call()
+        events = self.start(f"import tools\nprint(tools.add(1, 2), flush=True)\n{SPIN}",
+                         limits={"wall_time_usec": 700_000})
+        call = self.next_call(events)
         self.pass_time(900_000)
-        self.reply(job, call)
-        result = self.serve(job)
-        self.assertEqual(result["outcome"], "wall_time_limit")
-        self.assertGreaterEqual(result["usage"]["wallTimeUSec"], 650_000)
-        self.assertLess(result["usage"]["wallTimeUSec"], 1_500_000)
+        self.reply(events, call)
+        result = events.wait()
+        self.assertEqual(result.outcome, "wall_time_limit")
+        self.assertGreaterEqual(result.usage.wall_time_usec, 650_000)
+        self.assertLess(result.usage.wall_time_usec, 1_500_000)
 
     def test_wall_clock_bound(self):
         """a job that waits for ever gets no more than toolWait and the wall clock limit together"""
-        job = self.start("import _sandbox, signal\n_sandbox.tool_call_start('echo')\n"
+        events = self.start("import _sandbox, signal\n_sandbox.tool_call_start('echo')\n"
                          "while True: signal.pause()",
-                         limits={"wallTimeUSec": 300_000, "toolWaitUSec": 300_000})
-        self.next_call()
-        self.assertEqual(self.serve(job)["outcome"], "wall_time_limit")
+                         limits={"wall_time_usec": 300_000, "tool_wait_usec": 300_000})
+        self.next_call(events)
+        self.assertEqual(events.wait().outcome, "wall_time_limit")
 
 
 class Commands(Case):

@@ -6,12 +6,13 @@ import json
 import os
 import socket
 import sys
+import threading
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
 import tap
+from pysb import errors
 from tools import TOOLS, Case, add_rows
-from varlink import Refused
 
 USER = 12345
 
@@ -19,45 +20,43 @@ USER = 12345
 class Answers(Case):
     """CompleteToolCall."""
 
-    def refused(self, name, **parameters):
-        with self.assertRaises(Refused) as caught:
-            self.other.call("CompleteToolCall", **parameters)
-        self.assertEqual(caught.exception.name, name, caught.exception.parameters)
-        return caught.exception.parameters
+    def refused(self, kind, **parameters):
+        with self.assertRaises(kind):
+            self.client.call("CompleteToolCall", parameters)
 
     def test_rules(self):
         """exactly one of result and error, in its bounds; the first answer wins"""
-        job = self.start("import tools\nprint(tools.echo(), tools.echo())")
-        call = self.next_call()["callId"]
+        events = self.start("import tools\nprint(tools.echo(), tools.echo())")
+        job, call = events.job, self.next_call(events).call_id
         error = {"type": "t", "message": ""}
-        self.refused("InvalidRequest", job=job, callId=call)
-        self.refused("InvalidRequest", job=job, callId=call, resultJson="1", error=error)
-        self.refused("InvalidRequest", job=job, callId=call, resultJson="")
-        self.refused("InvalidRequest", job=job, callId=call, error={"type": "", "message": ""})
-        self.refused("TooLarge", job=job, callId=call, resultJson="1" * ((1 << 20) + 1))
-        self.refused("TooLarge", job=job, callId=call, error={"type": "t" * 65, "message": ""})
-        self.refused("TooLarge", job=job, callId=call, error={"type": "t", "message": "m" * 4097})
-        self.refused("JobNotFound", job="0" * 32, callId=call, resultJson="1")
+        self.refused(errors.InvalidRequest, job=job, callId=call)
+        self.refused(errors.InvalidRequest, job=job, callId=call, resultJson="1", error=error)
+        self.refused(errors.InvalidRequest, job=job, callId=call, resultJson="")
+        self.refused(errors.InvalidRequest, job=job, callId=call, error={"type": "", "message": ""})
+        self.refused(errors.TooLarge, job=job, callId=call, resultJson="1" * ((1 << 20) + 1))
+        self.refused(errors.TooLarge, job=job, callId=call, error={"type": "t" * 65, "message": ""})
+        self.refused(errors.TooLarge, job=job, callId=call, error={"type": "t", "message": "m" * 4097})
+        self.refused(errors.JobNotFound, job="0" * 32, callId=call, resultJson="1")
         for unknown in ("", "0", "3", "-1", "x", "18446744073709551616"):
-            self.refused("ToolCallNotFound", job=job, callId=unknown, resultJson="1")
-        self.other.call("CompleteToolCall", job=job, callId=call, resultJson="[1]")
-        self.refused("ToolCallNotFound", job=job, callId=call, resultJson="2")
-        self.reply(job, self.next_call())
-        self.assert_success(self.serve(job), "[1] {}\n")
+            self.refused(errors.ToolCallNotFound, job=job, callId=unknown, resultJson="1")
+        self.client.complete_tool_call(job, call, [1])
+        self.refused(errors.ToolCallNotFound, job=job, callId=call, resultJson="2")
+        self.reply(events, self.next_call(events))
+        self.assert_success(events.wait(), "[1] {}\n")
 
     def test_other_user(self):
         """a job of somebody else does not exist"""
         if os.getuid() != 0:
             self.skipTest("only root can be somebody else")
-        job = self.start("import tools\nprint(tools.echo())")
-        call = self.next_call()["callId"]
+        events = self.start("import tools\nprint(tools.echo())")
+        job, call = events.job, self.next_call(events).call_id
         os.chmod(self.daemon.address, 0o666)
         message = {"method": "io.pysb.sandbox.CompleteToolCall",
                    "parameters": {"job": job, "callId": call, "resultJson": "1"}}
         reply = self.say_as(USER, json.dumps(message).encode() + b"\0")
         self.assertIn(b"io.pysb.sandbox.JobNotFound", reply)
-        self.other.call("CompleteToolCall", job=job, callId=call, resultJson="2")
-        self.assert_success(self.serve(job), "2\n")
+        self.client.complete_tool_call(job, call, 2)
+        self.assert_success(events.wait(), "2\n")
 
     def say_as(self, uid, message):
         """Sends one message as another user and returns the answer."""
@@ -79,69 +78,68 @@ class Answers(Case):
     def test_attach(self):
         """a job that was handed over is answered by whoever attaches; answered calls have no arguments"""
         code = "import tools\nprint(tools.add(1, 1) + tools.add(2, 2))"
-        job = self.other.call("Submit", request={"code": code, "tools": TOOLS})["job"]
-        self.main.send("Attach", {"job": job}, more=True)
-        self.assert_success(self.serve(job), "6\n")
-        self.main.send("Attach", {"job": job}, more=True)
+        job = self.client.submit(code, tools=TOOLS)
+        self.assert_success(job.stream().wait(), "6\n")
+        events = job.stream()
         for number in "12":
-            call = self.next_call()
-            self.assertEqual((call["callId"], call["name"]), (number, "add"))
-            self.assertNotIn("argumentsJson", call)
-        self.assertEqual(self.main.result()["usage"]["toolCalls"], 2)
-        self.refused("ToolCallNotFound", job=job, callId="1", resultJson="1")
+            call = self.next_call(events)
+            self.assertEqual((call.call_id, call.name, call.arguments_json), (number, "add", None))
+        self.assertEqual(events.wait().usage.tool_calls, 2)
+        self.refused(errors.ToolCallNotFound, job=job.id, callId="1", resultJson="1")
 
     def test_client_gone(self):
         """when the client goes, its job does not wait any longer"""
-        self.start("import tools\ntools.echo()")
-        self.next_call()
-        self.main.close()
+        gone = threading.Event()
+        self.addCleanup(gone.set)
+        with self.client.stream("import tools\ntools.wait()", tools={"wait": lambda: gone.wait()}) as events:
+            self.next_call(events)
         harness.poll_until(lambda: not self.daemon.boxed(), "the end of the job")
 
     def test_job_gone(self):
         """a job that ends with an open call leaves nothing to answer"""
-        job = self.start("import _sandbox\n_sandbox.tool_call_start('echo')")
-        call = self.next_call()
-        self.assertEqual(self.main.result()["outcome"], "success")
-        self.refused("JobNotFound", job=job, callId=call["callId"], resultJson="1")
+        events = self.start("import _sandbox\n_sandbox.tool_call_start('echo')")
+        call = self.next_call(events)
+        self.assertEqual(events.wait().outcome, "success")
+        self.refused(errors.ToolCallNotFound, job=events.job, callId=call.call_id, resultJson="1")
 
 
 class Requests(Case):
-    def refused(self, tools):
-        with self.assertRaises(Refused) as caught:
-            self.other.call("Run", request={"code": "1", "tools": tools})
+    def refused(self, error, tools):
+        with self.assertRaises(error) as caught:
+            self.client.call("Run", {"request": {"code": "1", "tools": tools}})
         return caught.exception
 
     def test_names(self):
         """a tool has a name that Python can use, and its own"""
         for name in ("", "a b", "1a", "_a", "def", "None", "ä", "a" * 65, "add"):
-            error = self.refused([{"name": "add"}, {"name": name}])
-            self.assertEqual((error.name, error.parameters["field"]), ("InvalidRequest", "tools[1].name"))
+            error = self.refused(errors.InvalidRequest, [{"name": "add"}, {"name": name}])
+            self.assertEqual(error.field, "tools[1].name")
 
     def test_clash(self):
         """NAME_async is the other form of NAME, so no second tool may have that name"""
         for names in (("a", "a_async"), ("a_async", "a")):
-            error = self.refused([{"name": name} for name in names])
-            self.assertEqual((error.name, error.parameters["field"]), ("InvalidRequest", "tools[1].name"))
-            self.assertIn("NAME_async", error.parameters["reason"])
+            error = self.refused(errors.InvalidRequest, [{"name": name} for name in names])
+            self.assertEqual(error.field, "tools[1].name")
+            self.assertIn("NAME_async", error.reason)
 
     def test_bounds(self):
         """at most 64 tools, with descriptions and schemas of a bounded size"""
-        self.assertEqual(self.refused([{"name": f"t{n}"} for n in range(65)]).parameters["field"], "tools")
+        error = self.refused(errors.InvalidRequest, [{"name": f"t{n}"} for n in range(65)])
+        self.assertEqual(error.field, "tools")
         for member, size in (("description", 1 << 14), ("parametersSchemaJson", 1 << 16)):
-            error = self.refused([{"name": "t", member: "x" * (size + 1)}])
-            self.assertEqual((error.name, error.parameters["field"]), ("TooLarge", f"tools[0].{member}"))
+            error = self.refused(errors.TooLarge, [{"name": "t", member: "x" * (size + 1)}])
+            self.assertEqual(error.field, f"tools[0].{member}")
 
     def test_types(self):
         """a wrong type is named with its place"""
         for tools, place in (([{}], "tools[0].name"), ([{"name": 1}], "tools[0].name"),
                              ([1], "tools[0]"), ([{"name": "a", "x": 1}], "tools[0].x"),
                              ([{"name": "a", "timeoutUSec": -1}], "tools[0].timeoutUSec")):
-            error = self.refused(tools)
-            self.assertEqual(error.parameters["parameter"], f"request.{place}")
+            self.assertEqual(self.refused(errors.InvalidParameter, tools).parameter, f"request.{place}")
 
     def test_many(self):
         """64 tools are fine"""
-        tools = [{"name": f"t{n}"} for n in range(64)]
+        tools = {f"t{n}": print for n in range(64)}
         self.assert_success(self.run_job("import tools\nprint(len(tools.__all__))", tools=tools), "64\n")
 
 
@@ -188,36 +186,35 @@ class Forged(Case):
 
     def check_frame(self, code):
         """It ends the channel, and nothing else."""
-        job = self.start(f"{FORGE}\n{code}\nclosed()")
-        self.assert_success(self.serve(job, tool=self.ignore), "closed\n")
+        self.assert_success(self.start(f"{FORGE}\n{code}\nclosed()").wait(), "closed\n")
 
     def test_flood_unknown(self):
         """a flood of calls of unknown tools, whose answers nobody reads, ends itself"""
-        job = self.start(FORGE + "n = 0\ntry:\n    while True:\n        n += 1\n"
+        result = self.run_job(FORGE + "n = 0\ntry:\n    while True:\n        n += 1\n"
                          "        send(call(n, name=b'unknown'))\n"
                          "except (BrokenPipeError, ConnectionResetError):\n    print('closed')",
-                         limits={"wallTimeUSec": 300_000_000, "cpuTimeUSec": 300_000_000})
-        self.assert_success(self.serve(job), "closed\n")
+                         limits={"wall_time_usec": 300_000_000, "cpu_time_usec": 300_000_000})
+        self.assert_success(result, "closed\n")
 
     def test_flood_known(self):
         """a flood of calls is ended by the limit"""
-        job = self.start(FORGE + "for n in range(1, 10 ** 9):\n    send(call(n))\n    os.read(3, 4096)",
-                         limits={"wallTimeUSec": 300_000_000, "cpuTimeUSec": 300_000_000})
-        self.assertEqual(self.serve(job)["outcome"], "tool_call_limit")
+        result = self.run_job(FORGE + "for n in range(1, 10 ** 9):\n    send(call(n))\n    os.read(3, 4096)",
+                         limits={"wall_time_usec": 300_000_000, "cpu_time_usec": 300_000_000})
+        self.assertEqual(result.outcome, "tool_call_limit")
 
     def test_unread(self):
         """a job that reads no answers holds nobody up"""
-        job = self.start(FORGE + "import signal\nsend(b''.join(call(n) for n in range(1, 17)))\n"
+        events = self.start(FORGE + "import signal\nsend(b''.join(call(n) for n in range(1, 17)))\n"
                          "signal.pause()")
-        calls = [self.next_call() for _ in range(16)]
+        calls = [self.next_call(events) for _ in range(16)]
         for call in calls:
-            self.complete(job, call, resultJson=json.dumps("x" * 1_000_000))
-        self.assertEqual(self.other.call("Cancel", job=job)["state"], "cancelling")
-        self.assertEqual(self.main.result()["outcome"], "cancelled")
+            self.client.complete_tool_call(events.job, call.call_id, "x" * 1_000_000)
+        self.assertEqual(self.client.job(events.job).cancel(), "cancelling")
+        self.assertEqual(events.wait().outcome, "cancelled")
 
     def test_closed(self):
         """after that a call fails as closed, and open calls are forgotten"""
-        job = self.start(FORGE + """
+        events = self.start(FORGE + """
 import _sandbox
 call = _sandbox.tool_call_start("echo")
 send(b"\\xff" * 8)
@@ -226,7 +223,7 @@ for f in (lambda: _sandbox.get_tool_result(call), lambda: _sandbox.tool_call("ec
         f()
     except _sandbox.ToolError as error:
         print(error.type)""")
-        self.assert_success(self.serve(job, tool=self.ignore), "closed\nclosed\n")
+        self.assert_success(events.wait(), "closed\nclosed\n")
 
     def test_child(self):
         """a process that the program forks has no part in the channel"""
@@ -243,8 +240,8 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), _sandbox.tool_call("add"
 
     def test_success(self):
         """forged replies and calls make no success of a failure"""
-        job = self.start(FORGE + "send(frame(10, b''))\nraise ValueError")
-        self.assertIn(self.serve(job)["outcome"], ("exception", "exit_nonzero"))
+        result = self.run_job(FORGE + "send(frame(10, b''))\nraise ValueError")
+        self.assertIn(result.outcome, ("exception", "exit_nonzero"))
 
 
 add_rows(Forged, FORGED, Forged.check_frame)
