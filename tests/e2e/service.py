@@ -9,6 +9,7 @@ import tempfile
 
 import harness
 import varlink
+from pysb import errors
 
 PYSBD, BROKER = 64001, 64002
 GROUP, GATEWAY = 64010, 64011  # "crew" and "web" in the service's /etc/group
@@ -49,9 +50,9 @@ class Service(harness.Daemon):
             return False
         os.chmod(self.address, 0o666)
         try:
-            with varlink.Connection(self.address) as connection:
-                connection.call("GetNode")
-        except varlink.Refused:
+            with self.client() as client:
+                client.node()
+        except errors.ProtocolError:
             pass
         except ConnectionError:
             self.process.wait(harness.PATIENCE)

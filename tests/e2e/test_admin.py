@@ -129,24 +129,19 @@ class Reading(OnOwnDaemon):
 
     def test_what_cells_use(self):
         """of a cell what it has used itself, of the session's interpreter everything"""
-        with varlink.Connection(self.daemon.address) as client:
-            session = client.call("OpenSession")["info"]["session"]
-            spin = "import time\nend = time.process_time() + 0.1\nwhile time.process_time() < end: pass"
-            client.call("Execute", session=session, code=spin)
-            client.send("Execute", {"session": session, "code": "print('ready', flush=True)\nwhile True: pass"},
-                        more=True)
-            cell = client.next("accepted")["job"]
-            client.next("output")
+        with self.client.open_session() as session:
+            session.execute("import time\nend = time.process_time() + 0.1\nwhile time.process_time() < end: pass")
+            cell = session.stream(FOREVER)
+            harness.next_event(cell, "output")
 
             def used():
-                return [next(job.cpu_time_usec for job in self.manager.jobs() if (job.job == cell) == is_cell)
+                return [next(job.cpu_time_usec for job in self.manager.jobs() if (job.job == cell.job) == is_cell)
                         for is_cell in (True, False)]
 
             harness.poll_until(lambda: used()[0] >= 30_000, "the cell to use the CPU")
             of_cell, of_all = used()
             self.assertGreaterEqual(of_all, of_cell + 50_000)
-            with varlink.Connection(self.daemon.address) as other:
-                other.call("CloseSession", session=session)
+        cell.close()
 
     def test_top_again_and_again(self):
         """on a terminal the table is drawn anew, with what has been used since"""
@@ -346,16 +341,13 @@ class Reloading(OnOwnDaemon):
     def test_sessions_keep_what_they_were_opened_with(self):
         path = self.write_profile("mine")
         self.manager.reload()
-        with varlink.Connection(self.daemon.address) as client:
-            session = client.call("OpenSession", profile="mine")["info"]["session"]
-            client.call("Execute", session=session, code="x = 6")
+        with self.client.open_session(profile="mine") as session:
+            session.execute("x = 6")
             os.unlink(path)
             # More of them than there may be generations: none is kept for the session's sake but its own
             for _ in range(20):
                 self.assertNotIn("mine", self.manager.reload())
-            result = client.call("Execute", session=session, code="x * 7")["result"]
-            self.assertEqual(result["resultJson"], "42")
-            client.call("CloseSession", session=session)
+            self.assertEqual(session.execute("x * 7").value, 42)
 
     def test_jobs_keep_what_they_were_accepted_with(self):
         path = self.write_profile("mine")

@@ -16,7 +16,6 @@ import termios
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
 import tap
-import varlink
 
 
 class Terminal:
@@ -70,8 +69,6 @@ class Repl(harness.OnOneDaemon):
         home = tempfile.TemporaryDirectory(prefix="pysb-e2e.", dir="/tmp")
         self.addCleanup(home.cleanup)
         self.home = home.name
-        self.other = varlink.Connection(self.daemon.address)
-        self.addCleanup(self.other.close)
 
     def terminal(self, *options):
         return Terminal(self.daemon, self.home, *options)
@@ -83,7 +80,7 @@ class Repl(harness.OnOneDaemon):
         return run
 
     def sessions(self):
-        return self.other.call("ListSessions")["sessions"]
+        return list(self.client.sessions())
 
 
 class File(Repl):
@@ -184,7 +181,7 @@ class Prompt(Repl):
                 os.write(terminal.master, b"print('o' + 'n', flush=True)\n")
                 terminal.expect(">>> ")
                 os.write(terminal.master, b"while True: x = x\n\n")
-                harness.poll_until(lambda: self.sessions()[0]["state"] == "executing", "the cell")
+                harness.poll_until(lambda: self.sessions()[0].state == "executing", "the cell")
                 os.write(terminal.master, b"\x03")
                 self.assertIn("KeyboardInterrupt", terminal.expect(">>> "))
             os.write(terminal.master, b"x = 7 +")
@@ -220,7 +217,7 @@ class Prompt(Repl):
             self.assertIn("without the variables", terminal.type("os._exit(3)"))
             self.assertIn("NameError", terminal.type("x"))
             (session,) = self.sessions()
-            self.other.call("CloseSession", session=session["session"])
+            self.client.session(session.session).close()
             self.assertIn("without the variables", terminal.type("1"))
             self.assertIn("\n2\r\n", terminal.type("2"))
             self.assertEqual(terminal.end(), 0)

@@ -17,7 +17,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import pysb
 import tap
-import varlink
 
 KILLS = 50
 STOPS = 10
@@ -82,28 +81,27 @@ class Base(unittest.TestCase):
             signal.alarm(0)
 
     def work(self, daemon, n_replies):
-        """Jobs of which so many replies have come: all else is under way somewhere."""
-        connections = [varlink.Connection(daemon.address) for _ in range(JOBS)]
-        for connection in connections:
-            self.addCleanup(connection.close)
-            connection.run(code=FORKS, profile="raw")
+        """Jobs of which so many events have come: all else is under way somewhere."""
+        client = daemon.client()
+        self.addCleanup(client.close)
+        streams = [client.stream(FORKS, profile="raw") for _ in range(JOBS)]
         for n in range(n_replies):
-            connections[n % JOBS].receive()
-        return connections
+            next(streams[n % JOBS])
+        return streams
 
-    def end_of(self, connection):
+    def end_of(self, stream):
         """The outcome, or None if the broker was killed before it could say one."""
         try:
-            return connection.result()["outcome"]
-        except ConnectionError:
+            return stream.wait().outcome
+        except pysb.errors.Disconnected:
             return None
 
 
 class Killing(Base):
-    def survive(self, daemon, connections, victim):
+    def survive(self, daemon, streams, victim):
         """What was killed was no part of the daemon itself."""
-        for connection in connections:
-            connection.close()
+        for stream in streams:
+            stream.close()
         result = daemon.submit("print(1)")
         self.assertEqual(result.status, 0, f"{victim}: {result}")
         self.assertEqual(daemon.stop(), 0)
@@ -116,19 +114,19 @@ class Killing(Base):
         for _ in range(KILLS):
             daemon = harness.Daemon(harness.build_tree())
             # accepted, started and output of each job
-            connections = self.work(daemon, rng.randrange(3 * JOBS + 1))
+            streams = self.work(daemon, rng.randrange(3 * JOBS + 1))
             victim, pid = find(daemon, rng.choice(VICTIMS))
             kill(pid)
             killed[victim] += 1
             if victim in ("builder", "broker"):
-                for connection in connections:
-                    outcome = self.end_of(connection)
+                for stream in streams:
+                    outcome = self.end_of(stream)
                     self.assertIn(outcome, ("lost", None) if victim == "builder" else (None,))
                 daemon.stop()
             else:
-                self.survive(daemon, connections, victim)
-            for connection in connections:
-                connection.close()
+                self.survive(daemon, streams, victim)
+            for stream in streams:
+                stream.close()
             self.assert_nobody_left()
         print(f"# killed: {killed}", flush=True)
         self.assertGreater(min(killed.values()), 0, killed)
@@ -152,10 +150,10 @@ class Stopping(Base):
     def test_in_order(self):
         """SIGTERM while jobs run: every client gets `cancelled`"""
         daemon = harness.Daemon(harness.build_tree())
-        connections = self.work(daemon, 3 * JOBS)
+        streams = self.work(daemon, 3 * JOBS)
         self.assertEqual(daemon.stop(), 0)
-        for connection in connections:
-            self.assertEqual(self.end_of(connection), "cancelled")
+        for stream in streams:
+            self.assertEqual(self.end_of(stream), "cancelled")
         self.assert_nobody_left()
 
     def test_everything_at_once(self):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """RestartSession: another interpreter in the same box and its files."""
 
+import asyncio
 import os
 import sys
 import threading
@@ -9,9 +10,9 @@ import threading
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
 import tap
-import varlink
 from harness import next_event
-from pysb import errors
+from pysb import aio, errors
+from pysb.types import SessionInfo
 from sessions import DEAF, Case, value
 
 
@@ -109,25 +110,27 @@ class Restart(Case):
         session.restart()
         self.assertEqual(value(session, "1"), 1)
 
+    def at_once(self, session, *methods):
+        """What each of them returns or raises."""
+        async def call():
+            async with aio.Client(f"unix:{self.daemon.address}") as client:
+                same = client.session(session.id)
+                return await asyncio.gather(*[getattr(same, method)() for method in methods], return_exceptions=True)
+        return asyncio.run(call())
+
     def test_two_at_once(self):
         session = self.open()
         session.execute("x = 1")
-        with varlink.Connection(self.daemon.address) as client:
-            client.send("RestartSession", {"session": session.id})
-            session.restart()
-            client.receive()
+        for info in self.at_once(session, "restart", "restart"):
+            self.assertEqual(info.state, "idle")
         self.assertEqual(session.execute("x").exception.type, "NameError")
 
     def test_close_meanwhile(self):
         session = self.open()
         session.execute("1")
-        with varlink.Connection(self.daemon.address) as client:
-            client.send("RestartSession", {"session": session.id})
-            session.close()
-            try:
-                client.receive()
-            except varlink.Refused as refused:
-                self.assertEqual(refused.name, "SessionNotFound")
+        restarted, closed = self.at_once(session, "restart", "close")
+        self.assertIsNone(closed)
+        self.assertIsInstance(restarted, (SessionInfo, errors.SessionNotFound))
         harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
 
     def test_lost_stays_lost(self):

@@ -368,10 +368,10 @@ class Methods(Case):
         self.refused(errors.SessionNotFound, self.client.session(info["session"]).info)
 
     def test_unbound_ones_stay(self):
-        with varlink.Connection(self.daemon.address) as connection:
-            info = connection.call("OpenSession")["info"]
-            connection.call("Execute", session=info["session"], code="x = 3")
-        with self.client.session(info["session"]) as session:
+        with self.daemon.client() as client:
+            session = client.open_session()
+            session.execute("x = 3")
+        with self.client.session(session.id) as session:
             self.assertEqual(value(session, "x"), 3)
 
     def test_extend(self):
