@@ -72,12 +72,12 @@ void api_attach(Connection *c) {
 
         if (!job)
                 return;
-        if (p.after_sequence.value > job->log.n) {
+        if (p.after_sequence.value > job->log.n && !job->is_dropped) {
                 api_answer_invalid(c, "afterSequence", "the job has no event with this number yet");
                 return;
         }
         connection_follow(c, job, FOLLOW_EVENTS);
-        c->cursor = p.after_sequence.value;
+        c->cursor = MIN(p.after_sequence.value, job->log.n);
         if (p.kinds.is_set)
                 c->kinds = p.kinds.value;
 }

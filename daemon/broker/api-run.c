@@ -15,7 +15,7 @@
 #include "broker/scheduler.h"
 #include "wire/build.h"
 
-/* Nobody knows when another daemon serves. */
+/* Nobody knows when another daemon serves, or when a client forgets a job. */
 #define RETRY_AFTER_USEC (UINT64_C(1) * 1000000)
 
 void api_answer_spec_error(Connection *c, SpecErrorKind kind, const SpecError *e) {
@@ -67,10 +67,9 @@ static void answer_stopping(Connection *c) {
 
 static void build_quota(JsonBuild *b, const Tenant *t, const Refusal *refusal) {
         static const char *const names[_QUOTA_MAX] = {
-                [QUOTA_RUNNING] = "running",
-                [QUOTA_MEMORY] = "memory",
-                [QUOTA_SESSIONS] = "sessions",
-                [QUOTA_BLOB_BYTES] = "blobs",
+                [QUOTA_RUNNING] = "running",   [QUOTA_MEMORY] = "memory",
+                [QUOTA_SESSIONS] = "sessions", [QUOTA_BLOB_BYTES] = "blobs",
+                [QUOTA_REQUESTS] = "requests",
         };
         bool is_own = refusal->scope == CHARGE_OVER_TENANT;
         Quota q = refusal->quota;
@@ -179,6 +178,16 @@ bool api_answer_submit(Connection *c, const Tenant *tenant, int r, const Refusal
         return r == 0;
 }
 
+/* Rather none than one that could happen twice; else the call is answered. */
+static bool may_remember(Connection *c, const Tenant *tenant) {
+        int r = tenant_fits(tenant, QUOTA_REQUESTS, 1);
+        const Refusal refusal = { (ChargeRefusal) r, QUOTA_REQUESTS, RETRY_AFTER_USEC };
+
+        if (r != 0)
+                answer_refusal(c, tenant, &refusal);
+        return r == 0;
+}
+
 bool api_find_repeated(Connection *c,
                        const Tenant *tenant,
                        const char *request_id,
@@ -198,7 +207,7 @@ bool api_find_repeated(Connection *c,
         }
         job = job_store_find_request(c->broker, tenant, request_id);
         if (!job)
-                return false;
+                return !may_remember(c, tenant);
         if (job->spec->fingerprint == *ret_fingerprint) {
                 *ret_job = job;
                 return true;

@@ -46,7 +46,7 @@ typedef enum AcceptKind {
 Job *api_accept_job(Connection *c, AcceptKind kind, bool *ret_created); /* api-run.c */
 
 /* Whether a request with this identifier (NULL is none) was here before: then *ret_job is its job, or NULL and the
- * call is answered with RequestConflict. */
+ * call is answered: RequestConflict, or QuotaExceeded where no further one can be remembered. */
 bool api_find_repeated(Connection *c,
                        const Tenant *tenant,
                        const char *request_id,

@@ -221,6 +221,8 @@ static void broker_set_maxima(Broker *b) {
         own[QUOTA_CONNECTIONS] = c->max_connections_per_user;
         node[QUOTA_RETAINED] = RETAINED_JOBS_MAX;
         own[QUOTA_RETAINED] = RETAINED_JOBS_PER_TENANT_MAX;
+        node[QUOTA_REQUESTS] = REQUESTS_MAX;
+        own[QUOTA_REQUESTS] = REQUESTS_PER_TENANT_MAX;
         node[QUOTA_QUEUED_BYTES] = TENANT_BYTES_MAX;
         node[QUOTA_RETAINED_BYTES] = TENANT_BYTES_MAX;
         node[QUOTA_BUFFERED_BYTES] = TENANT_BYTES_MAX;

@@ -23,6 +23,10 @@
 #define RETAINED_JOBS_MAX 1024
 #define RETAINED_JOBS_PER_TENANT_MAX 256
 
+/* Requests that happen at most once: beyond these no other one is accepted. */
+#define REQUESTS_MAX 4096
+#define REQUESTS_PER_TENANT_MAX 1024
+
 /* Jobs by what clients and the builder call them; a bucket has few. */
 #define JOB_BUCKETS 1024
 

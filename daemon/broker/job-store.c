@@ -85,15 +85,21 @@ static bool retained_is_too_much(const Broker *b) {
         return false;
 }
 
-/* A result that somebody waits for right now stays. */
+/* A result that somebody waits for right now stays; and that a request has run is known as long as was said. */
 void job_store_trim(Broker *b) {
+        uint64_t now_usec = b->clock().monotonic_usec;
+
         if (!retained_is_too_much(b))
                 return;
         LIST_FOREACH(l, &b->jobs) {
                 Job *job = container_of(l, Job, jobs);
 
-                if (job_is_finished(job) && list_is_empty(&job->watchers) &&
-                    retained_refusal(job_tenant(job)) != 0)
+                if (!job_is_finished(job) || job->is_dropped || !list_is_empty(&job->watchers) ||
+                    retained_refusal(job_tenant(job)) == 0)
+                        continue;
+                if (job->spec->request_id && now_usec < job->retained_until_usec)
+                        job_drop_result(job);
+                else
                         job_free(job);
         }
 }

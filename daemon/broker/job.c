@@ -63,6 +63,8 @@ int job_new(JobSpec *spec,
         if (r < 0)
                 return r;
         job->spec = spec;
+        if (spec->request_id)
+                tenant_charge_anyway(tenant, QUOTA_REQUESTS, 1);
         *ret_job = TAKE_PTR(job);
         return 0;
 }
@@ -95,6 +97,24 @@ static void job_leave_place(Job *job) {
         job->has_place = false;
 }
 
+static void job_free_result(Job *job) {
+        event_log_done(&job->log);
+        output_done(&job->output);
+        said_done(&job->said);
+        collection_done(&job->collection);
+}
+
+static void job_charge_result(Job *job) {
+        job->retained_bytes = job_bytes(job);
+        tenant_charge_anyway(job_tenant(job), QUOTA_RETAINED, !job->is_dropped);
+        tenant_charge_anyway(job_tenant(job), QUOTA_RETAINED_BYTES, job->retained_bytes);
+}
+
+static void job_release_result(Job *job) {
+        tenant_release(job_tenant(job), QUOTA_RETAINED, !job->is_dropped);
+        tenant_release(job_tenant(job), QUOTA_RETAINED_BYTES, job->retained_bytes);
+}
+
 Job *job_free(Job *job) {
         if (!job)
                 return NULL;
@@ -106,20 +126,17 @@ Job *job_free(Job *job) {
         list_remove(&job->by_box);
         job_leave_queue(job);
         job_leave_place(job);
-        if (job_is_finished(job)) {
-                tenant_release(job_tenant(job), QUOTA_RETAINED, 1);
-                tenant_release(job_tenant(job), QUOTA_RETAINED_BYTES, job->retained_bytes);
-        }
+        if (job_is_finished(job))
+                job_release_result(job);
+        if (job->spec && job->spec->request_id)
+                tenant_release(job_tenant(job), QUOTA_REQUESTS, 1);
         tenant_unref(job_tenant(job));
         fd_close(job->stdin_fd);
         input_close(&job->input);
-        event_log_done(&job->log);
-        output_done(&job->output);
-        said_done(&job->said);
+        job_free_result(job);
         tool_calls_done(&job->tools);
         collector_free(job->collector);
         files_link_free(job->files);
-        collection_done(&job->collection);
         job_spec_free(job->spec);
         free(job);
         return NULL;
@@ -269,10 +286,17 @@ void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant
         job->spec->stdin_size = 0;
         job->stdin_fd = fd_close(job->stdin_fd);
         input_close(&job->input);
-        job->retained_bytes = job_bytes(job);
-        tenant_charge_anyway(job_tenant(job), QUOTA_RETAINED, 1);
-        tenant_charge_anyway(job_tenant(job), QUOTA_RETAINED_BYTES, job->retained_bytes);
+        job_charge_result(job);
         job_notify(job);
+}
+
+void job_drop_result(Job *job) {
+        assert(job_is_finished(job) && !job->is_dropped);
+        job_release_result(job);
+        job_free_result(job);
+        job_spec_shrink(job->spec);
+        job->is_dropped = true;
+        job_charge_result(job);
 }
 
 bool job_is_forgettable(const Job *job, uint64_t now_usec) {

@@ -50,6 +50,7 @@ struct Job {
         uint64_t queued_bytes;   /* charged while it waits */
         bool has_place;          /* charged as running */
         uint64_t retained_bytes; /* charged as retained, once finished */
+        bool is_dropped;         /* what it made is gone, that it has run is known */
         JobSpec *spec;
         JobState state;
         uint64_t box;            /* on the builder link, 0 before it was started */
@@ -147,6 +148,9 @@ static inline bool job_is_cell(const Job *job) {
 static inline Tenant *job_tenant(const Job *job) {
         return job->queue.tenant;
 }
+
+/* There is no room for what it made; its outcome and its requestId stay. */
+void job_drop_result(Job *job);
 
 /* Whether it has a place among the running ones. */
 static inline bool job_has_box(const Job *job) {

@@ -140,6 +140,12 @@ static json_t *violations_array(const Job *job) {
 }
 
 void reply_build_said(JsonBuild *b, const Job *job, bool with_displays) {
+        static const RunnerProblem dropped = {
+                .type = "ResultDropped",
+                .message =
+                        "value, output, displays, exception, findings, violations and files were "
+                        "dropped before their time, to make room for other results",
+        };
         const RunnerSaid *said = &job->said;
         Outcome outcome = job->verdict.outcome;
         int code = job->verdict.exit_code;
@@ -149,8 +155,10 @@ void reply_build_said(JsonBuild *b, const Job *job, bool with_displays) {
         if (said->exception && (outcome == OUTCOME_EXCEPTION || outcome == OUTCOME_MEMORY_LIMIT ||
                                 outcome == OUTCOME_TICK_LIMIT || (is_cancelled && code == 1)))
                 json_build_value(b, "exception", exception_object(said->exception));
+        if (job->is_dropped)
+                json_build_value(b, "resultProblem", problem_object(&dropped));
         /* The value of a program that did not succeed is no value. */
-        if (said->result && ended_well)
+        else if (said->result && ended_well)
                 json_build_string_n(b, "resultJson", said->result, said->result_size);
         else if (said->problem && ended_well)
                 json_build_value(b, "resultProblem", problem_object(said->problem));

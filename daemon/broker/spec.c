@@ -17,17 +17,22 @@
 /* What tracebacks call the program. */
 #define SOURCE_NAME "<job>"
 
+void job_spec_shrink(JobSpec *spec) {
+        buf_done(&spec->frame);
+        tool_list_done(&spec->tools);
+        spec->collect = collect_spec_free(spec->collect);
+        free(TAKE_PTR(spec->stdin_bytes));
+        spec->stdin_size = 0;
+        json_decref(TAKE_PTR(spec->modules));
+}
+
 JobSpec *job_spec_free(JobSpec *spec) {
         if (!spec)
                 return NULL;
+        job_spec_shrink(spec);
         profile_store_unref(spec->store);
-        buf_done(&spec->frame);
-        tool_list_done(&spec->tools);
-        collect_spec_free(spec->collect);
-        free(spec->stdin_bytes);
         free(spec->request_id);
         json_decref(spec->labels);
-        json_decref(spec->modules);
         free(spec);
         return NULL;
 }

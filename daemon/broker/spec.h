@@ -66,6 +66,9 @@ typedef struct JobSpec {
 JobSpec *job_spec_free(JobSpec *spec);
 DEFINE_CLEANUP(JobSpec *, job_spec_free);
 
+/* Frees what only a job needs that runs. */
+void job_spec_shrink(JobSpec *spec);
+
 /* That of the host of a branch of a session that has this one: as if it had been opened so. NULL: no memory. */
 JobSpec *job_spec_branch(const JobSpec *session);
 

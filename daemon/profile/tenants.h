@@ -20,6 +20,7 @@ typedef enum Quota {
         QUOTA_QUEUED_BYTES, /* programs and input of what waits */
         QUOTA_RETAINED,     /* results that are kept */
         QUOTA_RETAINED_BYTES,
+        QUOTA_REQUESTS,       /* requestIds that are remembered */
         QUOTA_BUFFERED_BYTES, /* messages of its connections, both ways */
         QUOTA_SESSIONS,       /* open ones */
         QUOTA_BLOB_BYTES,     /* in the tenant's blob store */

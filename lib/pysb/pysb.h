@@ -453,8 +453,8 @@ const char *pysb_result_get_exception_traceback(const PysbResult *result);
 /* The value of the job as JSON text, made by the program; NULL if it gave none. */
 const char *pysb_result_get_result_json(const PysbResult *result);
 
-/* Why there is no such text although the program has a value: "ResultNotEncodable" or
- * "ResultTooLarge", and a sentence; NULL if there is no problem. */
+/* Why there is no such text although the program has a value: "ResultNotEncodable",
+ * "ResultTooLarge" or "ResultDropped", and a sentence; NULL if there is no problem. */
 const char *pysb_result_get_problem_type(const PysbResult *result);
 const char *pysb_result_get_problem_message(const PysbResult *result);
 

@@ -155,12 +155,18 @@ class Tenants(Case):
         for job in waiting:
             job.result().check()
         printed = {"code": "print('x' * 900000)", "limits": {"output_bytes": MIB}, "retain_usec": 60_000_000}
+        once = kept.submit(**printed, request_id="once")
         jobs = [kept.submit(**printed) for _ in range(12)]
         jobs[-1].wait()
         kept.submit("1")
         left = [info.job for info in kept.jobs()]
         self.assertIn(jobs[-1].id, left)
         self.assertNotIn(jobs[0].id, left)
+        # That a request has run is not forgotten with what it made
+        self.assertEqual(kept.submit(**printed, request_id="once").id, once.id)
+        result = kept.run(**printed, request_id="once").check()
+        self.assertEqual((result.job, result.result_problem.type, result.stdout.text, result.stdout.total_bytes),
+                         (once.id, "ResultDropped", "", 900001))
 
     def test_who(self):
         """by uid, by a supplementary group, by the own group, or a tenant of one's own"""

@@ -62,7 +62,7 @@ static void sum_job(Sum *sum, const Job *job) {
 
         sum->n_refs++;
         if (job_is_finished(job)) {
-                sum->used[QUOTA_RETAINED]++;
+                sum->used[QUOTA_RETAINED] += !job->is_dropped;
                 sum->used[QUOTA_RETAINED_BYTES] += job->retained_bytes;
         } else if (job->state == JOB_QUEUED) {
                 sum->used[QUOTA_QUEUED] += !is_cell;
@@ -76,6 +76,7 @@ static void sum_job(Sum *sum, const Job *job) {
         if (job->spec->request_id) {
                 unsigned bit = 1U << (job->spec->request_id[1] - '0');
 
+                sum->used[QUOTA_REQUESTS]++;
                 assert_false(sum->requests & bit); /* at most once */
                 sum->requests |= bit;
         }

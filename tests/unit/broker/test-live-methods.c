@@ -213,30 +213,109 @@ static void test_get_job(void **state) {
         client_free(c);
 }
 
-/* Results that nobody fetches: the oldest goes, so that the memory stays bounded. */
-static void test_retained_bound(void **state) {
-        Harness *h = *state;
-        Client *c = client_new(h, geteuid());
-        json_t *first = NULL;
-        uint64_t n = 0;
-        char p[128];
-
-        for (int i = 0; i < RETAINED_JOBS_PER_TENANT_MAX + 10; i++) {
+/* Jobs that have ended, one behind the other. */
+static void end_many(Harness *h, Client *c, int n) {
+        for (int i = 0; i < n; i++) {
                 json_t *r = submit(c, "{}");
                 Box box = builder_start(h);
 
                 builder_exited(&box, 0);
-                if (i == 0)
-                        first = json_incref(r);
                 json_decref(r);
         }
+}
+
+static uint64_t count_jobs(const Harness *h) {
+        uint64_t n = 0;
+
         LIST_FOREACH(l, &h->broker->jobs)
                 n++;
-        assert_in_range(n, RETAINED_JOBS_PER_TENANT_MAX, RETAINED_JOBS_PER_TENANT_MAX + 1);
+        return n;
+}
+
+/* Results that nobody fetches: the oldest goes, so that the memory stays bounded. */
+static void test_retained_bound(void **state) {
+        Harness *h = *state;
+        Client *c = client_new(h, geteuid());
+        json_t *first = submit(c, "{}");
+        Box box = builder_start(h);
+        char p[128];
+
+        builder_exited(&box, 0);
+        end_many(h, c, RETAINED_JOBS_PER_TENANT_MAX + 9);
+        assert_in_range(count_jobs(h), RETAINED_JOBS_PER_TENANT_MAX,
+                        RETAINED_JOBS_PER_TENANT_MAX + 1);
         (void) snprintf(p, sizeof(p), "{\"job\":\"%s\"}", reply_string(first, "job"));
         client_call(c, "GetJob", p, false);
         json_decref(client_error(c, "JobNotFound"));
         json_decref(first);
+        client_free(c);
+}
+
+#define ONCE "{\"request\":{\"code\":\"1\",\"requestId\":\"once\"}}"
+
+/* What it made goes like that of others; that it has run is known until its time is over. */
+static void test_request_is_remembered(void **state) {
+        Harness *h = *state;
+        Client *c = client_new(h, geteuid());
+        json_t *first = client_ask(c, "Submit", ONCE), *r;
+        Box box = builder_start(h);
+        char p[128];
+
+        builder_exited(&box, 0);
+        end_many(h, c, RETAINED_JOBS_PER_TENANT_MAX + 10);
+        r = client_ask(c, "Submit", ONCE);
+        assert_true(json_is_false(json_object_get(r, "created")));
+        assert_string_equal(reply_string(r, "job"), reply_string(first, "job"));
+        json_decref(r);
+        builder_expect_nothing(h);
+        r = client_ask(c, "Run", ONCE);
+        assert_string_equal(reply_string(r, "result.outcome"), "success");
+        assert_string_equal(reply_string(r, "result.resultProblem.type"), "ResultDropped");
+        json_decref(r);
+        (void) snprintf(p, sizeof(p), "{\"job\":\"%s\",\"afterSequence\":2}",
+                        reply_string(first, "job"));
+        client_call(c, "Attach", p, true);
+        r = client_reply(c);
+        assert_string_equal(reply_string(r, "result.outcome"), "success");
+        json_decref(r);
+        harness_advance(h, 61 * USEC_PER_SEC);
+        broker_sweep(h->broker);
+        r = client_ask(c, "Submit", ONCE);
+        assert_true(json_is_true(json_object_get(r, "created")));
+        json_decref(r);
+        box = builder_start(h);
+        builder_exited(&box, 0);
+        json_decref(first);
+        client_free(c);
+}
+
+/* More than can be remembered are refused, rather than run twice. */
+static void test_requests_bound(void **state) {
+        Harness *h = *state;
+        Client *c = client_new(h, geteuid());
+        char request[128];
+        json_t *r;
+
+        for (int i = 0; i <= REQUESTS_PER_TENANT_MAX; i++) {
+                Box box;
+
+                (void) snprintf(request, sizeof(request),
+                                "{\"request\":{\"code\":\"1\",\"requestId\":\"%d\"}}", i);
+                if (i == REQUESTS_PER_TENANT_MAX)
+                        break;
+                json_decref(client_ask(c, "Submit", request));
+                box = builder_start(h);
+                builder_exited(&box, 0);
+        }
+        client_call(c, "Submit", request, false);
+        r = client_error(c, "QuotaExceeded");
+        assert_string_equal(reply_string(r, "scope"), "tenant");
+        assert_string_equal(reply_string(r, "quota"), "requests");
+        assert_int_equal(reply_int(r, "used"), REQUESTS_PER_TENANT_MAX);
+        assert_true(reply_int(r, "retryAfterUSec") > 0);
+        json_decref(r);
+        assert_int_equal(count_jobs(h), REQUESTS_PER_TENANT_MAX);
+        end_many(h, c, 1);
         client_free(c);
 }
 
@@ -338,10 +417,20 @@ static void test_advice(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                LIVE(test_node),    LIVE(test_who_am_i),       LIVE(test_profiles),
-                LIVE(test_service), LIVE(test_refusals),       LIVE(test_list),
-                LIVE(test_get_job), LIVE(test_retained_bound), LIVE(test_denied_calls),
-                LIVE(test_usage),   LIVE(test_usage_unknown),  LIVE(test_advice),
+                LIVE(test_node),
+                LIVE(test_who_am_i),
+                LIVE(test_profiles),
+                LIVE(test_service),
+                LIVE(test_refusals),
+                LIVE(test_list),
+                LIVE(test_get_job),
+                LIVE(test_retained_bound),
+                LIVE(test_request_is_remembered),
+                LIVE(test_requests_bound),
+                LIVE(test_denied_calls),
+                LIVE(test_usage),
+                LIVE(test_usage_unknown),
+                LIVE(test_advice),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,13 +336,50 @@ static void test_request_id_gone(void **state) {
         harness_free(harness);
 }
 
+/* The connection of the first is lost, and with it its job: the repeat is told so. */
+static void test_request_id_cancelled(void **state) {
+        static const char request[] = RUN_WITH("\"requestId\":\"7\"");
+        Client *first, *second;
+        json_t *r;
+        Box box;
+
+        start(NULL);
+        first = client_new(harness, ALICE);
+        second = client_new(harness, ALICE);
+        client_call(first, "Run", request, false);
+        box = builder_start(harness);
+        client_free(first);
+        builder_expect_kill(&box, END_CANCEL);
+        client_call(second, "Run", request, false);
+        (void) harness_spin(harness);
+        builder_ended(&box, &(BoxFacts){ .end_reason = END_CANCEL, .has_record = 1 });
+        for (size_t i = 0; i < 2; i++) {
+                if (i > 0)
+                        client_call(second, "Run", request, false);
+                r = client_reply(second);
+                assert_string_equal(reply_string(r, "result.outcome"), "cancelled");
+                assert_string_equal(reply_string(r, "result.message"),
+                                    "cancelled: the client went away");
+                json_decref(r);
+        }
+        builder_expect_nothing(harness);
+        client_free(second);
+        harness_free(harness);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_weights),         cmocka_unit_test(test_priority),
-                cmocka_unit_test(test_maximum_running), cmocka_unit_test(test_memory),
-                cmocka_unit_test(test_submits),         cmocka_unit_test(test_profiles),
-                cmocka_unit_test(test_unknown_uid),     cmocka_unit_test(test_foreign_id),
-                cmocka_unit_test(test_request_id),      cmocka_unit_test(test_request_id_gone),
+                cmocka_unit_test(test_weights),
+                cmocka_unit_test(test_priority),
+                cmocka_unit_test(test_maximum_running),
+                cmocka_unit_test(test_memory),
+                cmocka_unit_test(test_submits),
+                cmocka_unit_test(test_profiles),
+                cmocka_unit_test(test_unknown_uid),
+                cmocka_unit_test(test_foreign_id),
+                cmocka_unit_test(test_request_id),
+                cmocka_unit_test(test_request_id_gone),
+                cmocka_unit_test(test_request_id_cancelled),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
