@@ -71,7 +71,7 @@ int verb_blob(int argc, char *argv[]) {
                 { "get", blob_get, 2 },
                 { "remove", blob_remove, INT_MAX },
         };
-        static const struct option options[] = { OPTIONS_CONNECTION, {} };
+        static const struct option options[] = { OPTIONS_CONNECTION, OPTION_ROW_TENANT, {} };
         _cleanup_(pysb_client_freep) PysbClient *client = NULL;
         Common common = {};
 

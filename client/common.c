@@ -94,8 +94,13 @@ int common_connect(const Common *common, PysbClient **ret_client) {
                 r = pysb_client_new_embedded(ret_client);
         else
                 r = pysb_client_new(ret_client, common->address);
-        if (r < 0)
+        if (r < 0) {
                 connect_failed(common, r);
+                return r;
+        }
+        r = pysb_client_set_tenant(*ret_client, common->tenant);
+        if (r < 0)
+                text_error("--tenant: %s.", r == -EILSEQ ? "not UTF-8" : strerror(-r));
         return r;
 }
 

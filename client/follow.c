@@ -141,4 +141,5 @@ void follow_done(Follow *follow) {
         free(follow->job);
         follow->job = NULL;
         buf_done(&follow->values);
+        outputs_done(&follow->outputs);
 }

@@ -52,17 +52,53 @@ static int create(const char *dir, const char *path, mode_t mode) {
         return fd < 0 ? -errno : fd;
 }
 
-static int write_file(const char *dir, const PysbFile *file) {
+struct OutputBlob {
+        char *path, *blob;
+        bool is_executable;
+};
+
+static int
+write_bytes(const char *dir, const char *path, bool is_executable, const char *data, size_t size) {
+        _cleanup_close_ int fd = create(dir, path, is_executable ? 0777 : 0666);
+
+        return fd < 0 ? fd : io_write_full(fd, data, size);
+}
+
+static int keep_blob(Outputs *outputs, const PysbFile *file) {
+        OutputBlob *blobs =
+                reallocarray(outputs->blobs, outputs->n_blobs + 1, sizeof(*outputs->blobs));
+        OutputBlob *blob;
+
+        if (!blobs)
+                return -ENOMEM;
+        outputs->blobs = blobs;
+        blob = &blobs[outputs->n_blobs++];
+        blob->path = strdup(pysb_file_get_path(file));
+        blob->blob = strdup(pysb_file_get_blob(file));
+        blob->is_executable = pysb_file_is_executable(file);
+        return blob->path && blob->blob ? 0 : -ENOMEM;
+}
+
+static int write_file(Outputs *outputs, const PysbFile *file) {
         _cleanup_free_ char *data = NULL;
-        _cleanup_close_ int fd = -EBADF;
         size_t size;
         int r;
 
+        if (pysb_file_get_blob(file))
+                return keep_blob(outputs, file);
         r = pysb_file_get_content(file, &data, &size);
-        if (r < 0)
-                return r;
-        fd = create(dir, pysb_file_get_path(file), pysb_file_is_executable(file) ? 0777 : 0666);
-        return fd < 0 ? fd : io_write_full(fd, data, size);
+        return r < 0 ? r
+                     : write_bytes(outputs->dir, pysb_file_get_path(file),
+                                   pysb_file_is_executable(file), data, size);
+}
+
+static void say_failed(Outputs *outputs, const char *path, const char *why) {
+        outputs->has_failed = true;
+        text_error("%s/%s: %s.", outputs->dir, path, why);
+}
+
+static const char *why_not_written(int r) {
+        return r == -EEXIST ? "exists already, and is left as it is" : strerror(-r);
 }
 
 static void add(Outputs *outputs, const PysbFile *file) {
@@ -73,15 +109,14 @@ static void add(Outputs *outputs, const PysbFile *file) {
         if (!outputs->dir)
                 return;
         if (!problem)
-                r = write_file(outputs->dir, file);
+                r = write_file(outputs, file);
         if (problem)
                 text_error("%s is not handed back: %s.", path, problem);
         else if (r < 0)
-                text_error("%s/%s: %s.", outputs->dir, path,
-                           r == -EEXIST ? "exists already, and is left as it is" : strerror(-r));
+                say_failed(outputs, path, why_not_written(r));
         else if (pysb_file_is_truncated(file))
                 text_error("%s/%s: only the head, the file is larger.", outputs->dir, path);
-        outputs->has_failed = outputs->has_failed || problem || r < 0;
+        outputs->has_failed = outputs->has_failed || problem;
 }
 
 int outputs_prepare(const char *dir) {
@@ -103,6 +138,33 @@ void outputs_add_result(Outputs *outputs, const PysbResult *result) {
 
         for (size_t i = 0; (file = pysb_result_get_file(result, i)); i++)
                 add(outputs, file);
+}
+
+void outputs_fetch(Outputs *outputs, PysbClient *client) {
+        for (size_t i = 0; i < outputs->n_blobs; i++) {
+                const OutputBlob *blob = &outputs->blobs[i];
+                _cleanup_free_ char *data = NULL;
+                size_t size;
+                int r;
+
+                if (pysb_get_blob(client, blob->blob, &data, &size) < 0) {
+                        say_failed(outputs, blob->path,
+                                   pysb_client_get_error(client) ?: "no memory");
+                        continue;
+                }
+                r = write_bytes(outputs->dir, blob->path, blob->is_executable, data, size);
+                if (r < 0)
+                        say_failed(outputs, blob->path, why_not_written(r));
+        }
+}
+
+void outputs_done(Outputs *outputs) {
+        for (size_t i = 0; i < outputs->n_blobs; i++) {
+                free(outputs->blobs[i].path);
+                free(outputs->blobs[i].blob);
+        }
+        free(outputs->blobs);
+        *outputs = (Outputs){};
 }
 
 void outputs_report(const Outputs *outputs) {

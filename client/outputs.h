@@ -6,11 +6,17 @@
 
 #include "pysb/pysb.h"
 
+typedef struct OutputBlob OutputBlob;
+
 typedef struct Outputs {
-        const char *dir; /* NULL: only counted */
-        size_t n;        /* so far */
-        bool has_failed; /* something could not be written, and somebody was told */
+        const char *dir;   /* NULL: only counted */
+        size_t n;          /* so far */
+        bool has_failed;   /* something could not be written, and somebody was told */
+        OutputBlob *blobs; /* what did not fit into the messages: it is in the daemon's blobs */
+        size_t n_blobs;
 } Outputs;
+
+void outputs_done(Outputs *outputs);
 
 /* Makes the directory if need be; NULL is none. Prints what is wrong; returns 0 or a negative errno. */
 int outputs_prepare(const char *dir);
@@ -19,6 +25,10 @@ int outputs_prepare(const char *dir);
  * standard error. */
 void outputs_add_event(Outputs *outputs, const PysbEvent *event);
 void outputs_add_result(Outputs *outputs, const PysbResult *result);
+
+/* Writes what is in blobs, when the connection is free for that. They stay there for an hour: another job may have
+ * made the same bytes. */
+void outputs_fetch(Outputs *outputs, PysbClient *client);
 
 /* Says that there were some, where nobody asked for them in a directory. */
 void outputs_report(const Outputs *outputs);

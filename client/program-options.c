@@ -10,19 +10,20 @@
 #include "basic/io.h"
 #include "client/text.h"
 
-/* More than fits into one message (4 MiB) need not be read to the end. */
-#define INPUT_MAX_BYTES (4 * MIB)
+/* More than fits into one message, or into one descriptor of it, need not be read to the end. */
+#define TEXT_MAX_BYTES (4 * MIB)
+#define FILE_MAX_BYTES (16 * MIB)
 
 /* Reads a file of any kind, a pipe included. Says what is wrong: -EFBIG, or of the file -EIO. */
-static int read_input(const char *path, char **ret_data, size_t *ret_size) {
+static int read_input(const char *path, size_t max, char **ret_data, size_t *ret_size) {
         int r;
 
         if (strcmp(path, "-") == 0)
-                r = io_read_fd(STDIN_FILENO, INPUT_MAX_BYTES, ret_data, ret_size);
+                r = io_read_fd(STDIN_FILENO, max, ret_data, ret_size);
         else
-                r = io_read_file(AT_FDCWD, path, INPUT_MAX_BYTES, ret_data, ret_size);
+                r = io_read_file(AT_FDCWD, path, max, ret_data, ret_size);
         if (r == -EFBIG)
-                text_error("%s: larger than a request may be (4 MiB).", path);
+                text_error("%s: larger than it may be (%zu MiB).", path, max / MIB);
         else if (r < 0)
                 text_error("%s: %s.", path, strerror(-r));
         return r < 0 && r != -EFBIG ? -EIO : r;
@@ -44,7 +45,7 @@ static int take_inputs(PysbRequest *request, const char *value) {
         if (value[0] != '@')
                 return say(pysb_request_set_inputs_json(request, value), "--inputs",
                            "must be UTF-8 text");
-        r = read_input(value + 1, &data, &size);
+        r = read_input(value + 1, TEXT_MAX_BYTES, &data, &size);
         if (r < 0)
                 return r;
         if (strlen(data) != size)
@@ -74,7 +75,7 @@ int program_add_file(PysbRequest *request, const char *value) {
         colon = strrchr(host, ':');
         if (colon)
                 *colon = '\0';
-        r = read_input(host, &data, &size);
+        r = read_input(host, FILE_MAX_BYTES, &data, &size);
         if (r < 0)
                 return r;
         return say(
@@ -144,7 +145,7 @@ int program_load(const ProgramOptions *o, PysbRequest *request) {
                 text_error("Give a file, -c CODE, or the program on standard input.");
                 return -EINVAL;
         }
-        r = read_input(o->file, &code, &size);
+        r = read_input(o->file, TEXT_MAX_BYTES, &code, &size);
         return r < 0 ? r : set_code(request, o->file, code, size);
 }
 

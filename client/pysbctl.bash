@@ -69,7 +69,7 @@ _pysbctl() {
         -c | --code | -e | --expression | --module | --callable | --inputs | --modules | \
                 --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
                 --output-limit | --source-limit | --tool | --tool-calls | --tool-wait | --ticks | \
-                --env | --grace | --idle | --lifetime | --priority | --tenant | --request-id | --collect | \
+                --env | --grace | --idle | --lifetime | --priority | --tenant | --request-id | --collect | --collect-limit | \
                 --address)
                 return
                 ;;
@@ -80,7 +80,7 @@ _pysbctl() {
                 [[ $verb != submit ]] || words+=" --result --display-dir --collect --output-dir --detach --priority --tenant --request-id --events --summary"
                 [[ $verb != submit ]] || words+=" --tool"
                 words+=" --profile --memory --timeout --cpu-time --cpus --processes --disk"
-                words+=" --tool-calls --tool-wait --ticks --output-limit --source-limit --stdin --env"
+                words+=" --tool-calls --tool-wait --ticks --output-limit --source-limit --collect-limit --stdin --env"
                 [[ $verb == eval ]] || words+=" --json"
                 ;;
         repl)
@@ -96,7 +96,7 @@ _pysbctl() {
                         mapfile -t COMPREPLY < <(compgen -f -- "$current")
                         return
                 fi
-                words+=" put get remove"
+                words+=" put get remove --tenant"
                 ;;
         show) words+=" --json $(_pysbctl_jobs)" ;;
         session)

@@ -45,6 +45,7 @@ static const LimitOption limit_options[] = {
         { "tool-calls", "toolCalls", parse_u64, "100" },
         { "tool-wait", "toolWaitUSec", parse_duration, "1min" },
         { "ticks", "ticks", parse_u64, "1000000" },
+        { "collect-limit", "collectBytes", parse_size, "8M" },
 };
 
 enum {
@@ -91,6 +92,7 @@ static const struct option options[] = {
         { "tool-calls", required_argument, NULL, OPTION_LIMITS + 8 },
         { "tool-wait", required_argument, NULL, OPTION_LIMITS + 9 },
         { "ticks", required_argument, NULL, OPTION_LIMITS + 10 },
+        { "collect-limit", required_argument, NULL, OPTION_LIMITS + 11 },
         { "tool", required_argument, NULL, OPTION_TOOL },
         { "idle", required_argument, NULL, OPTION_IDLE },
         { "lifetime", required_argument, NULL, OPTION_LIFETIME },
@@ -140,9 +142,10 @@ static int take_priority(PysbRequest *request, const char *value) {
         return pysb_request_set_priority(request, (unsigned) number);
 }
 
-static int take_tenant(PysbRequest *request, const char *value) {
+static int take_tenant(SubmitOptions *o, PysbRequest *request, const char *value) {
         int r = pysb_request_set_tenant(request, value);
 
+        o->common.tenant = value;
         if (r < 0)
                 text_error("--tenant: %s.", r == -EILSEQ ? "not UTF-8" : strerror(-r));
         return r;
@@ -168,6 +171,8 @@ static int take_collect(SubmitOptions *o, PysbRequest *request, const char *patt
         int r = pysb_request_add_collect(request, pattern, false, false);
 
         o->collects = true;
+        if (r >= 0)
+                r = pysb_request_set_collect_delivery(request, "auto");
         if (r < 0)
                 text_error("--collect: %s: %s.", pattern,
                            r == -EILSEQ ? "not UTF-8" : strerror(-r));
@@ -193,7 +198,7 @@ static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
         case OPTION_PRIORITY:
                 return take_priority(request, optarg);
         case OPTION_TENANT:
-                return take_tenant(request, optarg);
+                return take_tenant(o, request, optarg);
         case OPTION_REQUEST_ID:
                 return take_request_id(request, optarg);
         case OPTION_COLLECT:

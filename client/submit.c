@@ -87,6 +87,8 @@ static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *
         (void) pysb_request_set_stdin_open(request, false);
         r = follow_run(&follow);
         if (r == 0)
+                outputs_fetch(&follow.outputs, client);
+        if (r == 0)
                 r = submit_fetch(o, &follow);
         if (r != 0)
                 return r;

@@ -27,7 +27,7 @@ static const Verb verbs[] = {
           "Interpreters that stay, with their variables", verb_session },
         { "repl", "[--profile NAME] [--tool NAME=COMMAND] [OPTION…]",
           "A session at a prompt, with line editing", verb_repl },
-        { "blob", "put FILE… | get BLOB | remove BLOB…",
+        { "blob", "[--tenant T] put FILE… | get BLOB | remove BLOB…",
           "Bytes that the daemon keeps for later requests", verb_blob },
         { "profile", "[--json] list | show [--prompt] NAME | check FILE | vet [OPTION…] WHEEL…",
           "List, show or check profiles, vet packages for them", verb_profile },

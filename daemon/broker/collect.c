@@ -258,20 +258,27 @@ static void collection_end(Collection *c) {
                 collected_done(collection_current(c));
 }
 
-static bool collected_is_blob(const Collection *c, const CollectedFile *file) {
-        return c->spec->rules[file->rule].delivery == DELIVERY_BLOB;
+/* Bytes that the content of one more file may have in the message. */
+static uint64_t collection_inline_room(const Collection *c) {
+        return MIN(c->inline_left, (uint64_t) REPLY_INLINE_BYTES_MAX);
+}
+
+static bool collection_wants_blob(const Collection *c, const CollectedFile *file) {
+        CollectDelivery delivery = c->spec->rules[file->rule].delivery;
+
+        return delivery == DELIVERY_BLOB ||
+               (delivery == DELIVERY_AUTO && file->size_bytes > collection_inline_room(c));
 }
 
 /* Bytes that the content of this file may have. */
 static uint64_t collection_room(const Collection *c, const CollectedFile *file) {
-        if (collected_is_blob(c, file))
-                return MIN(c->bytes_left, COLLECT_BLOB_BYTES_MAX);
-        return MIN(MIN(c->bytes_left, c->inline_left), (uint64_t) REPLY_INLINE_BYTES_MAX);
+        return MIN(c->bytes_left,
+                   file->is_blob ? COLLECT_BLOB_BYTES_MAX : collection_inline_room(c));
 }
 
 static void collection_take_room(Collection *c, const CollectedFile *file) {
         c->bytes_left -= MIN(c->bytes_left, file->size);
-        if (!collected_is_blob(c, file))
+        if (!file->is_blob)
                 c->inline_left -= MIN(c->inline_left, file->size);
 }
 
@@ -282,6 +289,7 @@ int collection_next(Collection *c, uint64_t *ret_bytes) {
         if (c->next == c->n)
                 return -ENODATA;
         file = collection_current(c);
+        file->is_blob = collection_wants_blob(c, file);
         room = collection_room(c, file);
         if (file->problem == FILE_OK && collection_input(c, file)) {
                 *ret_bytes = file->size_bytes;

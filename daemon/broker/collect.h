@@ -18,6 +18,7 @@
 typedef enum CollectDelivery {
         DELIVERY_INLINE, /* in the message */
         DELIVERY_BLOB,   /* into the blob store */
+        DELIVERY_AUTO,   /* in the message if it fits there, else into the blob store */
         _DELIVERY_MAX,
 } CollectDelivery;
 
@@ -74,6 +75,7 @@ typedef struct CollectedFile {
         uint32_t rule;
         FileProblem problem;
         bool is_executable, has_data, has_sha256, is_truncated;
+        bool is_blob; /* its content goes into the blob store */
         uint8_t sha256[SHA256_BYTES];
         char *data;
         size_t size, allocated;

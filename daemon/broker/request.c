@@ -75,6 +75,7 @@ int request_dispatch_files(const JsonField *field, json_t *value, void *target, 
 static const char *const delivery_names[_DELIVERY_MAX + 1] = {
         [DELIVERY_INLINE] = "inline",
         [DELIVERY_BLOB] = "blob",
+        [DELIVERY_AUTO] = "auto",
 };
 
 static const JsonField collect_fields[] = {

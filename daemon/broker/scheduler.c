@@ -71,7 +71,7 @@ static void scheduler_store_file(Job *job, CollectedFile *file) {
         Broker *b = job->broker;
         Blob *blob = NULL;
 
-        if (!file->has_data || job->spec->collect->rules[file->rule].delivery != DELIVERY_BLOB)
+        if (!file->has_data || !file->is_blob)
                 return;
         if (blob_store_put(&b->blobs, job_tenant(job), file->data, file->size,
                            b->clock().monotonic_usec, &blob) == 0) {

@@ -38,9 +38,9 @@ const LimitInfo limit_infos[_LIMIT_MAX] = {
                               LIMIT_UNIT_USEC, 0, 24 * USEC_PER_HOUR },
         [LIMIT_COLLECT_FILES] = { "collectFiles", "collect_files", "limit on collected files",
                                   LIMIT_UNIT_COUNT, 0, 256 },
-        /* All of them come in one message, see collection_init() */
+        /* As large as one blob; what comes in the message has less, see collection_init() */
         [LIMIT_COLLECT_BYTES] = { "collectBytes", "collect_bytes", "limit on collected bytes",
-                                  LIMIT_UNIT_BYTES, 0, 4 * MIB },
+                                  LIMIT_UNIT_BYTES, 0, 16 * MIB },
         [LIMIT_TICKS] = { "ticks", "ticks", "tick limit", LIMIT_UNIT_COUNT, 0, TICKS_MAX },
 };
 

@@ -9,10 +9,29 @@
 #include "pysb/client.h"
 #include "wire/base64.h"
 
-/* More goes by a memfd: a message has its limit. */
-#define INLINE_MAX_BYTES (512 * KIB)
 /* No blob is larger; what claims to be is not read any further. */
 #define BLOB_MAX_BYTES (64 * MIB)
+
+_public_ int pysb_client_set_tenant(PysbClient *client, const char *tenant) {
+        char *copy = NULL;
+
+        if (tenant && !utf8_is_valid(tenant, strlen(tenant)))
+                return -EILSEQ;
+        if (tenant && !(copy = strdup(tenant)))
+                return -ENOMEM;
+        free(client->tenant);
+        client->tenant = copy;
+        return 0;
+}
+
+/* Takes parameters, which may be NULL for lack of memory. */
+static json_t *with_tenant(const PysbClient *client, json_t *parameters) {
+        if (!parameters || !client->tenant ||
+            object_set(parameters, "tenant", json_string(client->tenant)) >= 0)
+                return parameters;
+        json_decref(parameters);
+        return NULL;
+}
 
 /* The parameters of PutBlob, and a descriptor if they need one. */
 static int put_parameters(const void *data, size_t size, json_t **ret_parameters, VarlinkFds *fds) {
@@ -48,7 +67,8 @@ _public_ int pysb_put_blob(PysbClient *client, const void *data, size_t size, ch
         r = put_parameters(data, size, &parameters, &fds);
         if (r < 0)
                 return r;
-        r = client_call_wait_fds(client, SANDBOX_METHOD("PutBlob"), parameters, &fds, &reply);
+        r = client_call_wait_fds(client, SANDBOX_METHOD("PutBlob"), with_tenant(client, parameters),
+                                 &fds, &reply);
         if (r < 0)
                 return r;
         blob = json_member_string(json_object_get(reply, "blob"), "blob");
@@ -68,7 +88,8 @@ static int get_piece(PysbClient *client, const char *blob, Buf *all, bool *ret_e
         Bytes bytes;
         int r;
 
-        r = client_call_wait(client, SANDBOX_METHOD("GetBlob"), parameters, &reply);
+        r = client_call_wait(client, SANDBOX_METHOD("GetBlob"), with_tenant(client, parameters),
+                             &reply);
         if (r < 0)
                 return r;
         r = bytes_from_json(reply, &bytes);
@@ -115,7 +136,7 @@ _public_ int pysb_remove_blob(PysbClient *client, const char *blob) {
         int r;
 
         r = client_call_wait(client, SANDBOX_METHOD("RemoveBlobs"),
-                             json_pack("{s[s]}", "blobs", blob), &reply);
+                             with_tenant(client, json_pack("{s[s]}", "blobs", blob)), &reply);
         if (r < 0)
                 return r;
         (void) json_member_integer(reply, "removed", &removed);

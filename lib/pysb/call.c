@@ -60,15 +60,13 @@ int client_call_request(PysbClient *client,
                         ReplyHandler handler,
                         void *userdata) {
         _cleanup_(varlink_fds_done) VarlinkFds fds = {};
+        int r;
 
         if (!request_has_program(request))
                 return client_set_error(client, -EINVAL, "The request does not say what to run.");
-        if (request->stdin_fd >= 0) {
-                fds.fds[0] = request_open_stdin(request);
-                if (fds.fds[0] < 0)
-                        return fds.fds[0];
-                fds.n = 1;
-        }
+        r = request_open_fds(request, true, &fds);
+        if (r < 0)
+                return r;
         return client_call(client, method, json_pack("{sO}", "request", request->json), &fds, more,
                            handler, userdata);
 }

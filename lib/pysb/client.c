@@ -138,6 +138,7 @@ _public_ PysbClient *pysb_client_free(PysbClient *client) {
                 embedded_reap(client->daemon_pid, client->daemon_pidfd);
         client_clear_error(client);
         free(client->address);
+        free(client->tenant);
         free(client);
         return NULL;
 }

@@ -30,6 +30,7 @@ struct PysbClient {
         int sibling_fd; /* embedded: the other socket of the daemon; else -EBADF */
         bool has_sibling;
         char *address; /* not embedded: where to connect again; NULL is not known */
+        char *tenant;  /* whose blobs are meant; NULL are the caller's own */
 
         char *error, *error_name, *error_json;
 };

@@ -7,6 +7,7 @@
 
 #include "basic/cleanup.h"
 #include "pysb/pysb.h"
+#include "wire/message.h"
 
 DEFINE_CLEANUP(PysbClient *, pysb_client_free);
 DEFINE_CLEANUP(PysbRequest *, pysb_request_free);
@@ -24,8 +25,13 @@ void bytes_done(Bytes *bytes);
 /* Reads the pair from an object; anything else has none. -EBADMSG if it is malformed. */
 int bytes_from_json(const json_t *object, Bytes *ret_bytes);
 
+/* More bytes in one piece go by a memfd: a message has its limit. */
+#define INLINE_MAX_BYTES (512 * KIB)
+
 struct PysbRequest {
         json_t *json; /* JobRequest */
+        VarlinkFds
+                files; /* sealed memfds: descriptors 0, 1, … of the message, stdin is behind them */
         int stdin_fd; /* a pipe, or a sealed memfd; -EBADF is none */
         bool stdin_is_pipe;
 };
@@ -52,9 +58,11 @@ json_t *object_get_container(json_t *object, const char *name, json_t *(*make)(v
 /* Whether it says what to run. */
 bool request_has_program(const PysbRequest *request);
 
-/* The descriptor that goes with one call, a new one each time; -EBADF if the request has none.
- * Otherwise a negative errno. */
-int request_open_stdin(const PysbRequest *request);
+/* The descriptors that go with one call, new ones each time; with or without that of stdin. */
+int request_open_fds(const PysbRequest *request, bool with_stdin, VarlinkFds *ret_fds);
+
+/* Says in the JSON which descriptor stdin is, if it is one. */
+int request_number_stdin(PysbRequest *request);
 
 /* Takes a reference to the object. -EBADMSG if what every result has is missing. */
 int result_new(json_t *json, PysbResult **ret_result);

@@ -66,6 +66,9 @@ int pysb_file_get_content(const PysbFile *file, char **ret_data, size_t *ret_siz
  * Blobs: bytes that the daemon keeps for later requests, for an hour after their last use.
  */
 
+/* For gateways: whose blobs the following calls of this client mean. NULL are the caller's own. */
+int pysb_client_set_tenant(PysbClient *client, const char *tenant);
+
 /* Its name, "sha256:" and 64 hexadecimal digits, is to be freed. At most 16 MiB. */
 int pysb_put_blob(PysbClient *client, const void *data, size_t size, char **ret_blob);
 

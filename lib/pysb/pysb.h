@@ -339,9 +339,10 @@ int pysb_request_add_collect(PysbRequest *request,
                              bool truncate,
                              bool unchanged);
 
-/* Whether what the pattern that was added last matches goes into the daemon's blobs: see pysb_file_get_blob().
- * Errors: -ENOENT if there is none. */
-int pysb_request_set_collect_blob(PysbRequest *request, bool blob);
+/* How what the pattern that was added last matches is handed back: "inline", which it is otherwise, "blob" into the
+ * daemon's blobs, see pysb_file_get_blob(), or "auto": there if it does not fit into the message. Errors: -ENOENT if
+ * there is no pattern. */
+int pysb_request_set_collect_delivery(PysbRequest *request, const char *delivery);
 
 /* Narrows what may be imported to this module, and those of further calls. */
 int pysb_request_add_module(PysbRequest *request, const char *module);

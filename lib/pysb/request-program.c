@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/fd.h"
 #include "basic/utf8.h"
 #include "pysb/handles.h"
 #include "wire/base64.h"
@@ -86,6 +87,25 @@ _public_ int pysb_request_add_module(PysbRequest *request, const char *module) {
         return request_append(request, "modules", json_string_nocheck(module));
 }
 
+/* One place is that of stdin. Behind as many as there may be, files are in the message, too. */
+static bool request_has_fd_left(const PysbRequest *request) {
+        return request->files.n < VARLINK_FDS_MAX - 1;
+}
+
+static int request_add_memfd(PysbRequest *request, json_t *file, const void *data, size_t size) {
+        int fd = fd_new_sealed("file", data, size), r;
+
+        if (fd < 0)
+                return fd;
+        r = object_set(file, "fileDescriptor", json_integer((json_int_t) request->files.n));
+        if (r < 0) {
+                fd_close(fd);
+                return r;
+        }
+        request->files.fds[request->files.n++] = fd;
+        return request_number_stdin(request);
+}
+
 _public_ int
 pysb_request_add_file(PysbRequest *request, const char *path, const void *data, size_t size) {
         _cleanup_(json_decrefp) json_t *file = json_object();
@@ -95,7 +115,9 @@ pysb_request_add_file(PysbRequest *request, const char *path, const void *data, 
         r = object_set_string(file, "path", path, strlen(path));
         if (r < 0)
                 return r;
-        if (utf8_is_valid(data, size)) {
+        if (size > INLINE_MAX_BYTES && request_has_fd_left(request)) {
+                r = request_add_memfd(request, file, data, size);
+        } else if (utf8_is_valid(data, size)) {
                 r = object_set_string(file, "text", data ? data : "", size);
         } else {
                 encoded = base64_encode(data, size);
@@ -125,11 +147,11 @@ _public_ int pysb_request_set_file_mode(PysbRequest *request, bool executable, b
         return r < 0 ? r : object_set(file, "readOnly", json_boolean(read_only));
 }
 
-_public_ int pysb_request_set_collect_blob(PysbRequest *request, bool blob) {
+_public_ int pysb_request_set_collect_delivery(PysbRequest *request, const char *delivery) {
         json_t *rules = json_object_get(request->json, "collect");
         json_t *rule = json_array_get(rules, json_array_size(rules) - 1);
 
-        return rule ? object_set(rule, "delivery", json_string(blob ? "blob" : "inline")) : -ENOENT;
+        return rule ? object_set_string(rule, "delivery", delivery, strlen(delivery)) : -ENOENT;
 }
 
 _public_ int

@@ -14,7 +14,6 @@
 /* The daemon hands no file of the host to a program: it could be opened again for writing, locked,
  * or be slow to read. A FIFO with a name is such a file. What is no pipe travels as bytes in the request, or as a sealed memfd. */
 
-#define INLINE_MAX_BYTES (512 * KIB)
 #define COPY_MAX_BYTES (256 * MIB)
 
 /* The ways to give standard input exclude each other: the last one counts. */
@@ -31,8 +30,14 @@ static int request_take_stdin(PysbRequest *request, int fd, bool is_pipe) {
         request_clear_stdin(request);
         request->stdin_fd = fd;
         request->stdin_is_pipe = is_pipe;
-        /* The first and only descriptor of the message */
-        return object_set(request->json, "stdinFileDescriptor", json_integer(0));
+        return request_number_stdin(request);
+}
+
+int request_number_stdin(PysbRequest *request) {
+        if (request->stdin_fd < 0)
+                return 0;
+        return object_set(request->json, "stdinFileDescriptor",
+                          json_integer((json_int_t) request->files.n));
 }
 
 _public_ int pysb_request_set_stdin(PysbRequest *request, const void *data, size_t size) {
@@ -103,12 +108,10 @@ _public_ int pysb_request_set_stdin_open(PysbRequest *request, bool open) {
         return open ? object_set(request->json, "stdinOpen", json_true()) : 0;
 }
 
-int request_open_stdin(const PysbRequest *request) {
+static int request_open_stdin(const PysbRequest *request) {
         char path[64];
         int fd;
 
-        if (request->stdin_fd < 0)
-                return -EBADF;
         if (request->stdin_is_pipe) {
                 fd = fcntl(request->stdin_fd, F_DUPFD_CLOEXEC, 3);
         } else {
@@ -117,4 +120,24 @@ int request_open_stdin(const PysbRequest *request) {
                 fd = open(path, O_RDONLY | O_CLOEXEC);
         }
         return fd < 0 ? -errno : fd;
+}
+
+int request_open_fds(const PysbRequest *request, bool with_stdin, VarlinkFds *ret_fds) {
+        _cleanup_(varlink_fds_done) VarlinkFds fds = {};
+
+        for (; fds.n < request->files.n; fds.n++) {
+                fds.fds[fds.n] = fcntl(request->files.fds[fds.n], F_DUPFD_CLOEXEC, 3);
+                if (fds.fds[fds.n] < 0)
+                        return -errno;
+        }
+        if (with_stdin && request->stdin_fd >= 0) {
+                int fd = request_open_stdin(request);
+
+                if (fd < 0)
+                        return fd;
+                fds.fds[fds.n++] = fd;
+        }
+        *ret_fds = fds;
+        fds.n = 0;
+        return 0;
 }

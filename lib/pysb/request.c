@@ -27,6 +27,7 @@ _public_ PysbRequest *pysb_request_free(PysbRequest *request) {
                 return NULL;
         json_decref(request->json);
         fd_close(request->stdin_fd);
+        varlink_fds_done(&request->files);
         free(request);
         return NULL;
 }

@@ -20,17 +20,20 @@ static json_t *file_object(const char *session, const char *path) {
 }
 
 _public_ int pysb_put_files(PysbClient *client, const char *session, const PysbRequest *request) {
+        _cleanup_(varlink_fds_done) VarlinkFds fds = {};
         _cleanup_(json_decrefp) json_t *reply = NULL;
         json_t *parameters = file_object(session, NULL), *files = NULL;
+        int r = request ? request_open_fds(request, false, &fds) : 0;
 
         if (request)
                 files = json_object_get(request->json, "files");
-        if (json_object_set_new(parameters, "files", files ? json_incref(files) : json_array()) <
-            0) {
+        if (json_object_set_new(parameters, "files", files ? json_incref(files) : json_array()) < 0)
+                r = -ENOMEM;
+        if (r < 0) {
                 json_decref(parameters);
-                return -ENOMEM;
+                return r;
         }
-        return client_call_wait(client, SANDBOX_METHOD("PutFiles"), parameters, &reply);
+        return client_call_wait_fds(client, SANDBOX_METHOD("PutFiles"), parameters, &fds, &reply);
 }
 
 static int append_piece(Buf *buf, json_t *file) {

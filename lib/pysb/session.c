@@ -41,13 +41,16 @@ _public_ int pysb_open_session(PysbClient *client,
                                char **ret_session) {
         _cleanup_(json_decrefp) json_t *reply = NULL;
         json_t *parameters = times_object(NULL, idle_timeout_usec, lifetime_usec);
-        int r;
+        _cleanup_(varlink_fds_done) VarlinkFds fds = {};
+        int r = request ? request_open_fds(request, false, &fds) : 0;
 
-        if (!parameters || (request && json_object_update(parameters, request->json) < 0)) {
+        if (!parameters || (request && json_object_update(parameters, request->json) < 0))
+                r = -ENOMEM;
+        if (r < 0) {
                 json_decref(parameters);
-                return -ENOMEM;
+                return r;
         }
-        r = client_call_wait(client, SANDBOX_METHOD("OpenSession"), parameters, &reply);
+        r = client_call_wait_fds(client, SANDBOX_METHOD("OpenSession"), parameters, &fds, &reply);
         if (r < 0)
                 return r;
         return client_take_session(client, reply, ret_session);

@@ -177,7 +177,7 @@ class Replies(unittest.TestCase):
         self.ask("GetBlob", **everything)
         file = {"path": "a", "executable": True, "readOnly": True}
         request = {"code": "open('b', 'w')", "files": [file | {"blob": blob}],
-                   "collect": [{"pattern": "b", "delivery": "blob"}, {"pattern": "a", "unchanged": True}]}
+                   "collect": [{"pattern": "b", "delivery": "blob"}, {"pattern": "a", "unchanged": True, "delivery": "auto"}]}
         self.assertEqual(INTERFACE.problems("JobRequest", request, "request"), [])
         self.assertIn("blob", self.ask("Run", request=request)["result"]["files"][1])
         self.ask("RemoveBlobs", blobs=[blob])

@@ -51,12 +51,15 @@ int case_files(void) {
         CHECK(seen.result && seen.kinds == 1U << PYSB_EVENT_FILE);
         CHECK(!pysb_result_get_file(seen.result, 0));
         pysb_result_free(seen.result);
+        CHECK(pysb_client_set_tenant(client, "somebody") == 0);
+        CHECK(pysb_put_blob(client, "abc", 3, &blob) == -EREMOTEIO); /* we are no gateway */
+        CHECK(pysb_client_set_tenant(client, NULL) == 0);
         CHECK(pysb_put_blob(client, "abc", 3, &blob) == 0);
         CHECK(set_code("import os; os.rename('a', 'b')") == 0);
         CHECK(pysb_request_add_blob(request, "a", blob) == 0);
         CHECK(pysb_request_set_file_mode(request, true, true) == 0);
         CHECK(pysb_request_add_collect(request, "b", false, false) == 0);
-        CHECK(pysb_request_set_collect_blob(request, true) == 0);
+        CHECK(pysb_request_set_collect_delivery(request, "blob") == 0);
         CHECK(pysb_run(client, request, &result) == 0);
         CHECK(pysb_file_is_executable(pysb_result_get_file(result, 0)));
         CHECK(is_text(pysb_file_get_blob(pysb_result_get_file(result, 0)), blob));

@@ -313,6 +313,34 @@ class Client(OnFiles):
         self.assertEqual([f["text"] for f in run.result["files"]], ["text"])
         self.assertEqual(self.read("a"), "text")
 
+    def test_large(self):
+        """files that fit into no message go in and come out, the small ones beside them, within the limits"""
+        data = os.urandom(5 << 20)
+        with open(f"{self.directory}/big", "wb") as file:
+            file.write(data)
+        code = "data = open('big', 'rb').read()\nopen('out', 'wb').write(data[::-1])\nopen('small', 'w').write('x')"
+        run = self.submit(code, "--file", f"{self.directory}/big:big", "--source-limit", "6M", "--collect-limit", "6M",
+                          "--output-dir", self.out)
+        self.assertEqual((run.status, run.stderr), (0, ""), run)
+        with open(f"{self.out}/out", "rb") as file:
+            self.assertEqual(file.read(), data[::-1])
+        self.assertEqual(self.read("small"), "x")
+        run = self.submit(code, "--file", f"{self.directory}/big:big", "--source-limit", "6M", "--json",
+                          "--collect-limit", "6M")
+        self.assertEqual([sorted(f.keys() & {"blob", "text"}) for f in run.result["files"]], [["blob"], ["text"]])
+
+    def test_large_into_a_session(self):
+        """the same by session put and get"""
+        data = os.urandom(5 << 20)
+        with open(f"{self.directory}/big", "wb") as file:
+            file.write(data)
+        with self.daemon.client() as client, client.open_session() as session:
+            for word, *names in (("put", f"{self.directory}/big:big"), ("get", "big", f"{self.directory}/back")):
+                run = self.daemon.call(f"session {word}", session.id, *names)
+                self.assertEqual((run.status, run.stderr), (0, ""), run)
+        with open(f"{self.directory}/back", "rb") as file:
+            self.assertEqual(file.read(), data)
+
     def test_stays_inside(self):
         """nothing is written through a symlink, nor over what is there; it is said, and the status is 1"""
         os.makedirs(f"{self.out}")

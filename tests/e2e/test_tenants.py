@@ -313,6 +313,21 @@ class Tenants(Case):
             self.assertEqual(web.who_am_i("somebody").sessions, 1)
             self.refused(errors.SessionNotFound, self.connect(STRANGER).session(session.id).info)
 
+    def test_gateway_blob(self):
+        """pysbctl blob --tenant: the blobs are the other's"""
+        def blob(*words):
+            return harness.run(["setpriv", f"--reuid={WEB}", f"--regid={WEB}", f"--groups={service.GATEWAY}",
+                                self.service.tree.pysbctl, "blob", "--address", f"unix:{self.service.address}",
+                                *words], self.service.tree.environment)
+        put = blob("--tenant", "somebody", "put", "/etc/hostname")
+        self.assertEqual(put.status, 0, put)
+        name = put.stdout.decode().strip()
+        with open("/etc/hostname", "rb") as file:
+            self.assertEqual(self.web().get_blob(name, tenant="somebody"), file.read())
+        self.assertEqual(blob("get", name).status, 125)
+        self.assertEqual(blob("--tenant", "somebody", "get", name).status, 0)
+        self.assertEqual(blob("--tenant", "somebody", "remove", name).status, 0)
+
     def test_no_gateway(self):
         """who is no gateway acts for himself only, whether the other exists or not"""
         stranger = self.connect(STRANGER)

@@ -198,7 +198,7 @@ class CollectRule(Wire):
     pattern: str
     truncate: Optional[bool] = None
     unchanged: Optional[bool] = None
-    # "inline" or "blob"
+    # "inline", "blob", or "auto": in the message if it fits there
     delivery: Optional[str] = None
 
     def to_wire(self) -> Dict[str, Any]:

@@ -11,6 +11,7 @@
 
 #include "basic/macro.h"
 #include "broker/collect.h"
+#include "broker/reply.h"
 
 static CollectSpec *make_spec(bool truncate, bool unchanged) {
         CollectSpec *spec = calloc(1, sizeof(*spec));
@@ -193,11 +194,33 @@ static void test_listed_in_part(void **state) {
         }
 }
 
+/* What does not fit into the message goes into the store, up to the limit on both. */
+static void test_auto(void **state) {
+        CollectSpec *spec = make_spec(false, false);
+        Collection c = make(spec, 9, 4 * MIB);
+
+        spec->rules[0].delivery = DELIVERY_AUTO;
+        assert_int_equal(add(&c, "a", 1), 0);
+        assert_int_equal(add(&c, "b", REPLY_INLINE_BYTES_MAX), 0);
+        assert_int_equal(add(&c, "c", REPLY_INLINE_BYTES_MAX + 1), 0);
+        assert_int_equal(add(&c, "d", 3 * MIB), 0);
+        read_all(&c);
+        assert_int_equal(c.n_done, 4);
+        for (size_t i = 0; i < 3; i++) {
+                assert_file(&c, i, (const char *[]){ "a", "b", "c" }[i], FILE_OK);
+                assert_int_equal(c.files[i].is_blob, i == 2);
+        }
+        assert_file(&c, 3, "d", FILE_TOO_LARGE);
+        collection_done(&c);
+        collect_spec_free(spec);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_limits), cmocka_unit_test(test_truncate),
                 cmocka_unit_test(test_inputs), cmocka_unit_test(test_nonsense),
                 cmocka_unit_test(test_lost),   cmocka_unit_test(test_listed_in_part),
+                cmocka_unit_test(test_auto),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

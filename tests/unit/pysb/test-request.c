@@ -87,6 +87,29 @@ static void test_program(void **state) {
                              "{\"path\":\"b\",\"data\":\"AP8=\"},{\"path\":\"e\",\"text\":\"\"}]}");
 }
 
+/* Large ones go by descriptors: files first, as they come, then stdin, whichever was given first. */
+static void test_descriptors(void **state) {
+        static const char large[(512 << 10) + 1];
+        PysbRequest *request = request_make();
+        char *json;
+
+        assert_int_equal(pysb_request_set_stdin(request, large, sizeof(large)), 0);
+        assert_int_equal(pysb_request_add_file(request, "a", large, sizeof(large)), 0);
+        assert_int_equal(pysb_request_add_file(request, "b", large, sizeof(large)), 0);
+        assert_int_equal(pysb_request_to_json(request, &json), 0);
+        assert_string_equal(json, "{\"stdinFileDescriptor\":2,\"files\":["
+                                  "{\"path\":\"a\",\"fileDescriptor\":0},"
+                                  "{\"path\":\"b\",\"fileDescriptor\":1}]}");
+        free(json);
+        for (int i = 2; i <= 16; i++)
+                assert_int_equal(pysb_request_add_file(request, "c", large, sizeof(large)), 0);
+        assert_int_equal(pysb_request_to_json(request, &json), 0);
+        assert_non_null(strstr(json, "\"stdinFileDescriptor\":16"));
+        assert_non_null(strstr(json, "\"data\":\"AAAA")); /* no descriptor is left */
+        free(json);
+        (void) pysb_request_free(request);
+}
+
 static void test_profile_is_taken_back(void **state) {
         PysbRequest *request = request_make();
 
@@ -211,15 +234,11 @@ static void test_quote(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_empty),
-                cmocka_unit_test(test_program),
-                cmocka_unit_test(test_everything),
-                cmocka_unit_test(test_bad_text),
-                cmocka_unit_test(test_profile_is_taken_back),
-                cmocka_unit_test(test_stdin),
-                cmocka_unit_test(test_stdin_fifo),
-                cmocka_unit_test(test_free_null),
-                cmocka_unit_test(test_document),
+                cmocka_unit_test(test_empty),       cmocka_unit_test(test_program),
+                cmocka_unit_test(test_everything),  cmocka_unit_test(test_bad_text),
+                cmocka_unit_test(test_descriptors), cmocka_unit_test(test_profile_is_taken_back),
+                cmocka_unit_test(test_stdin),       cmocka_unit_test(test_stdin_fifo),
+                cmocka_unit_test(test_free_null),   cmocka_unit_test(test_document),
                 cmocka_unit_test(test_quote),
         };
 
