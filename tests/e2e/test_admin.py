@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """io.pysb.manager: who may call it, each method and each error, and jobs that go on meanwhile."""
 
+import asyncio
 import dataclasses
 import os
 import pty
@@ -293,6 +294,19 @@ class Draining(OnOwnDaemon):
             self.assertEqual(waiter.receive(), {"runningJobs": running, "queuedJobs": 0, "sessions": 0})
             if running > 0:
                 self.finish(processes.pop())
+
+    def test_progress_by_the_client(self):
+        process = self.start(WAIT_FOR_INPUT)
+        progress = self.manager.drain_progress()
+        self.assertEqual(next(progress), pysb.types.DrainReply(1, 0, 0))
+        self.finish(process)
+        self.assertEqual(list(progress), [pysb.types.DrainReply(0, 0, 0)])
+
+        async def all_of_it():
+            async with pysb.AsyncManager(f"unix:{self.daemon.address}") as manager:
+                return [reply async for reply in manager.drain_progress()]
+        self.assertEqual(asyncio.run(all_of_it()), [pysb.types.DrainReply(0, 0, 0)])
+        self.manager.resume()
 
     def test_ends_at_the_timeout_and_at_resume(self):
         process = self.start(WAIT_FOR_INPUT)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Sessions: an interpreter whose variables live from one cell to the next, and what ends it."""
 
+import asyncio
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import unittest
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
+import pysb
 import tap
 import varlink
 from harness import next_event
@@ -98,6 +100,22 @@ class Cells(Case):
             self.assertEqual((result.outcome, result.usage.ticks), ("success", 50))
         self.assertEqual(session.execute(loop, limits={"ticks": 20}).outcome, "tick_limit")
         self.assertEqual(value(session, "1"), 1)
+
+    def test_bound_to_its_object(self):
+        """bind_to_connection: a session that nobody closes ends with its object"""
+        session = self.client.open_session(bind_to_connection=True)
+        self.assertEqual(value(session, "6 * 7"), 42)
+        other = self.client.session(session.id)
+        self.assertEqual(value(other, "1"), 1)
+        del session
+        harness.poll_until(lambda: self.client.who_am_i().sessions == 0, "the end of the session")
+        self.assertRaises(errors.SessionNotFound, other.info)
+
+        async def go():
+            async with pysb.AsyncClient(f"unix:{self.daemon.address}") as client:
+                async with await client.open_session(bind_to_connection=True) as session:
+                    return (await session.execute("6 * 7")).value
+        self.assertEqual(asyncio.run(go()), 42)
 
     def test_usage_is_that_of_all_cells(self):
         session = self.open()

@@ -49,8 +49,8 @@ def run(request: Request) -> Call[types.Result]:
     return Call("Run", {"request": request.wire}, _result, request.fds)
 
 
-def submit(request: Request) -> Call[str]:
-    return Call("Submit", {"request": request.wire}, lambda reply: str(reply["job"]), request.fds)
+def submit(request: Request) -> Call[types.SubmitReply]:
+    return Call("Submit", {"request": request.wire}, types.SubmitReply.from_wire, request.fds)
 
 
 def check(request: Request) -> Call[types.CheckReply]:

@@ -46,6 +46,7 @@ class Connection:
     def __init__(self, sock: socket.socket, timeout: Optional[float]) -> None:
         self.socket = sock
         self.socket.settimeout(timeout)
+        self.continues = False
         self._framer = _wire.Framer()
         self._messages: Deque[Dict[str, Any]] = deque()
 
@@ -78,7 +79,7 @@ class Connection:
             raise errors.Disconnected(str(e)) from e
 
     def receive(self) -> Dict[str, Any]:
-        """The parameters of the next reply; raises the error that it is."""
+        """The parameters of the next reply, 'continues' says whether it is the last one; raises the error that it is."""
         while not self._messages:
             try:
                 data = self.socket.recv(1 << 16)
@@ -89,4 +90,6 @@ class Connection:
             if not data:
                 raise errors.Disconnected("the daemon closed the connection before it answered")
             self._messages.extend(self._framer.feed(data))
-        return _wire.parameters_of(self._messages.popleft())
+        reply = self._messages.popleft()
+        self.continues = reply.get("continues") is True
+        return _wire.parameters_of(reply)

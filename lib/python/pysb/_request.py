@@ -92,6 +92,8 @@ class SessionOptions(TypedDict, total=False):
     tenant: str
     idle_timeout_usec: int
     lifetime_usec: int
+    # It ends with this process, or with its Session object, which has a connection of its own for that
+    bind_to_connection: bool
 
 
 class CellOptions(TypedDict, total=False):

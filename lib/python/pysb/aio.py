@@ -35,6 +35,7 @@ class _Connection:
     def __init__(self, sock: socket.socket, timeout: Optional[float]) -> None:
         sock.setblocking(False)
         self.socket, self._timeout = sock, timeout
+        self.continues = False
         self._framer = _wire.Framer()
         self._messages: Deque[Dict[str, Any]] = deque()
 
@@ -85,7 +86,9 @@ class _Connection:
             if not data:
                 raise errors.Disconnected("the daemon closed the connection before it answered")
             self._messages.extend(self._framer.feed(data))
-        return _wire.parameters_of(self._messages.popleft())
+        reply = self._messages.popleft()
+        self.continues = reply.get("continues") is True
+        return _wire.parameters_of(reply)
 
 
 class Client:
@@ -162,6 +165,27 @@ class Client:
         connection.close()
         self._n_private -= bool(self._process)
 
+    @staticmethod
+    async def _ask(connection: _Connection, call: Call[T]) -> T:
+        await connection.send(call.method, dict(call.parameters), fds=call.fds)
+        return call.read(await connection.receive())
+
+    async def _do_more(self, call: Call[T]) -> AsyncIterator[T]:
+        """As in the other client."""
+        connection = await self._take(False)
+        usable = False
+        try:
+            await connection.send(call.method, dict(call.parameters), True)
+            while not usable:
+                reply = await connection.receive()
+                usable = not connection.continues
+                yield call.read(reply)
+        except errors.ProtocolError:
+            usable = True
+            raise
+        finally:
+            await self._give(connection, False, usable)
+
     async def _do(self, call: Call[T], for_job: bool = False) -> T:
         connection = await self._take(for_job)
         usable = False
@@ -194,7 +218,8 @@ class Client:
 
     async def submit(self, code: Optional[str] = None, **options: Unpack[JobOptions]) -> Job:
         with contextlib.closing(job_request(code, options)) as request:
-            return Job(self, await self._do(_calls.submit(request)), request.tools)
+            reply = await self._do(_calls.submit(request))
+            return Job(self, reply.job, request.tools, reply)
 
     async def check(self, code: Optional[str] = None,
                     **options: Unpack[JobOptions]) -> types.CheckReply:
@@ -229,8 +254,18 @@ class Client:
     async def open_session(self, **options: Unpack[SessionOptions]) -> Session:
         """'async with await client.open_session() as session'."""
         with contextlib.closing(session_request(options)) as request:
-            info = await self._do(_calls.open_session(request))
-            return Session(self, info.session, request.tools)
+            # As in the other client
+            if not request.wire.pop("bindToConnection", False) or self.embedded:
+                info = await self._do(_calls.open_session(request))
+                return Session(self, info.session, request.tools)
+            request.wire["bindToConnection"] = True
+            connection = await _Connection.open(self._address, self._timeout)
+            try:
+                info = await self._ask(connection, _calls.open_session(request))
+            except BaseException:
+                connection.close()
+                raise
+            return Session(self, info.session, request.tools, connection)
 
     def session(self, session: str, tools: Optional[Tools] = None) -> Session:
         return Session(self, session, make_tools(tools))
@@ -305,8 +340,11 @@ class Client:
 class Job:
     """A job by its identifier."""
 
-    def __init__(self, client: Client, job: str, tools: Optional[Mapping[str, Tool]] = None) -> None:
+    def __init__(self, client: Client, job: str, tools: Optional[Mapping[str, Tool]] = None,
+                 submitted: Optional[types.SubmitReply] = None) -> None:
         self.client, self.id, self.tools = client, job, dict(tools or {})
+        # What submit() was told: whether this made the job, and how many were ahead of it
+        self.submitted = submitted
 
     def __repr__(self) -> str:
         return f"<pysb.aio.Job {self.id}>"
@@ -341,8 +379,10 @@ class Job:
 class Session:
     """See pysb.Session."""
 
-    def __init__(self, client: Client, session: str, tools: Optional[Mapping[str, Tool]] = None) -> None:
+    def __init__(self, client: Client, session: str, tools: Optional[Mapping[str, Tool]] = None,
+                 connection: Optional[_Connection] = None) -> None:
         self.client, self.id, self.tools = client, session, dict(tools or {})
+        self._connection = connection  # that it is bound to
 
     def __repr__(self) -> str:
         return f"<pysb.aio.Session {self.id}>"
@@ -406,7 +446,11 @@ class Session:
         return await self.client._do(_calls.get_session(self.id))
 
     async def close(self) -> None:
-        await self.client._do(_calls.close_session(self.id))
+        try:
+            await self.client._do(_calls.close_session(self.id))
+        finally:
+            if self._connection:
+                self._connection.close()
 
 
 class Stream:

@@ -135,7 +135,8 @@ class Client:
     def submit(self, code: Optional[str] = None, **options: Unpack[JobOptions]) -> Job:
         """Hands a job over; it goes on without this client. Tools are answered by Job.stream()."""
         with closing(job_request(code, options)) as request:
-            return Job(self, self._do(_calls.submit(request)), request.tools)
+            reply = self._do(_calls.submit(request))
+            return Job(self, reply.job, request.tools, reply)
 
     def check(self, code: Optional[str] = None, **options: Unpack[JobOptions]) -> types.CheckReply:
         """Examines a request without running it."""
@@ -172,7 +173,17 @@ class Client:
     def open_session(self, **options: Unpack[SessionOptions]) -> Session:
         """An interpreter whose variables live from one cell to the next; 'with' closes it at its end."""
         with closing(session_request(options)) as request:
-            return Session(self, self._do(_calls.open_session(request)).session, request.tools)
+            # A private daemon ends with the client, and its sessions with it
+            if not request.wire.pop("bindToConnection", False) or self.embedded:
+                return Session(self, self._do(_calls.open_session(request)).session, request.tools)
+            request.wire["bindToConnection"] = True
+            connection = Connection.open(self._pool.address, self._pool.timeout)
+            try:
+                info = self._ask(connection, _calls.open_session(request))
+            except BaseException:
+                connection.close()
+                raise
+            return Session(self, info.session, request.tools, connection)
 
     def session(self, session: str, tools: Optional[Tools] = None) -> Session:
         """The session with this identifier; whether there is one is known when it is used."""
@@ -228,6 +239,27 @@ class Client:
         """Any method, with parameters and reply as the interface has them."""
         return self._do(_calls.raw(method, parameters or {}))
 
+    @staticmethod
+    def _ask(connection: Connection, call: Call[T]) -> T:
+        connection.send(call.method, dict(call.parameters), fds=call.fds)
+        return call.read(connection.receive())
+
+    def _do_more(self, call: Call[T]) -> Iterator[T]:
+        """Each reply of a call that has several."""
+        connection = self._pool.take(False)
+        usable = False
+        try:
+            connection.send(call.method, dict(call.parameters), True)
+            while not usable:
+                reply = connection.receive()
+                usable = not connection.continues
+                yield call.read(reply)
+        except errors.ProtocolError:
+            usable = True  # an answer, too
+            raise
+        finally:
+            self._pool.give(connection, False, usable)
+
     def _do(self, call: Call[T], for_job: bool = False) -> T:
         connection = self._pool.take(for_job)
         usable = False
@@ -258,8 +290,11 @@ class Client:
 class Job:
     """A job by its identifier."""
 
-    def __init__(self, client: Client, job: str, tools: Optional[Mapping[str, Tool]] = None) -> None:
+    def __init__(self, client: Client, job: str, tools: Optional[Mapping[str, Tool]] = None,
+                 submitted: Optional[types.SubmitReply] = None) -> None:
         self.client, self.id, self.tools = client, job, dict(tools or {})
+        # What submit() was told: whether this made the job, and how many were ahead of it
+        self.submitted = submitted
 
     def __repr__(self) -> str:
         return f"<pysb.Job {self.id}>"
@@ -301,8 +336,10 @@ class Job:
 class Session:
     """A session by its identifier. Cells run one after the other; variables, imports and files stay."""
 
-    def __init__(self, client: Client, session: str, tools: Optional[Mapping[str, Tool]] = None) -> None:
+    def __init__(self, client: Client, session: str, tools: Optional[Mapping[str, Tool]] = None,
+                 connection: Optional[Connection] = None) -> None:
         self.client, self.id, self.tools = client, session, dict(tools or {})
+        self._connection = connection  # that it is bound to
 
     def __repr__(self) -> str:
         return f"<pysb.Session {self.id}>"
@@ -374,7 +411,11 @@ class Session:
 
     def close(self) -> None:
         """Ends it, and what runs in it."""
-        self.client._do(_calls.close_session(self.id))
+        try:
+            self.client._do(_calls.close_session(self.id))
+        finally:
+            if self._connection:
+                self._connection.close()
 
 
 class Stream:

@@ -43,6 +43,10 @@ class Manager:
         """Refuses new work; returns when nothing is left, or after the timeout."""
         return self._client._do(_manage.drain(timeout_usec))
 
+    def drain_progress(self, timeout_usec: Optional[int] = None) -> Iterator[types.DrainReply]:
+        """The same, from the first reply that is asked for on: one for each change, the last one as drain()."""
+        return self._client._do_more(_manage.drain(timeout_usec))
+
     def resume(self) -> None:
         """Takes work again."""
         self._client._do(_manage.resume())
@@ -98,6 +102,10 @@ class AsyncManager:
 
     async def drain(self, timeout_usec: Optional[int] = None) -> types.DrainReply:
         return await self._client._do(_manage.drain(timeout_usec))
+
+    async def drain_progress(self, timeout_usec: Optional[int] = None) -> AsyncIterator[types.DrainReply]:
+        async for reply in self._client._do_more(_manage.drain(timeout_usec)):
+            yield reply
 
     async def resume(self) -> None:
         await self._client._do(_manage.resume())

@@ -382,6 +382,13 @@ class IsolationLayer(Wire):
 #
 
 @dataclass(frozen=True)
+class SubmitReply(Wire):
+    job: str
+    created: bool
+    position: Optional[int] = None
+
+
+@dataclass(frozen=True)
 class CheckReply(Wire):
     accepted: bool
     findings: List[Finding]
