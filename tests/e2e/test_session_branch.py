@@ -6,107 +6,25 @@ import os
 import shutil
 import sys
 import tempfile
+import threading
 import unittest
 
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import harness
 import tap
 import varlink
-from sessions import DEAF
+from harness import next_event
+from pysb import errors
+from sessions import DEAF, LOOP, Case, close, value
 
 FORK = "import os\ntry: os.fork()\nexcept OSError as e: print(type(e).__name__)"
 
 
-class Session:
-    """One that the connection ends with."""
-
-    def __init__(self, daemon, **parameters):
-        self.client = varlink.Connection(daemon.address)
-        parameters.setdefault("bindToConnection", True)
-        self.info = self.client.call("OpenSession", **parameters)["info"]
-        self.id = self.info["session"]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.client.close()
-
-    def execute(self, code, **parameters):
-        return self.client.call("Execute", session=self.id, code=code, **parameters)["result"]
-
-    def value(self, code):
-        result = self.execute(code)
-        assert result["outcome"] == "success", result
-        return result.get("resultJson")
-
-    def start(self, code, **parameters):
-        """On the session's own connection, with events."""
-        self.client.send("Execute", {"session": self.id, "code": code, **parameters}, more=True)
-
-    def wait_output(self, marker):
-        text = ""
-        while marker not in text:
-            text += self.client.receive()["event"].get("output", {}).get("text", "")
-
-    def wait_event(self, kind):
-        while True:
-            event = self.client.receive()["event"]
-            if event["kind"] == kind:
-                return event
-
-    def wait_result(self):
-        while True:
-            reply = self.client.receive()
-            if "result" in reply:
-                return reply["result"]
-
-
-class SessionCase(harness.OnOneDaemon):
-    def setUp(self):
-        self.other = varlink.Connection(self.daemon.address)
-        self.addCleanup(self.other.close)
-        harness.poll_until(lambda: self.other.call("WhoAmI")["sessions"] == 0,
-                           "the end of the sessions of other tests")
-
-    def open(self, **parameters):
-        session = Session(self.daemon, **parameters)
-        self.addCleanup(session.client.close)
-        return session
-
-    def refused(self, name, method, **parameters):
-        with self.assertRaises(varlink.Refused) as caught:
-            self.other.call(method, **parameters)
-        self.assertEqual(caught.exception.name, name, caught.exception.parameters)
-        return caught.exception.parameters
-
-    def state(self, session):
-        return self.other.call("GetSession", session=session.id)["info"]["state"]
-
-
-class Branch(Session):
-    """One that BranchSession made; it is closed with the test."""
-
-    def __init__(self, test, base, **parameters):
-        self.client = varlink.Connection(test.daemon.address)
-        test.addCleanup(self.client.close)
-        self.info = self.client.call("BranchSession", session=base.id, **parameters)["info"]
-        self.id = self.info["session"]
-        test.addCleanup(self.close)
-
-    def close(self):
-        try:
-            self.client.call("CloseSession", session=self.id)
-        except (varlink.Refused, OSError):
-            pass
-
-
-class BranchCase(SessionCase):
-    def branch(self, base, **parameters):
-        return Branch(self, base, **parameters)
-
-    def close(self, session):
-        self.other.call("CloseSession", session=session.id)
+class BranchCase(Case):
+    def branch(self, base, **options):
+        branch = base.branch(**options)
+        self.addCleanup(close, branch)
+        return branch
 
 
 class Branches(BranchCase):
@@ -116,46 +34,45 @@ class Branches(BranchCase):
         session.execute("import random\nx = [1, 2]\nd = {'k': x}")
         for number in range(3):
             branch = self.branch(session, labels={"try": "1"})
-            self.assertEqual((branch.info["state"], branch.info["labels"], branch.info["executionCount"]),
+            info = branch.info()
+            self.assertEqual((info.state, info.labels, info.execution_count),
                              ("idle", {"try": "1"}, 0))
             self.assertNotEqual(branch.id, session.id)
-            self.assertEqual(branch.value("x.append(3)\nd['k'] = 'other'\nx"), "[1, 2, 3]")
+            self.assertEqual(value(branch, "x.append(3)\nd['k'] = 'other'\nx"), [1, 2, 3])
             session.execute(f"y = {number}\nz{number} = 1")
-            self.assertEqual(branch.execute(f"z{number}")["exception"]["type"], "NameError")
-            self.assertEqual(session.value("x"), "[1, 2]")
-            self.close(branch)
-            self.assertEqual(session.value("[d['k'], y]"), f"[[1, 2], {number}]")
+            self.assertEqual(branch.execute(f"z{number}").exception.type, "NameError")
+            self.assertEqual(value(session, "x"), [1, 2])
+            branch.close()
+            self.assertEqual(value(session, "[d['k'], y]"), [[1, 2], number])
 
     def test_files_are_shared(self):
         session = self.open()
         branch = self.branch(session)
         branch.execute("open('/app/f', 'w').write('of the branch')")
-        self.assertEqual(session.value("open('/app/f').read()"), '"of the branch"')
-        self.other.call("PutFiles", session=branch.id, files=[{"path": "put", "text": "in"}])
+        self.assertEqual(value(session, "open('/app/f').read()"), "of the branch")
+        branch.put_files({"put": "in"})
         for each in session, branch:
-            self.assertEqual(self.other.call("ReadFile", session=each.id, path="put")["file"]["text"], "in")
-        self.close(session)
-        self.assertEqual(self.other.call("ReadFile", session=branch.id, path="f")["file"]["text"], "of the branch")
+            self.assertEqual(each.read_file("put"), b"in")
+        session.close()
+        self.assertEqual(branch.read_file("f"), b"of the branch")
 
     def test_each_has_its_own_output(self):
         session = self.open()
         branch = self.branch(session)
         for which, name in (session, "base"), (branch, "branch"):
             result = which.execute(f"import sys\nprint('{name}')\nprint('{name}', file=sys.stderr)")
-            self.assertEqual((result["stdout"]["text"], result["stderr"]["text"]), (name + "\n", name + "\n"))
+            self.assertEqual((result.stdout.text, result.stderr.text), (name + "\n", name + "\n"))
 
     def test_both_run_at_once(self):
         session = self.open()
         branch = self.branch(session)
-        for which in session, branch:
-            which.start("x = 5\nprint('on', flush=True)\nwhile True: pass")
-            which.wait_output("on")
-        self.other.call("InterruptSession", session=branch.id)
-        self.assertEqual(branch.wait_result()["exception"]["type"], "KeyboardInterrupt")
-        self.assertEqual(self.state(session), "executing")
-        self.assertEqual(branch.value("x"), "5")
-        self.other.call("InterruptSession", session=session.id)
-        self.assertEqual(session.wait_result()["exception"]["type"], "KeyboardInterrupt")
+        of_session, of_branch = (self.start(which, "x = 5\n" + LOOP) for which in (session, branch))
+        branch.interrupt()
+        self.assertEqual(of_branch.wait().exception.type, "KeyboardInterrupt")
+        self.assertEqual(session.info().state, "executing")
+        self.assertEqual(value(branch, "x"), 5)
+        session.interrupt()
+        self.assertEqual(of_session.wait().exception.type, "KeyboardInterrupt")
 
     def test_branch_of_a_branch(self):
         session = self.open()
@@ -164,21 +81,21 @@ class Branches(BranchCase):
         first.execute("x = 2")
         second = self.branch(first)
         second.execute("x += 10")
-        self.assertEqual([s.value("x") for s in (session, first, second)], ["1", "2", "12"])
-        self.close(first)
-        self.assertEqual([s.value("x") for s in (session, second)], ["1", "12"])
+        self.assertEqual([value(s, "x") for s in (session, first, second)], [1, 2, 12])
+        first.close()
+        self.assertEqual([value(s, "x") for s in (session, second)], [1, 12])
 
     def test_base_is_closed_first(self):
         session = self.open()
         session.execute("x = 1")
         branch = self.branch(session)
-        self.close(session)
-        self.refused("SessionNotFound", "GetSession", session=session.id)
-        self.assertEqual(branch.value("x"), "1")
+        session.close()
+        self.refused(errors.SessionNotFound, session.info)
+        self.assertEqual(value(branch, "x"), 1)
         again = self.branch(branch)
-        self.assertEqual(again.value("x + 1"), "2")
-        self.close(branch)
-        self.close(again)
+        self.assertEqual(value(again, "x + 1"), 2)
+        branch.close()
+        again.close()
         harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
 
     def test_one_crashes_alone(self):
@@ -187,13 +104,13 @@ class Branches(BranchCase):
             session = self.open()
             session.execute("x = 1")
             first, second = self.branch(session), self.branch(session)
-            self.assertFalse(first.execute(crash)["sessionAlive"])
-            self.assertEqual(self.state(first), "lost")
-            self.assertEqual([s.value("x") for s in (session, second)], ["1", "1"])
-            self.assertFalse(session.execute(crash)["sessionAlive"])
-            self.assertEqual(second.value("x"), "1")
+            self.assertFalse(first.execute(crash).session_alive)
+            self.assertEqual(first.info().state, "lost")
+            self.assertEqual([value(s, "x") for s in (session, second)], [1, 1])
+            self.assertFalse(session.execute(crash).session_alive)
+            self.assertEqual(value(second, "x"), 1)
             for each in session, first, second:
-                self.close(each)
+                each.close()
             harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
 
     def test_limits_of_each(self):
@@ -201,36 +118,31 @@ class Branches(BranchCase):
         session.execute("import time")
         branch = self.branch(session)
         for which in branch, session, branch:
-            result = which.execute("time.sleep(100)", limits={"wallTimeUSec": 200_000})
-            self.assertEqual((result["outcome"], result["sessionAlive"]), ("wall_time_limit", True))
-            result = which.execute("while True: pass", limits={"cpuTimeUSec": 200_000})
-            self.assertEqual((result["outcome"], result["sessionAlive"]), ("cpu_time_limit", True))
-        result = branch.execute(DEAF, limits={"wallTimeUSec": 200_000})
-        self.assertEqual((result["outcome"], result["sessionAlive"]), ("wall_time_limit", False))
-        self.assertEqual(session.value("1"), "1")
+            result = which.execute("time.sleep(100)", limits={"wall_time_usec": 200_000})
+            self.assertEqual((result.outcome, result.session_alive), ("wall_time_limit", True))
+            result = which.execute("while True: pass", limits={"cpu_time_usec": 200_000})
+            self.assertEqual((result.outcome, result.session_alive), ("cpu_time_limit", True))
+        result = branch.execute(DEAF, limits={"wall_time_usec": 200_000})
+        self.assertEqual((result.outcome, result.session_alive), ("wall_time_limit", False))
+        self.assertEqual(value(session, "1"), 1)
 
     def test_cpu_time_is_its_own(self):
         """A cell is not charged with what runs in a branch meanwhile."""
         session = self.open()
         session.execute("import time")
         branch = self.branch(session)
-        branch.start("print('on', flush=True)\nwhile True: pass")
-        branch.wait_output("on")
-        result = session.execute("time.sleep(0.5)", limits={"cpuTimeUSec": 200_000})
-        self.assertEqual(result["outcome"], "success")
-        self.other.call("InterruptSession", session=branch.id)
-        branch.wait_result()
+        cell = self.start(branch, LOOP)
+        result = session.execute("time.sleep(0.5)", limits={"cpu_time_usec": 200_000})
+        self.assertEqual(result.outcome, "success")
+        branch.interrupt()
+        cell.wait()
 
     def test_tools(self):
-        session = self.open(tools=[{"name": "add"}])
+        session = self.open(tools={"add": lambda a: a + 6})
         session.execute("import _sandbox")
         branch = self.branch(session)
         for which in branch, session:
-            which.start("_sandbox.tool_call('add', a=1)")
-            event = which.wait_event("tool_call")["toolCall"]
-            job = self.other.call("GetSession", session=which.id)["info"]["job"]
-            self.other.call("CompleteToolCall", job=job, callId=event["callId"], resultJson="7")
-            self.assertEqual(which.wait_result()["resultJson"], "7")
+            self.assertEqual(value(which, "_sandbox.tool_call('add', a=1)"), 7)
 
     def test_charges(self):
         session = self.open()
@@ -238,37 +150,36 @@ class Branches(BranchCase):
         before = self.charges()
         branch = self.branch(session)
         now = self.charges()
-        self.assertEqual((now["sessions"], now["runningJobs"]), (2, 2))
-        self.assertEqual(now["memoryBytes"], 2 * before["memoryBytes"])
-        self.close(branch)
+        self.assertEqual(now, tuple(2 * figure for figure in before))
+        self.assertEqual(now[:2], (2, 2))
+        branch.close()
         self.assertEqual(self.charges(), before)
 
     def charges(self):
-        me = self.other.call("WhoAmI")
-        return {key: me[key] for key in ("sessions", "runningJobs", "memoryBytes")}
+        me = self.client.who_am_i()
+        return me.sessions, me.running_jobs, me.memory_bytes
 
     def test_bound_to_the_connection_of_its_base(self):
-        session = self.open()
-        session.execute("1")
-        self.branch(session)
-        session.client.close()
+        with varlink.Connection(self.daemon.address) as connection:
+            session = self.client.session(connection.call("OpenSession", bindToConnection=True)["info"]["session"])
+            session.execute("1")
+            self.branch(session)
         harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
 
     def test_idle_time_of_each(self):
-        session = self.open(idleTimeoutUSec=2_000_000)
+        session = self.open(idle_timeout_usec=2_000_000)
         session.execute("1")
         branch = self.branch(session)
-        self.other.call("ExtendSession", session=session.id, idleTimeoutUSec=60_000_000)
-        harness.poll_until(lambda: branch.id not in [s["session"] for s in
-                                                     self.other.call("ListSessions")["sessions"]],
+        session.extend(idle_timeout_usec=60_000_000)
+        harness.poll_until(lambda: branch.id not in [s.session for s in self.client.sessions()],
                            "the end of the branch")
-        self.assertEqual(session.value("1"), "1")
+        self.assertEqual(value(session, "1"), 1)
 
     def test_nothing_is_kept(self):
         """Of branches that were, neither the daemons nor the box keep anything."""
         session = self.open()
         session.execute("1")
-        self.close(self.branch(session))
+        self.branch(session).close()
         pids = [p.pid for p in harness.descendants(self.daemon.process.pid)
                 if p.fields["Name"] in ("pysbd-broker", "pysbd")] + [p.pid for p in self.daemon.boxed()]
         count = lambda: [len(os.listdir(f"/proc/{pid}/fd")) for pid in pids]
@@ -276,8 +187,7 @@ class Branches(BranchCase):
         for _ in range(50):
             branch = self.branch(session)
             branch.execute("1")
-            self.close(branch)
-            branch.client.close()
+            branch.close()
         harness.poll_until(lambda: count() == before, "the end of the connections")
         self.assertEqual(len(self.daemon.boxed()), 2)
 
@@ -285,67 +195,63 @@ class Branches(BranchCase):
 class Refusals(BranchCase):
     def test_while_a_cell_runs_or_waits(self):
         session = self.open()
-        session.start("print('on', flush=True)\nwhile True: pass")
-        job = session.wait_event("accepted")["job"]
-        session.wait_output("on")
-        self.assertEqual(self.refused("SessionBusy", "BranchSession", session=session.id),
-                         {"session": session.id, "job": job})
+        cell = self.start(session, LOOP)
+        self.assertEqual(self.refused(errors.SessionBusy, session.branch).parameters,
+                         {"session": session.id, "job": cell.job})
         # Init sends signals behind an interrupt for a second or two: they end no fork that waits for its word
         for _ in range(10):
-            self.other.call("InterruptSession", session=session.id)
-            session.wait_result()
+            session.interrupt()
+            cell.wait()
             for _ in range(3):
                 branch = self.branch(session)
-                self.assertEqual(branch.value("1"), "1")
-                self.close(branch)
-            session.start("print('on', flush=True)\nwhile True: pass")
-            session.wait_output("on")
+                self.assertEqual(value(branch, "1"), 1)
+                branch.close()
+            cell = self.start(session, LOOP)
 
     def test_while_a_tool_call_is_open(self):
-        session = self.open(tools=[{"name": "add"}])
-        session.start("import _sandbox\n_sandbox.tool_call('add')")
-        session.wait_event("tool_call")
-        self.refused("SessionBusy", "BranchSession", session=session.id)
-        self.other.call("InterruptSession", session=session.id)
-        session.wait_result()
+        answer = threading.Event()
+        self.addCleanup(answer.set)
+        session = self.open(tools={"add": lambda: answer.wait()})
+        cell = session.stream("import _sandbox\n_sandbox.tool_call('add')")
+        next_event(cell, "tool_call")
+        self.refused(errors.SessionBusy, session.branch)
+        session.interrupt()
+        cell.wait()
 
     def test_while_a_thread_runs(self):
         session = self.open()
         session.execute("import threading\ngo = threading.Event()\nx = 3\n"
                         "t = threading.Thread(target=go.wait)\nt.start()")
         for _ in range(2):
-            self.assertEqual(self.refused("BranchRefused", "BranchSession", session=session.id),
-                             {"session": session.id, "reason": "threads"})
-        self.assertEqual(session.value("x"), "3")
+            self.assertEqual(self.refused(errors.BranchRefused, session.branch).reason, "threads")
+        self.assertEqual(value(session, "x"), 3)
         session.execute("go.set()\nt.join()")
-        self.assertEqual(self.branch(session).value("x"), "3")
+        self.assertEqual(value(self.branch(session), "x"), 3)
 
     def test_full(self):
         session, branches = self.open(), []
         session.execute("1")
-        with self.assertRaises(varlink.Refused) as caught:
+        # On a machine with few places the tenant's maximum comes first
+        with self.assertRaises((errors.BranchRefused, errors.QuotaExceeded)) as caught:
             for _ in range(8):
                 branches.append(self.branch(session))
-        reason = (caught.exception.name, caught.exception.parameters.get("reason"))
-        # On a machine with few places the tenant's maximum comes first
-        self.assertIn(reason, [("BranchRefused", "full"), ("QuotaExceeded", None)])
-        self.close(branches.pop())
+        self.assertEqual(caught.exception.parameters.get("reason", "full"), "full")
+        branches.pop().close()
         branches.append(self.branch(session))
-        self.assertEqual([s.value("1") for s in branches + [session]], ["1"] * (len(branches) + 1))
+        self.assertEqual([value(s, "1") for s in branches + [session]], [1] * (len(branches) + 1))
 
     def test_profiles_without(self):
         session = self.open(profile="raw")
-        detail = self.refused("NotSupported", "BranchSession", session=session.id)["detail"]
-        self.assertIn("more than one process", detail)
+        self.assertIn("more than one process", self.refused(errors.NotSupported, session.branch).detail)
 
     def test_lost_and_unknown(self):
         session = self.open()
         session.execute("import os\nos._exit(1)")
-        self.refused("SessionLost", "BranchSession", session=session.id)
-        self.refused("SessionNotFound", "BranchSession", session="0" * 32)
+        self.refused(errors.SessionLost, session.branch)
+        self.refused(errors.SessionNotFound, self.client.session("0" * 32).branch)
 
     def test_labels(self):
-        self.refused("InvalidRequest", "BranchSession", session=self.open().id, labels={"": "x"})
+        self.refused(errors.InvalidRequest, self.open().branch, labels={"": "x"})
 
     def test_restart(self):
         """What shares its box is not restarted; the base is, once it is alone again."""
@@ -353,23 +259,23 @@ class Refusals(BranchCase):
         session.execute("x = 1")
         branch = self.branch(session)
         for each in session, branch:
-            self.assertEqual(self.refused("InvalidRequest", "RestartSession", session=each.id)["field"], "session")
-        self.close(branch)
-        self.other.call("RestartSession", session=session.id)
-        self.assertEqual(session.execute("x")["exception"]["type"], "NameError")
-        result = session.execute("while True: pass", limits={"cpuTimeUSec": 200_000})
-        self.assertEqual((result["outcome"], result["sessionAlive"]), ("cpu_time_limit", True))
-        self.assertEqual(self.branch(session).value("1"), "1")
+            self.assertEqual(self.refused(errors.InvalidRequest, each.restart).field, "session")
+        branch.close()
+        session.restart()
+        self.assertEqual(session.execute("x").exception.type, "NameError")
+        result = session.execute("while True: pass", limits={"cpu_time_usec": 200_000})
+        self.assertEqual((result.outcome, result.session_alive), ("cpu_time_limit", True))
+        self.assertEqual(value(self.branch(session), "1"), 1)
 
 
 class Hostile(BranchCase):
     def test_nobody_can_fork(self):
         """Neither before a branch, nor after it, in neither of the two"""
         session = self.open()
-        self.assertEqual(session.execute(FORK)["stdout"]["text"], "PermissionError\n")
+        self.assertEqual(session.execute(FORK).stdout.text, "PermissionError\n")
         branch = self.branch(session)
         for which in session, branch:
-            self.assertEqual(which.execute(FORK)["stdout"]["text"], "PermissionError\n")
+            self.assertEqual(which.execute(FORK).stdout.text, "PermissionError\n")
         self.assertEqual(len(self.daemon.boxed()), 3)
 
     def test_fork_hooks_that_fork(self):
@@ -382,23 +288,22 @@ class Hostile(BranchCase):
                         "    after_in_parent=lambda: hook('parent'), after_in_child=lambda: hook('child'))")
         branch = self.branch(session)
         self.assertEqual(len(self.daemon.boxed()), 3)
-        self.assertEqual(session.value("told"), '["before", "parent"]')
-        self.assertEqual(branch.value("told"), '["before", "child"]')
+        self.assertEqual(value(session, "told"), ["before", "parent"])
+        self.assertEqual(value(branch, "told"), ["before", "child"])
 
     def test_hook_that_ends_the_branch(self):
         session = self.open()
         session.execute("import os\nx = 1\nos.register_at_fork(after_in_child=lambda: os._exit(1))")
-        info = self.other.call("BranchSession", session=session.id)["info"]
-        harness.poll_until(lambda: self.other.call("GetSession", session=info["session"])["info"]["state"] == "lost",
-                           "the end of the branch")
-        self.other.call("CloseSession", session=info["session"])
-        self.assertEqual(session.value("x"), "1")
+        branch = self.branch(session)
+        harness.poll_until(lambda: branch.info().state == "lost", "the end of the branch")
+        branch.close()
+        self.assertEqual(value(session, "x"), 1)
 
     def test_closed_descriptors(self):
         session = self.open()
         session.execute("import os\nos.close(0)\nos.close(1)")
         branch = self.branch(session)
-        self.assertEqual(branch.execute("print('on')")["stdout"]["text"], "on\n")
+        self.assertEqual(branch.execute("print('on')").stdout.text, "on\n")
 
 
 class OrdinaryUser(unittest.TestCase):
@@ -409,12 +314,11 @@ class OrdinaryUser(unittest.TestCase):
         self.addCleanup(shutil.rmtree, directory)
         daemon = harness.Daemon(harness.copied_tree(directory, 12345))
         self.addCleanup(daemon.stop)
-        with Session(daemon) as session, varlink.Connection(daemon.address) as other:
+        with daemon.client() as client, client.open_session() as session:
             session.execute("x = 1")
-            branch = other.call("BranchSession", session=session.id)["info"]["session"]
-            self.assertEqual(other.call("Execute", session=branch, code="x + 1")["result"]["resultJson"], "2")
-            other.call("CloseSession", session=branch)
-            self.assertEqual(session.value("x"), "1")
+            with session.branch() as branch:
+                self.assertEqual(value(branch, "x + 1"), 2)
+            self.assertEqual(value(session, "x"), 1)
 
 
 if __name__ == "__main__":
