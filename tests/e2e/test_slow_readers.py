@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Clients that do not read: what they cost the broker's memory, and that they cost nobody else anything."""
+"""Clients that do not read: what they cost the broker's memory, and that they cost nobody else anything. A Stream
+of the Python client is not read before somebody asks for its next event."""
 
 import os
 import select
@@ -13,7 +14,6 @@ import service
 import tap
 import varlink
 from pysb import errors
-from tools import Case
 
 MIB = 1 << 20
 OUTPUT = 5 * MIB
@@ -24,6 +24,10 @@ WRITER = ("import _sandbox\n_sandbox.tool_call('echo')\n"
 # the bytes that are in it. The last MiB is for what malloc() has beside it.
 READER_BYTES = 3 * MIB
 TENANT_BYTES = 64 * MIB  # of all its connections together
+
+
+OPTIONS = {"retain_usec": 600_000_000,
+           "limits": {"output_bytes": 2 * OUTPUT, "wall_time_usec": 50_000_000}}
 
 
 def broker_of(daemon):
@@ -42,81 +46,75 @@ def is_closed(connection):
     return bool(poll.poll(0))
 
 
-class SlowReaders(Case):
+class SlowReaders(harness.OnOneDaemon):
     READERS = 20
 
     def submit(self):
-        """A job that writes nothing before its tool call is answered, and the call."""
-        job = self.other.call("Submit", request={
-            "code": WRITER, "profile": "default", "tools": [{"name": "echo"}], "retainUSec": 60_000_000,
-            "limits": {"outputBytes": 2 * OUTPUT, "wallTimeUSec": 50_000_000}})["job"]
-        self.main.send("Attach", {"job": job}, more=True)
-        return job, self.next_call()
+        """A job that writes nothing before its tool call is answered, its events, and the call."""
+        job = self.client.job(self.client.submit(WRITER, tools={"echo": print}, **OPTIONS).id)
+        stream = self.stall(job)
+        return job, stream, harness.next_event(stream, "tool_call").tool_call
 
     def stall(self, job):
-        connection = self.connect()
-        connection.send("Attach", {"job": job}, more=True)
-        return connection
+        stream = job.stream()
+        self.addCleanup(stream.close)
+        return stream
 
-    def read_late(self, connection, job):
+    def read_late(self, stream, job):
         """Everything, also of a connection whose silence was too long for the daemon: on a machine that has
         other things to do, what happens meanwhile may take more than 45 s."""
         try:
-            return self.read_all(connection)
+            return self.read_all(stream)
         except errors.Disconnected:
             return self.read_all(self.stall(job))
 
-    def read_all(self, connection):
+    def read_all(self, stream):
         n = 0
-        while "result" not in (reply := connection.receive()):
-            if reply["event"]["kind"] == "output":
-                self.assertEqual(reply["event"]["output"]["offset"], n)
-                n += len(reply["event"]["output"]["text"])
-        self.assertEqual(reply["result"]["outcome"], "success", reply)
+        for event in stream:
+            if event.output:
+                self.assertEqual(event.output.offset, n)
+                n += len(event.output.data)
+        self.assertEqual(stream.result.outcome, "success", stream.result)
         return n
 
     def run_other_job(self):
-        result = self.other.call("Run", request={"code": "print(6 * 7)"})["result"]
-        self.assertEqual((result["outcome"], result["stdout"]["text"]), ("success", "42\n"), result)
+        self.assertEqual(self.client.run("print(6 * 7)").check().stdout.text, "42\n")
 
     def test_memory(self):
         """what waits for each of them is bounded; the job and others go on; nothing is lost"""
-        job, call = self.submit()
-        self.complete(job, call, resultJson="1")
-        self.assertEqual(self.read_all(self.main), OUTPUT)
+        job, stream, call = self.submit()
+        self.client.complete_tool_call(job.id, call.call_id, 1)
+        self.assertEqual(self.read_all(stream), OUTPUT)
         before = peak(self.daemon)  # of such a job, and who reads it
-        job, call = self.submit()
+        job, stream, call = self.submit()
         stalled = [self.stall(job) for _ in range(self.READERS)]
-        self.complete(job, call, resultJson="1")
+        self.client.complete_tool_call(job.id, call.call_id, 1)
         self.run_other_job()
-        result = self.other.call("Wait", job=job)["result"]
-        self.assertEqual((result["outcome"], result["stdout"]["totalBytes"]), ("success", OUTPUT))
+        self.assertEqual(job.result().check().stdout.total_bytes, OUTPUT)
         self.run_other_job()
         grown = peak(self.daemon) - before
         print(f"# {self.READERS} stalled readers of {OUTPUT // MIB} MiB: {grown / MIB:.1f} MiB")
         if not harness.SANITIZED:
             # The result of the first job is kept, too
             self.assertLess(grown, self.READERS * READER_BYTES + 2 * OUTPUT)
-        for connection in (self.main, stalled[0], stalled[-1]):
-            self.assertEqual(self.read_late(connection, job), OUTPUT)
+        for each in (stream, stalled[0], stalled[-1]):
+            self.assertEqual(self.read_late(each, job), OUTPUT)
 
     def test_own_job(self):
         """a job whose own client does not read comes to its end, and its result is there"""
-        stalled = self.connect()
-        stalled.run(code=WRITER.replace("_sandbox.tool_call('echo')", "pass"), profile="default",
-                    labels={"of": "stalled"}, retainUSec=60_000_000, limits={"outputBytes": 2 * OUTPUT,
-                                                                            "wallTimeUSec": 50_000_000})
-        (job,) = harness.poll_until(lambda: self.other.call("ListJobs", labels={"of": "stalled"})["jobs"],
-                                    "the job")
-        self.assertEqual(self.other.call("Wait", job=job["job"])["result"]["outcome"], "success")
+        stalled = self.client.stream(WRITER.replace("_sandbox.tool_call('echo')", "pass"), **OPTIONS)
+        self.addCleanup(stalled.close)
+        job = self.client.job(next(stalled).job)
+        self.assertEqual(job.result().outcome, "success")
         self.run_other_job()
-        self.assertEqual(self.read_late(stalled, job["job"]), OUTPUT)
+        self.assertEqual(self.read_late(stalled, job), OUTPUT)
 
     def test_caller(self):
         """who calls and calls, and reads no answer, is not listened to any longer, and loses no answer"""
         self.run_other_job()
         before = peak(self.daemon)
-        caller = self.connect()
+        caller = varlink.Connection(self.daemon.address)
+        self.addCleanup(caller.close)
         message = b'{"method": "io.pysb.sandbox.ListProfiles", "parameters": {}}\0'
         sent, full = 0, -1
         caller.socket.setblocking(False)
@@ -145,24 +143,20 @@ class SlowTenant(unittest.TestCase):
             self.skipTest(service.reason_not_to())
         daemon = service.Service()
         self.addCleanup(daemon.stop)
-        slow, good = (daemon.connect(uid) for uid in (2001, 2002))
+        slow, good = (daemon.client_of(uid) for uid in (2001, 2002))
         self.addCleanup(slow.close)
         self.addCleanup(good.close)
-        request = {"code": WRITER.replace("_sandbox.tool_call('echo')", "pass"),
-                   "retainUSec": 600_000_000, "limits": {"outputBytes": 2 * OUTPUT, "wallTimeUSec": 50_000_000}}
-        job = slow.call("Submit", request=request)["job"]
-        result = slow.call("Wait", job=job)["result"]
-        self.assertEqual((result["outcome"], result["stdout"]["totalBytes"]), ("success", OUTPUT), result)
+        job = slow.submit(WRITER.replace("_sandbox.tool_call('echo')", "pass"), **OPTIONS)
+        self.assertEqual(job.result().check().stdout.total_bytes, OUTPUT)
         before = peak(daemon)
         stalled = []
         for n in range(self.READERS):
             connection = daemon.connect(2001)
             self.addCleanup(connection.close)
-            connection.send("Attach", {"job": job}, more=True)
+            connection.send("Attach", {"job": job.id}, more=True)
             stalled.append(connection)
             if n % 10 == 9:
-                result = good.call("Run", request={"expression": "6 * 7"})["result"]
-                self.assertEqual(result["resultJson"], "42")
+                self.assertEqual(good.run(expression="6 * 7").value, 42)
         # Those that are one too many are told so by the end of their connection
         harness.poll_until(lambda: any(map(is_closed, stalled)), "the end of a connection")
         grown = peak(daemon) - before
@@ -171,10 +165,7 @@ class SlowTenant(unittest.TestCase):
             self.assertLess(grown, TENANT_BYTES + READER_BYTES + 16 * MIB)
         for connection in stalled:
             connection.close()
-        slow.send("Attach", {"job": job}, more=True)
-        while "result" not in (reply := slow.receive()):
-            pass
-        self.assertEqual(reply["result"]["outcome"], "success")
+        self.assertEqual(job.stream().wait().outcome, "success")
 
 
 if __name__ == "__main__":
