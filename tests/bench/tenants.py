@@ -62,8 +62,8 @@ def main():
         beside, beside_cpu = beside + seconds, beside_cpu + cpu
         flood.expect_leftovers(daemon, before)
     alone, beside = p99(alone), p99(beside)
-    with daemon.connect(GOOD[0]) as connection:
-        bound = flood.bound_bytes(connection, 1 + len(GOOD))
+    with daemon.client_of(GOOD[0]) as client:
+        bound = flood.bound_bytes(client, 1 + len(GOOD))
     print(f"p99 of a trivial job, {len(GOOD)} tenants x {CONNECTIONS} connections, {n_jobs} jobs")
     print(f"  without the hostile tenant  {alone * 1e3:8.0f} ms")
     print(f"  beside it                   {beside * 1e3:8.0f} ms  ratio {beside / alone:.2f}")

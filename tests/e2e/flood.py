@@ -154,12 +154,11 @@ def resident_bytes(daemon):
     return int(broker_of(daemon).fields["VmRSS"].split()[0]) * 1024
 
 
-def bound_bytes(connection, n_tenants):
+def bound_bytes(client, n_tenants):
     """The formula of docs/ARCHITECTURE.md, "The broker's memory has a bound", for jobs of the default profile."""
-    places = connection.call("GetNode")["maxRunningJobs"]
-    maximum = connection.call("GetProfile", profile="default")["maximum"]
+    places, maximum = client.node().max_running_jobs, client.profile("default").maximum
     waiting = kept = buffers = blobs = min(256, 64 * n_tenants) * MIB
-    job = 20 * MIB + sum(maximum[key] for key in ("outputBytes", "resultBytes", "collectBytes"))
+    job = 20 * MIB + maximum.output_bytes + maximum.result_bytes + maximum.collect_bytes
     return 16 * MIB + waiting + kept + buffers + blobs + places * job
 
 
@@ -191,10 +190,10 @@ def look(daemon):
 def leftovers(daemon):
     """What the daemon holds of the machine, to be compared with what it held before."""
     harness.poll_until(lambda: not daemon.boxed(), "the end of the boxes")
-    with varlink.Connection(daemon.address) as connection:
+    with daemon.client() as client:
         # What was closed before this call is so after the second answer: each has had its turn
         for _ in range(2):
-            connection.call("GetNode")
+            client.node()
         return look(daemon)
 
 

@@ -49,8 +49,8 @@ class Load(unittest.TestCase):
         with flood.Attacker(self.daemon, CONNECTIONS):
             seconds = flood.load(self.daemon.address, GOOD, CONNECTIONS, 10 * CONNECTIONS)
         self.assertEqual(len(seconds), 10 * CONNECTIONS)
-        with self.daemon.connect(GOOD[0]) as connection:
-            bound = flood.bound_bytes(connection, 1 + len(GOOD))
+        with self.daemon.client_of(GOOD[0]) as client:
+            bound = flood.bound_bytes(client, 1 + len(GOOD))
         self.assertLess(flood.peak_bytes(self.daemon), bound)
         flood.expect_leftovers(self.daemon, self.before)
 
@@ -79,17 +79,17 @@ class Load(unittest.TestCase):
 
     def test_connections(self):
         """connections above max_connections are told so and closed at once, however many come; the others live"""
-        mine = [self.daemon.connect(SMALL) for _ in range(4)]
-        for connection in mine:
-            connection.call("WhoAmI")
+        mine = [self.daemon.client_of(SMALL) for _ in range(4)]
+        for client in mine:
+            client.who_am_i()
         for _ in range(200):
             with self.daemon.connect(SMALL) as connection:
                 self.assertIn(b"QuotaExceeded", connection.socket.recv(1024))
                 self.assertEqual(connection.socket.recv(1), b"")
         flood.load(self.daemon.address, GOOD, 4, 16)
-        self.assertEqual([c.call("WhoAmI")["connections"] for c in mine], [4] * 4)
-        for connection in mine:
-            connection.close()
+        self.assertEqual([client.who_am_i().connections for client in mine], [4] * 4)
+        for client in mine:
+            client.close()
         flood.expect_leftovers(self.daemon, self.before)
 
     def test_slow_readers(self):
@@ -100,9 +100,8 @@ class Load(unittest.TestCase):
         before = flood.resident_bytes(self.daemon)
         for reader in readers:
             reader.run(code=code, limits={"outputBytes": output})
-        with self.daemon.connect(GOOD[0]) as connection:
-            harness.poll_until(lambda: len(connection.call("ListJobs", states=["finished"])["jobs"]) >= n,
-                               "the end of the jobs")
+        with self.daemon.client_of(GOOD[0]) as client:
+            harness.poll_until(lambda: len(list(client.jobs(states=["finished"]))) >= n, "the end of the jobs")
         cost = (flood.resident_bytes(self.daemon) - before) / n / flood.MIB
         print(f"# {cost:.1f} MiB for each slow reader of {output / flood.MIB:.0f} MiB", flush=True)
         # Kept once, in a buffer that has doubled; up to 2 MiB as JSON; the kernel's socket is not the broker's
