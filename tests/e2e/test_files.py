@@ -154,10 +154,9 @@ class Collect(OnFiles):
         """who streams gets files as events before the result, and not again in it"""
         with varlink.Connection(self.daemon.address) as connection:
             connection.run(code=write("a", "1") + write("b", "2"), collect=[{"pattern": "*"}])
-            files = [connection.next("file")["file"] for _ in range(2)]
-            result = connection.result()
-        self.assertEqual([f["text"] for f in files], ["1", "2"])
-        self.assertNotIn("files", result)
+            *events, last = connection.replies()
+        self.assertEqual([r["event"]["file"]["text"] for r in events if r["event"]["kind"] == "file"], ["1", "2"])
+        self.assertNotIn("files", last["result"])
 
     def test_without_rules(self):
         """a job without rules hands back nothing, and one whose files do not match an empty list"""

@@ -48,9 +48,7 @@ class Requests(Asked):
         # A Stream would put them into the result
         with varlink.Connection(self.daemon.address) as connection:
             connection.run(code="import _sandbox\n_sandbox.display('text/html', '<b>')\nprint(1)")
-            replies = []
-            while not replies or "result" not in replies[-1]:
-                replies.append(connection.receive())
+            replies = connection.replies()
         events = [reply["event"] for reply in replies[:-1]]
         displays = [event["display"] for event in events if event["kind"] == "display"]
         self.assertEqual([d["text"]["text/html"] for d in displays], ["<b>"], replies)

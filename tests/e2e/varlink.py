@@ -41,18 +41,9 @@ class Connection(_connection.Connection):
         """Starts to run a program with events."""
         self.send("Run", {"request": request}, more=True)
 
-    def next(self, kind):
-        """The next event of that kind, without those before it."""
-        while True:
-            reply = self.receive()
-            if "result" in reply:
-                raise AssertionError(f"no event {kind!r} before the end: {reply['result']}")
-            if reply["event"]["kind"] == kind:
-                return reply["event"]
-
-    def result(self):
-        """The result, without the events before it."""
-        while True:
-            reply = self.receive()
-            if "result" in reply:
-                return reply["result"]
+    def replies(self):
+        """What comes up to the result, which is in the last one."""
+        replies = []
+        while not replies or "result" not in replies[-1]:
+            replies.append(self.receive())
+        return replies
