@@ -378,6 +378,11 @@ static int box_on_exit(sd_event_source *source, int fd, uint32_t revents, void *
         return 0;
 }
 
+int box_watch_exit(Box *box) {
+        return sd_event_add_io(box->builder->event, &box->exit_source, box->pidfd, EPOLLIN,
+                               box_on_exit, box);
+}
+
 int box_watch_control(Box *box) {
         int r = sd_event_add_io(box->builder->event, &box->control_source, box->control_fd, EPOLLIN,
                                 box_on_control, box);
@@ -394,8 +399,7 @@ static int box_release(Box *box) {
         Builder *builder = box->builder;
         int r;
 
-        r = sd_event_add_io(builder->event, &box->exit_source, box->pidfd, EPOLLIN, box_on_exit,
-                            box);
+        r = box_watch_exit(box);
         if (r < 0)
                 return r;
         r = box_watch_control(box);

@@ -114,6 +114,7 @@ int box_limit_cpu(Box *box, uint64_t used_usec);
 Box *box_add(PlanSet *set, uint64_t id);
 void box_refuse(Builder *builder, uint64_t id, int error);
 int box_watch_control(Box *box);
+int box_watch_exit(Box *box); /* of its init */
 
 /* Init's answers. */
 void box_branching(Box *base, int pidfd);
