@@ -50,13 +50,6 @@ class OnOwnDaemon(unittest.TestCase):
         status = self.daemon.stop()
         self.assertEqual(status, 0, "the daemon ended badly")
 
-    def ask(self, method, more=False, **parameters):
-        """A connection on which the answers come: those of a Manager are waited for, one for each call."""
-        connection = varlink.Connection(self.daemon.address)
-        self.addCleanup(connection.close)
-        connection.send(f"io.pysb.manager.{method}", parameters, more)
-        return connection
-
     def me(self):
         (tenant,) = self.manager.tenants()
         return tenant
@@ -289,9 +282,9 @@ class Draining(OnOwnDaemon):
 
     def test_progress_until_nothing_is_left(self):
         processes = [self.start(WAIT_FOR_INPUT) for _ in range(2)]
-        waiter = self.ask("Drain", more=True)
+        progress = self.manager.drain_progress()
         for running in (2, 1, 0):
-            self.assertEqual(waiter.receive(), {"runningJobs": running, "queuedJobs": 0, "sessions": 0})
+            self.assertEqual(next(progress), pysb.types.DrainReply(running, 0, 0))
             if running > 0:
                 self.finish(processes.pop())
 
@@ -311,10 +304,10 @@ class Draining(OnOwnDaemon):
     def test_ends_at_the_timeout_and_at_resume(self):
         process = self.start(WAIT_FOR_INPUT)
         self.assertEqual(self.manager.drain(1000).running_jobs, 1)
-        waiter = self.ask("Drain", more=True)
-        self.assertEqual(waiter.receive()["runningJobs"], 1)
+        progress = self.manager.drain_progress()
+        self.assertEqual(next(progress).running_jobs, 1)
         self.manager.resume()
-        self.assertEqual(waiter.receive()["runningJobs"], 1)
+        self.assertEqual(next(progress).running_jobs, 1)
         self.finish(process)
 
 
@@ -411,7 +404,10 @@ class Reloading(OnOwnDaemon):
         self.assertEqual(self.manager.status().reloads, 100)
 
     def test_many_ask_at_once(self):
-        waiters = [self.ask("Reload") for _ in range(8)]
+        waiters = [varlink.Connection(self.daemon.address) for _ in range(8)]
+        for waiter in waiters:  # the answers are waited for later
+            self.addCleanup(waiter.close)
+            waiter.send("io.pysb.manager.Reload", {})
         self.write_profile("late")
         self.assertIn("late", self.manager.reload())
         for waiter in waiters:
