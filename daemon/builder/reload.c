@@ -56,14 +56,6 @@ Reload *reload_free(Reload *reload) {
 }
 DEFINE_CLEANUP(Reload *, reload_free);
 
-const char *reload_problem(const DaemonConfig *old, const DaemonConfig *new) {
-        if (old->ids_first != new->ids_first || old->ids_count != new->ids_count)
-                return "ids.first and ids.count change only with a restart: boxes have these ids";
-        if (new->max_running_jobs > old->max_running_jobs)
-                return "daemon.max_running_jobs rises above that of the start only with a restart";
-        return NULL;
-}
-
 /* In the child. */
 static void child_log(int priority, const char *message, const LogField *fields, size_t n_fields) {
         if (priority <= LOG_ERR)
@@ -146,7 +138,6 @@ static int reload_adopt(Reload *reload, char **ret_problem) {
         _cleanup_(plan_set_freep) PlanSet *set = NULL;
         size_t profiles_size, config_size;
         Builder *builder = reload->builder;
-        const char *problem;
         int r;
 
         r = reload_text(reload, TEXT_PROFILES, &profiles, &profiles_size);
@@ -155,14 +146,11 @@ static int reload_adopt(Reload *reload, char **ret_problem) {
         if (r >= 0)
                 r = daemon_config_parse(config, config_size, &parsed, ret_problem);
         if (r >= 0)
+                r = daemon_config_check_change(builder->config, parsed, ret_problem);
+        if (r >= 0)
                 r = profile_store_parse(profiles, profiles_size, &store, ret_problem);
         if (r < 0)
                 return r;
-        problem = reload_problem(builder->config, parsed);
-        if (problem) {
-                *ret_problem = strdup(problem);
-                return -EINVAL;
-        }
         r = plan_set_new(builder, store, &set);
         for (size_t i = 0; r >= 0 && i < store->n_profiles; i++)
                 r = plan_set_compile(set, i);

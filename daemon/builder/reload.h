@@ -11,7 +11,3 @@ int reload_start(Builder *builder);
 
 /* Ends one that runs. */
 Reload *reload_free(Reload *reload);
-
-/* What the new configuration changes although that takes a restart, as one sentence; NULL if it is
- * nothing. Pure. */
-const char *reload_problem(const DaemonConfig *old, const DaemonConfig *new);

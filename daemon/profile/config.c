@@ -145,18 +145,17 @@ int daemon_config_parse(const char *lines,
                         DaemonConfig **ret_config,
                         char **ret_error) {
         _cleanup_(daemon_config_freep) DaemonConfig *config = config_new();
-        _cleanup_(key_sources_done) KeySources sources = {};
         const char *tenants = flat_next_mark(lines, lines + size);
         int r;
 
         *ret_error = NULL;
         if (!config)
                 return -ENOMEM;
-        r = keys_parse(keys, ELEMENTSOF(keys), lines, (size_t) (tenants - lines), config, &sources,
-                       ret_error);
+        r = keys_parse(keys, ELEMENTSOF(keys), lines, (size_t) (tenants - lines), config,
+                       &config->sources, ret_error);
         if (r < 0)
                 return r;
-        r = config_check(config, &sources, ret_error);
+        r = config_check(config, &config->sources, ret_error);
         if (r >= 0)
                 r = tenant_table_parse(tenants, (size_t) (lines + size - tenants),
                                        config->gateway_gid != NO_GATEWAY, &config->tenants,
@@ -216,8 +215,37 @@ int daemon_config_check_profiles(const char *lines,
         return 0;
 }
 
+/* A value that the file does not set any more has no line. */
+static int error_of_change(const DaemonConfig *new,
+                           const char *key,
+                           uint64_t now,
+                           uint64_t start,
+                           const char *why,
+                           char **ret_error) {
+        return flat_error(
+                ret_error,
+                "%s: %s: %" PRIu64 ", which was %" PRIu64 " at the start, %s only with a restart",
+                key_sources_find(&new->sources, key) ?: "pysbd.toml", key, now, start, why);
+}
+
+int daemon_config_check_change(const DaemonConfig *old, const DaemonConfig *new, char **ret_error) {
+        *ret_error = NULL;
+        /* Boxes have these ids. */
+        if (new->ids_first != old->ids_first)
+                return error_of_change(new, "ids.first", new->ids_first, old->ids_first, "changes",
+                                       ret_error);
+        if (new->ids_count != old->ids_count)
+                return error_of_change(new, "ids.count", new->ids_count, old->ids_count, "changes",
+                                       ret_error);
+        if (new->max_running_jobs > old->max_running_jobs)
+                return error_of_change(new, "daemon.max_running_jobs", new->max_running_jobs,
+                                       old->max_running_jobs, "rises", ret_error);
+        return 0;
+}
+
 DaemonConfig *daemon_config_free(DaemonConfig *config) {
         if (config) {
+                key_sources_done(&config->sources);
                 free(config->default_profile);
                 tenant_table_done(&config->tenants);
         }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 
 #include "basic/cleanup.h"
+#include "profile/flat.h"
 #include "profile/profile.h"
 #include "profile/tenants.h"
 
@@ -36,6 +37,7 @@ typedef struct DaemonConfig {
         unsigned unknown_uid;    /* UnknownUid */
         uint64_t gateway_gid;    /* whose members may act for any tenant; NO_GATEWAY is none */
         TenantTable tenants;     /* of tenants.toml */
+        KeySources sources;      /* of what pysbd.toml sets */
 } DaemonConfig;
 
 /* Reads flat lines of pysbd.toml and, from the first "== NAME" on, of tenants.toml; size 0 gives the defaults. Errors as of profile_parse(). Pure. */
@@ -49,6 +51,9 @@ int daemon_config_check_profiles(const char *lines,
                                  size_t size,
                                  const ProfileStore *store,
                                  char **ret_error);
+
+/* Whether the second may take the place of the first without a restart. Errors as above. Pure. */
+int daemon_config_check_change(const DaemonConfig *old, const DaemonConfig *new, char **ret_error);
 
 DaemonConfig *daemon_config_free(DaemonConfig *config);
 DEFINE_CLEANUP(DaemonConfig *, daemon_config_free);

@@ -211,32 +211,51 @@ static int entry_check(const TenantEntry *entry, const KeySources *sources, char
         return 0;
 }
 
-/* A user belongs to one table only. */
-static int table_check(const TenantTable *table,
-                       const TenantEntry *entry,
-                       bool has_gateway,
-                       char **ret_error) {
+/* The key, or the first line that the table has. */
+static const char *table_where(const KeySources *sources, const char *key) {
+        const char *where = key ? key_sources_find(sources, key) : NULL;
+
+        if (where)
+                return where;
+        return sources->n_items > 0 ? sources->items[0].where : "tenants.toml";
+}
+
+/* Whether it is somebody's. */
+static int members_check(const TenantEntry *entry,
+                         const KeySources *sources,
+                         bool has_gateway,
+                         char **ret_error) {
         bool is_default = strcmp(entry->name, "default") == 0;
         bool is_empty = entry->uids.n + entry->gids.n == 0;
 
-        if (strlen(entry->name) >= TENANT_NAME_MAX)
-                return flat_error(ret_error, "tenants.toml: [%s] is longer than %d characters",
-                                  entry->name, TENANT_NAME_MAX - 1);
-        if (is_default ? !is_empty : is_empty && !has_gateway)
+        if (is_default && !is_empty)
+                return flat_error(
+                        ret_error, "%s: [default] is of all others, it has neither uids nor groups",
+                        table_where(sources, entry->uids.n > 0 ? "tenant.uids" : "tenant.groups"));
+        if (!is_default && is_empty && !has_gateway)
                 return flat_error(ret_error,
-                                  is_default
-                                          ? "tenants.toml: [%s] is of all others, it has "
-                                            "neither uids nor groups"
-                                          : "tenants.toml: [%s] has neither uids nor groups, and "
-                                            "there is no gateway_group in pysbd.toml: nobody "
-                                            "would belong to it",
-                                  entry->name);
+                                  "%s: [%s] has neither uids nor groups, and there is no "
+                                  "gateway_group in pysbd.toml: nobody would belong to it",
+                                  table_where(sources, NULL), entry->name);
+        return 0;
+}
+
+/* A user belongs to one table only. */
+static int table_check(const TenantTable *table,
+                       const TenantEntry *entry,
+                       const KeySources *sources,
+                       char **ret_error) {
+        if (strlen(entry->name) >= TENANT_NAME_MAX)
+                return flat_error(ret_error, "%s: [%s] is longer than %d characters",
+                                  table_where(sources, NULL), entry->name, TENANT_NAME_MAX - 1);
         for (size_t i = 0; i < entry->uids.n; i++) {
                 const TenantEntry *other = tenant_table_find(table, entry->uids.ids[i], NULL, 0);
 
                 if (other && other != entry)
-                        return flat_error(ret_error, "tenants.toml: uid %u is in [%s] and in [%s]",
-                                          entry->uids.ids[i], other->name, entry->name);
+                        return flat_error(ret_error,
+                                          "%s: tenant.uids: uid %u is in [%s] and in [%s]",
+                                          table_where(sources, "tenant.uids"), entry->uids.ids[i],
+                                          other->name, entry->name);
         }
         return 0;
 }
@@ -265,7 +284,9 @@ static int table_add(TenantTable *table,
         r = keys_parse(keys, ELEMENTSOF(keys), lines, size, entry, &sources, ret_error);
         if (r >= 0)
                 r = entry_check(entry, &sources, ret_error);
-        return r < 0 ? r : table_check(table, entry, has_gateway, ret_error);
+        if (r >= 0)
+                r = members_check(entry, &sources, has_gateway, ret_error);
+        return r < 0 ? r : table_check(table, entry, &sources, ret_error);
 }
 
 int tenant_table_parse(const char *lines,

@@ -111,14 +111,14 @@ static void test_bad(void **state) {
                 { "== a\nt:1: tenant.uids = 1\nt:2: tenant.maximum.wall_time = \"1x\"",
                   "t:2: tenant.maximum.wall_time: '1x' is no time" },
                 { "== a\nt:1: tenant.uids = 1\n== b\nt:3: tenant.uids = 1",
-                  "uid 1 is in [a] and in [b]" },
-                { "== a\nt:1: tenant.weight = 1", "[a] has neither uids nor groups" },
+                  "t:3: tenant.uids: uid 1 is in [a] and in [b]" },
+                { "== a\nt:1: tenant.weight = 1", "t:1: [a] has neither uids nor groups" },
                 { "== a234567890123456789012345678901234567890123456789012345678901234\n"
                   "t:1: tenant.uids = 1",
-                  "is longer than 63" },
+                  "t:1: [a234" },
                 { "f:1: daemon.gateway_group = \"web\"", "must be an integer" },
                 { "f:1: daemon.gateway_group = 4294967295", "f:1: daemon.gateway_group: is no id" },
-                { "== default\nt:1: tenant.uids = 1", "[default] is of all others" },
+                { "== default\nt:1: tenant.uids = 1", "t:1: [default] is of all others" },
                 { "f:1: allow_degraded = true", "there is no such key" },
                 { "f:1: daemon.allow_degraded = \"yes\"", "must be true or false" },
                 { "f:1: ids.first = 1\n",
@@ -151,12 +151,50 @@ static void test_bad(void **state) {
         assert_null(daemon_config_free(NULL));
 }
 
+/* What boxes have, and what was allocated for them, stays until a restart; each other value is the file's. */
+static void test_change(void **state) {
+        static const char start[] = "f:1: daemon.max_running_jobs = 8\nf:2: ids.count = 100\n"
+                                    "f:3: ids.first = 100000\n";
+        static const struct {
+                const char *lines, *error; /* NULL is none */
+        } rows[] = {
+                { start, NULL },
+                { "f:1: ids.first = 100000\nf:2: ids.count = 100\nf:3: daemon.max_running_jobs = 7\n"
+                  "f:4: daemon.max_queued_jobs = 1\n",
+                  NULL },
+                { "f:1: ids.first = 100000\nf:2: ids.count = 100\nf:3: daemon.max_running_jobs = 9\n",
+                  "f:3: daemon.max_running_jobs: 9, which was 8 at the start, rises only with a restart" },
+                { "f:1: ids.first = 100000\nf:2: ids.count = 100\n",
+                  "pysbd.toml: daemon.max_running_jobs: 16, which was 8 at the start, rises only with a "
+                  "restart" },
+                { "f:1: ids.first = 100001\nf:2: ids.count = 100\n",
+                  "f:1: ids.first: 100001, which was 100000 at the start, changes only with a restart" },
+                { "f:1: ids.first = 100000\nf:2: ids.count = 99\n",
+                  "f:2: ids.count: 99, which was 100 at the start, changes only with a restart" },
+        };
+        _cleanup_(daemon_config_freep) DaemonConfig *old = NULL;
+        char *error;
+
+        assert_int_equal(daemon_config_parse(start, strlen(start), &old, &error), 0);
+        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
+                _cleanup_(daemon_config_freep) DaemonConfig *new = NULL;
+                _cleanup_free_ char *said = NULL;
+                int r;
+
+                assert_int_equal(daemon_config_parse(row->lines, strlen(row->lines), &new, &error),
+                                 0);
+                r = daemon_config_check_change(old, new, &said);
+                assert_int_equal(r, row->error ? -EINVAL : 0);
+                if (row->error)
+                        assert_string_equal(said, row->error);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_defaults),
-                cmocka_unit_test(test_all_keys),
-                cmocka_unit_test(test_tenants),
-                cmocka_unit_test(test_bad),
+                cmocka_unit_test(test_defaults), cmocka_unit_test(test_all_keys),
+                cmocka_unit_test(test_tenants),  cmocka_unit_test(test_bad),
+                cmocka_unit_test(test_change),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
