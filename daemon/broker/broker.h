@@ -40,8 +40,8 @@ typedef struct JobIndex {
 #define BLOB_STORE_BYTES_MAX (256U << 20)
 #define BLOB_STORE_BYTES_PER_TENANT_MAX (64U << 20)
 
-/* After SIGTERM: how long the last results may take to reach their clients. */
-#define STOP_USEC_MAX (UINT64_C(10) * 1000000)
+/* After SIGTERM: how long the last results may take to reach their clients. The builder waits for a second more. */
+#define STOP_USEC_MAX (UINT64_C(4) * 1000000)
 
 /* Flat lines of all profiles, or of the configuration. */
 #define BROKER_STORE_BYTES_MAX (8U << 20)

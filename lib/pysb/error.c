@@ -19,7 +19,7 @@ static const ErrorSentence sentences[] = {
         { SANDBOX_METHOD("ProfileNotFound"), "There is no profile {profile}." },
         { SANDBOX_METHOD("ProfileDenied"), "The profile {profile} is not open to this user." },
         { SANDBOX_METHOD("LimitExceeded"),
-          "limits.{limit} is {requested}, at most {maximum} is allowed." },
+          "{limit} is {requested}, at most {maximum} is allowed." },
         { SANDBOX_METHOD("QueueFull"),
           "The queue of this {scope} is full with {queued} jobs; try again later." },
         { SANDBOX_METHOD("TenantDenied"), "The caller may not act for the tenant {tenant}." },

@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import harness
 import pysb
 import tap
+import varlink
 
 KILLS = 50
 STOPS = 10
@@ -154,6 +155,26 @@ class Stopping(Base):
         self.assertEqual(daemon.stop(), 0)
         for stream in streams:
             self.assertEqual(self.end_of(stream), "cancelled")
+        self.assert_nobody_left()
+
+    def test_slow_reader(self):
+        """SIGTERM while a client is behind with reading: reading on, it gets all output, and `cancelled`"""
+        size = 3 << 20
+        daemon = harness.Daemon(harness.build_tree())
+        with varlink.Connection(daemon.address) as slow, daemon.client() as client:
+            slow.run(code=f"print('x' * {size - 1})\nwhile True: pass", limits={"outputBytes": 2 * size})
+            with client.job(slow.receive()["event"]["job"]).stream() as other:
+                got = 0
+                while got < size:
+                    event = next(other)
+                    got += len(event.output.text) if event.output else 0
+            daemon.process.terminate()
+            got = 0
+            while "result" not in (reply := slow.receive()):
+                got += len(reply["event"].get("output", {}).get("text", ""))
+            self.assertEqual((got, reply["result"]["outcome"]), (size, "cancelled"))
+            self.assertIn("the daemon stops", reply["result"]["message"])
+        self.assertEqual(daemon.stop(), 0)
         self.assert_nobody_left()
 
     def test_everything_at_once(self):

@@ -110,7 +110,7 @@ static void test_refusal(void **state) {
         assert_string_equal(pysb_client_get_error_name(peer->client),
                             "io.pysb.sandbox.LimitExceeded");
         assert_string_equal(pysb_client_get_error(peer->client),
-                            "limits.memoryBytes is 9, at most 5 is allowed.");
+                            "memoryBytes is 9, at most 5 is allowed.");
         assert_non_null(strstr(pysb_client_get_error_json(peer->client), "\"maximum\":5"));
 
         peer_send(peer, "{\"error\":\"a.b.Unheard\"}");
