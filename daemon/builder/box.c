@@ -209,6 +209,12 @@ static void box_gone(Box *box, const siginfo_t *info) {
         facts.cpu_user_usec = box->late_cpu_usec; /* of both kinds, nobody has told them apart */
         if (box->leaf_fd >= 0)
                 cgroup_leaf_read_facts(box->leaf_fd, &facts);
+        else if (box->trunk && box->trunk->leaf_fd >= 0) {
+                BoxFacts all = {};
+
+                cgroup_leaf_read_facts(box->trunk->leaf_fd, &all);
+                facts.oom_kills = all.oom_kills; /* the kernel kills all in the box */
+        }
         box_report_end(box, &facts);
 }
 
