@@ -248,9 +248,9 @@ bool api_pump_files(Connection *c) {
                         answer_session(c, "SessionNotFound", op->session);
                         return true;
                 }
+                if (s->state == SESSION_OPENING)
+                        return false; /* the files of its request come first */
                 files = session_files(c->broker, s);
-                if (s->host && !files && !job_is_finished(s->host))
-                        return false; /* its box is waited for */
                 r = s->host && files ? ask(op, files) : -ECONNRESET;
                 if (r >= 0)
                         return false;

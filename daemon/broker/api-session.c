@@ -234,7 +234,7 @@ bool api_pump_restart(Connection *c) {
 
         if (!s)
                 return true;
-        if (s->state == SESSION_RESTARTING)
+        if (s->state == SESSION_RESTARTING || s->state == SESSION_OPENING)
                 return false;
         if (s->state == SESSION_LOST)
                 answer_session_error(c, "SessionLost", s->id, NULL);
@@ -298,7 +298,7 @@ static bool branch_is_possible(Connection *c, const Session *s, json_t *labels) 
                 answer_session_error(c, "SessionBusy", s->id, session_first_cell(s));
         else if (!branch_is_supported(c, s))
                 return false;
-        else if (s->branch)
+        else if (session_family_branches(c->broker, s))
                 answer_branch_refused(c, s, BRANCH_REFUSED_BUSY);
         else if (session_count_family(c->broker, s) > s->profile->session_branches)
                 answer_branch_refused(c, s, BRANCH_REFUSED_FULL);

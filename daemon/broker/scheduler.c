@@ -302,7 +302,10 @@ void scheduler_cancel(Broker *b, Job *job, const char *reason) {
         case JOB_STARTING:
         case JOB_RUNNING:
                 job_set_cancelling(job, reason);
-                scheduler_kill(b, job, END_CANCEL);
+                if (job->box != 0)
+                        scheduler_kill(b, job, END_CANCEL);
+                else /* a branch that its base could not be asked for yet */
+                        scheduler_finish_without_box(b, job, OUTCOME_CANCELLED, reason);
                 break;
         case JOB_WAITING_TOOL: /* never stored */
         case JOB_CANCELLING:

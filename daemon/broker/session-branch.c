@@ -27,6 +27,16 @@ uint64_t session_count_family(Broker *b, const Session *s) {
         return n;
 }
 
+bool session_family_branches(Broker *b, const Session *s) {
+        LIST_FOREACH(l, &b->sessions) {
+                const Session *other = container_of(l, Session, sessions);
+
+                if (other->family == s->family && other->branch)
+                        return true;
+        }
+        return false;
+}
+
 FilesLink *session_files(Broker *b, const Session *s) {
         LIST_FOREACH(l, &b->sessions) {
                 const Session *other = container_of(l, Session, sessions);
@@ -113,6 +123,7 @@ static Session *branch_new(Broker *b, Session *s, Job *host, json_t *labels) {
         branch->bound_to = s->bound_to;
         branch->idle_usec = s->idle_usec;
         branch->lifetime_usec = s->lifetime_usec;
+        branch->n_executions = s->n_executions; /* no two cells of an interpreter have one name */
         branch->base = s;
         s->branch = branch;
         s->refusal = BRANCH_REFUSED_FAILED;
@@ -169,8 +180,13 @@ void session_may_branch(Broker *b, Session *branch) {
 static void branch_settle(Broker *b, Session *s) {
         bool is_asked = s->branch && s->branch->host && s->branch->host->box != 0;
 
-        if (s->state != SESSION_BRANCHING || is_asked || (s->was_asked && !s->has_answered))
+        if (s->state != SESSION_BRANCHING || is_asked)
                 return;
+        if (s->was_asked && !s->has_answered) { /* a hook of the program has it: not for ever */
+                s->idle_since_usec = b->clock().monotonic_usec;
+                broker_wake_at(b, session_deadline(s));
+                return;
+        }
         if (s->host && s->host->link)
                 runner_link_hear_host(s->host->link, false);
         s->state = SESSION_IDLE;
@@ -195,5 +211,20 @@ void session_branch_done(Broker *b, Session *branch) {
         branch->base = NULL;
         s->branch = NULL;
         branch_settle(b, s);
+}
+
+void session_end_branching(Broker *b, Session *s) {
+        Session *branch = s->branch;
+
+        if (s->base)
+                session_branch_done(b, s);
+        if (branch) {
+                session_branch_done(
+                        b,
+                        branch); /* what is on its way comes, or the builder says that it does not */
+                if (branch->host->box == 0)
+                        scheduler_finish_without_box(b, branch->host, OUTCOME_CANCELLED,
+                                                     "its base has ended");
+        }
         server_wake_followers(b->server, FOLLOW_BRANCH);
 }

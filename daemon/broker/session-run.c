@@ -256,6 +256,25 @@ static void session_answer_tools(Broker *b, Job *cell) {
                 tool_link_answer(b, cell, cell->tools.open, &over);
 }
 
+/* Its interpreter is there. */
+static void session_ready(Broker *b, Session *s) {
+        session_opened(s, b->clock().monotonic_usec);
+        server_wake_followers(b->server, FOLLOW_FILES);
+        server_wake_followers(b->server, FOLLOW_RESTART);
+        session_go_on(b, s);
+}
+
+/* Outside of a cell the interpreter says two things: that it is there, and whether it has forked. */
+static int session_host_said(Broker *b, Session *s) {
+        if (s->state == SESSION_BRANCHING)
+                return session_branch_answered(b, s, s->cell_status);
+        if (s->state == SESSION_OPENING || s->state == SESSION_RESTARTING) {
+                runner_link_hear_host(s->host->link, false);
+                session_ready(b, s);
+        }
+        return 0;
+}
+
 int session_cell_over(void *broker, Job *job, const char *payload, size_t size) {
         Session *s = job->session;
         BuilderRequest request = { .verb = BUILDER_IDLE, .box = job->box };
@@ -263,8 +282,8 @@ int session_cell_over(void *broker, Job *job, const char *payload, size_t size) 
         if (!s || size != sizeof(s->cell_status))
                 return -EBADMSG;
         memcpy(&s->cell_status, payload, sizeof(s->cell_status));
-        if (s->state == SESSION_BRANCHING && job == s->host)
-                return session_branch_answered(broker, s, s->cell_status);
+        if (job == s->host)
+                return session_host_said(broker, s);
         if (s->cell != job)
                 return -EBADMSG;
         s->cell_is_over = true;
@@ -276,12 +295,14 @@ int session_cell_over(void *broker, Job *job, const char *payload, size_t size) 
 }
 
 void session_started(Broker *b, Session *s) {
-        session_opened(s, b->clock().monotonic_usec);
-        server_wake_followers(b->server, FOLLOW_FILES);
-        server_wake_followers(b->server, FOLLOW_BRANCH);
+        if (!session_is_branch(s)) {
+                runner_link_hear_host(s->host->link, true); /* its files are not in /app yet */
+                return;
+        }
         if (s->base)
                 session_branch_done(b, s);
-        session_go_on(b, s);
+        session_ready(b, s);
+        server_wake_followers(b->server, FOLLOW_BRANCH);
 }
 
 static void session_finish_cell(Broker *b, Session *s, const BoxFacts *facts, bool is_alive) {
@@ -321,8 +342,10 @@ void session_restart(Broker *b, Session *s) {
         static const char why[] = "the session was restarted";
 
         session_drop_line(b, s, true, OUTCOME_CANCELLED, why);
-        if (s->state != SESSION_IDLE && s->state != SESSION_EXECUTING)
+        if (s->state != SESSION_IDLE && s->state != SESSION_EXECUTING &&
+            s->state != SESSION_BRANCHING)
                 return;
+        runner_link_hear_host(s->host->link, s->cell != NULL); /* nothing of the one that goes */
         s->state = SESSION_RESTARTING;
         if (s->cell && !s->cell_is_over && s->cell->state == JOB_RUNNING)
                 job_set_cancelling(s->cell, why);
@@ -342,10 +365,7 @@ void session_restarted(Broker *b, Session *s, const BoxFacts *facts) {
         }
         s->host->link = runner_link_free(s->host->link);
         s->host->link = TAKE_PTR(s->next_link);
-        s->state = SESSION_IDLE;
-        s->idle_since_usec = b->clock().monotonic_usec;
-        session_go_on(b, s);
-        server_wake_followers(b->server, FOLLOW_RESTART);
+        runner_link_hear_host(s->host->link, true);
 }
 
 /* Of those of the box what is the last cell's. */
@@ -386,10 +406,7 @@ void session_host_finished(Broker *b, Session *s) {
         s->next_link = runner_link_free(s->next_link);
         if (session_is_branch(s) && s->state == SESSION_OPENING)
                 s->state = SESSION_CLOSING; /* it has never been there */
-        if (s->base)
-                session_branch_done(b, s);
-        if (s->branch)
-                session_branch_done(b, s->branch);
+        session_end_branching(b, s);
         s->host->session = NULL;
         s->host = NULL;
         if (s->state == SESSION_CLOSING) {
@@ -409,6 +426,9 @@ void session_sweep(Broker *b, uint64_t now_usec) {
 
                 if (now_usec < deadline)
                         broker_wake_at(b, deadline);
+                else if (s->state == SESSION_BRANCHING && now_usec < session_end(s))
+                        scheduler_cancel(b, s->host,
+                                         "its interpreter did not come back from a fork");
                 else
                         session_close(b, s,
                                       s->state == SESSION_IDLE ? "nothing was executed for too long"

@@ -35,6 +35,9 @@ FilesLink *session_files(Broker *b, const Session *session);
 /* Its host is at its end: the link goes to another one. */
 void session_hand_on_files(Broker *b, Session *session);
 
+/* Whether one of those that share it is being branched. */
+bool session_family_branches(Broker *b, const Session *session);
+
 /* How many share it. */
 uint64_t session_count_family(Broker *b, const Session *session);
 
@@ -82,6 +85,9 @@ void session_begin_branch(Broker *b, Session *session);
 /* The interpreter has forked, or not; the branch that is being made has come, or will not. */
 int session_branch_answered(Broker *b, Session *session, uint32_t refusal);
 void session_branch_done(Broker *b, Session *branch);
+
+/* The box of s has ended, so it is neither branched any more nor becomes a branch. */
+void session_end_branching(Broker *b, Session *s);
 
 /* Closes those whose time is over. Calls broker_wake_at() for the others. */
 void session_sweep(Broker *b, uint64_t now_usec);

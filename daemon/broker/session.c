@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "basic/macro.h"
+#include "proto/builder-wire.h"
 
 const char *const session_state_names[_SESSION_STATE_MAX + 1] = {
         [SESSION_OPENING] = "opening",     [SESSION_IDLE] = "idle",
@@ -53,7 +54,7 @@ Session *session_free(Session *s) {
 }
 
 void session_opened(Session *s, uint64_t now_usec) {
-        if (s->state != SESSION_OPENING)
+        if (s->state != SESSION_OPENING && s->state != SESSION_RESTARTING)
                 return; /* closed meanwhile */
         s->state = SESSION_IDLE;
         s->idle_since_usec = now_usec;
@@ -104,11 +105,17 @@ void session_add_usage(Session *s, const Job *cell) {
         u->tool_wait_usec += cell->tools.waited_usec;
 }
 
+uint64_t session_end(const Session *s) {
+        return s->opened.monotonic_usec + s->lifetime_usec;
+}
+
 uint64_t session_deadline(const Session *s) {
-        uint64_t end_usec = s->opened.monotonic_usec + s->lifetime_usec;
+        uint64_t end_usec = session_end(s);
 
         if (s->state == SESSION_CLOSING)
                 return UINT64_MAX;
+        if (s->state == SESSION_BRANCHING && !s->branch)
+                return MIN(end_usec, s->idle_since_usec + SESSION_GRACE_USEC);
         if (s->state == SESSION_IDLE || s->state == SESSION_LOST)
                 return MIN(end_usec, s->idle_since_usec + s->idle_usec);
         return end_usec;

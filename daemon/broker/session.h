@@ -10,7 +10,7 @@
 #define SESSION_WAITING_MAX 16 /* cells in line */
 
 typedef enum SessionState {
-        SESSION_OPENING,   /* its box is not ready */
+        SESSION_OPENING,   /* its interpreter is not there yet, or its files */
         SESSION_IDLE,      /* it waits for a cell */
         SESSION_EXECUTING, /* a cell runs, or the last facts about it are on their way */
         SESSION_RESTARTING, /* its interpreter ends, with the cell that runs in it, and another one begins */
@@ -65,7 +65,7 @@ session_new(Job *host, const uint8_t random[static 16], json_t *labels, Buf *ope
 /* Its host has been told, and no cell has it. NULL. */
 Session *session_free(Session *session);
 
-/* The box is ready. */
+/* The interpreter is ready, the first one or another. */
 void session_opened(Session *session, uint64_t now_usec);
 
 /* Puts a cell in line. */
@@ -87,6 +87,9 @@ void session_add_usage(Session *session, const Job *cell);
 
 /* Takes a cell that waits out of the line. */
 void session_remove(Session *session, Job *cell);
+
+/* When its time is over, on the monotonic clock. */
+uint64_t session_end(const Session *session);
 
 /* When it is to be closed for its idleness or age, on the monotonic clock; UINT64_MAX while there is none. */
 uint64_t session_deadline(const Session *session);

@@ -162,9 +162,19 @@ static bool box_is_alive(const Box *trunk) {
         return trunk->state != BOX_OVER;
 }
 
+/* Init may have files to hand out when nobody is left whom it serves. If not it is on its way out; this makes sure
+ * that nothing can hold it up. */
+static void box_check_trunk(Box *trunk) {
+        if (box_is_alive(trunk))
+                return;
+        if (!trunk->has_files ||
+            box_set_timer(trunk, &trunk->wall_source, clock_monotonic_usec() + FILES_USEC_MAX,
+                          box_on_wall) < 0)
+                (void) sys_kill_pidfd(trunk->pidfd);
+}
+
 /* The job ended, and init has reaped all that it started: these are its figures. */
 static void box_job_ended(Box *box, const BoxReport *end) {
-        Box *trunk = box->trunk ?: box;
         BoxFacts facts = box_facts(box, MIN(end->at_usec, clock_monotonic_usec()));
 
         facts.has_record = 1;
@@ -182,14 +192,7 @@ static void box_job_ended(Box *box, const BoxReport *end) {
         if (box->leaf_fd >= 0)
                 cgroup_leaf_read_facts(box->leaf_fd, &facts);
         box_report_end(box, &facts);
-        if (box_is_alive(trunk))
-                return; /* init serves the others */
-        /* Init may have files to hand out. If not it is on its way out; this makes sure that nothing can
-         * hold it up. */
-        if (!trunk->has_files ||
-            box_set_timer(trunk, &trunk->wall_source, clock_monotonic_usec() + FILES_USEC_MAX,
-                          box_on_wall) < 0)
-                (void) sys_kill_pidfd(trunk->pidfd);
+        box_check_trunk(box->trunk ?: box);
 }
 
 /* The box ended before init could report: init was reaped, and with PID 1 the kernel ended everything
@@ -199,7 +202,7 @@ static void box_gone(Box *box, const siginfo_t *info) {
 
         facts.init_status =
                 info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0) : info->si_status;
-        if (box->setup_error != 0) {
+        if (box->setup_error != 0 && box->end_reason == END_BY_ITSELF) {
                 facts.setup_error = box->setup_error;
                 facts.setup_step = box->setup_step;
                 if (box->setup_step < box->set->plans[box->plan]->n_steps)
@@ -315,9 +318,12 @@ void box_tool_wait(Box *box, uint64_t waited_usec, bool is_waiting) {
 
 /* The last words of a branch have been read, and it is gone. */
 static void box_branch_over(Box *box) {
+        Box *trunk = box->trunk;
+
         if (box->state != BOX_OVER)
                 box_gone(box, &(siginfo_t){ .si_code = CLD_KILLED, .si_status = SIGKILL });
         box_free(box);
+        box_check_trunk(trunk);
 }
 
 /* Takes what init sent. What does not fit is not from our code: the box is killed. May free a branch. */
@@ -353,6 +359,8 @@ static void box_read_control(Box *box) {
                 else if (report.kind == BOX_STEP_FAILED && box->state == BOX_SETUP) {
                         box->setup_error = report.error > 0 ? report.error : EPROTO;
                         box->setup_step = report.step;
+                        if (box->setup_error == ECANCELED && box->end_reason == END_BY_ITSELF)
+                                box->end_reason = END_CANCEL; /* the base of a branch has ended */
                 }
                 fd_close(fd);
         }

@@ -536,6 +536,7 @@ void cage_init_main(const CageBox *box, CageJobMain job_main) {
                 init_fail(INIT_FD_CONTROL, r, step);
         init_report_ready(&init, BOX_READY);
         init_serve(&init);
+        init_drop_branch(&init, ECANCELED);
         init.job_end_usec = clock_monotonic_usec();
 
         /* The end of the program is the end of everything that it started. */

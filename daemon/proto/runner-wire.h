@@ -39,7 +39,7 @@ typedef enum FrameType {
         FRAME_TOOL_REPLY = 10,    /* broker -> job: the answer to one TOOL_CALL */
         FRAME_TICKS = 11, /* job -> broker, once, last: how many, if the JOB had a FIELD_TICKS */
         /* job -> broker: uint32, the exit status of a cell. What the cell wrote is in the pipes, what it
-         * said went before; the next JOB may come. */
+         * said went before; the next JOB may come. A session says 0 before its first cell: it is ready. */
         FRAME_CELL_END = 12,
         /* broker -> job, between two cells, empty: fork a branch. It is there when the box says so; CELL_END is
          * the answer in any case, with a BranchRefusal. */

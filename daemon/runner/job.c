@@ -248,8 +248,15 @@ static PyOS_sighandler_t session_ignore_interrupts(void) {
         return handler;
 }
 
+/* One whose start has failed leaves its state behind, with no number of its own. */
 static bool python_has_threads(void) {
-        return PyThreadState_Next(PyInterpreterState_ThreadHead(PyInterpreterState_Get()));
+        unsigned long own = PyThreadState_Get()->thread_id;
+        PyThreadState *t = PyInterpreterState_ThreadHead(PyInterpreterState_Get());
+
+        for (; t; t = PyThreadState_Next(t))
+                if (t->thread_id != 0 && t->thread_id != own)
+                        return true;
+        return false;
 }
 
 static int session_end_cell(int status) {
@@ -264,6 +271,7 @@ static int session_end_cell(int status) {
 /* Forks: the branch goes on as this does, with a broker of its own at the end of its channel. Returns -1 if there
  * is nobody to be told why there is none. */
 static int session_branch(void) {
+        _cleanup_python_ PyObject *kept = NULL, *done = NULL;
         uint32_t refusal = BRANCH_REFUSED_FAILED;
         int pid = -EAGAIN;
 
@@ -271,13 +279,18 @@ static int session_branch(void) {
                 refusal = BRANCH_REFUSED_THREADS;
         else {
                 PyOS_BeforeFork();
+                kept = PyObject_CallMethod(warm.program, "before_branch", NULL);
                 pid = cage_fork_branch();
                 if (pid == 0) {
                         PyOS_AfterFork_Child();
+                        if (kept)
+                                done = PyObject_CallMethod(warm.program, "after_branch", "(O)",
+                                                           kept);
                         (void) channel_module_begin(); /* it has one of its own */
                 } else
                         PyOS_AfterFork_Parent();
         }
+        PyErr_Clear();
         if (pid == 0)
                 return 0;
         if (pid > 0)
@@ -289,6 +302,7 @@ static int session_branch(void) {
  * also of a child that a cell has forked, whose end is the end of that cell. */
 static int session_run(PyObject *fields, pid_t job_pid) {
         _cleanup_python_ PyObject *opened = NULL, *error = NULL;
+        const uint32_t ready = 0;
         PyOS_sighandler_t handler;
 
         opened = PyObject_CallMethod(warm.program, "open_session", "(O)", fields);
@@ -298,6 +312,8 @@ static int session_run(PyObject *fields, pid_t job_pid) {
         }
         policy_lock();
         handler = session_ignore_interrupts();
+        if (frame_send(RUNNER_FD_CHANNEL, FRAME_CELL_END, &ready, sizeof(ready)) < 0)
+                return 0;
         for (;;) {
                 _cleanup_python_ PyObject *cell = session_next();
                 int status;

@@ -33,10 +33,11 @@ class Branches(BranchCase):
         session = self.open(labels={"a": "b"})
         session.execute("import random\nx = [1, 2]\nd = {'k': x}")
         for number in range(3):
+            count = session.info().execution_count
             branch = self.branch(session, labels={"try": "1"})
             info = branch.info()
             self.assertEqual((info.state, info.labels, info.execution_count),
-                             ("idle", {"try": "1"}, 0))
+                             ("idle", {"try": "1"}, count))
             self.assertNotEqual(branch.id, session.id)
             self.assertEqual(value(branch, "x.append(3)\nd['k'] = 'other'\nx"), [1, 2, 3])
             session.execute(f"y = {number}\nz{number} = 1")
@@ -44,6 +45,24 @@ class Branches(BranchCase):
             self.assertEqual(value(session, "x"), [1, 2])
             branch.close()
             self.assertEqual(value(session, "[d['k'], y]"), [[1, 2], number])
+
+    def test_lines_of_the_base_in_a_traceback(self):
+        """Cells are counted on, so no cell of the branch has the name of one of its base."""
+        session = self.open()
+        session.execute("def f():\n    return 1 / 0  # of the base")
+        branch = self.branch(session)
+        traceback = branch.execute("# of the branch\n# of the branch\nf()").exception.traceback
+        self.assertIn("1 / 0  # of the base", traceback)
+        self.assertIn('"<cell 2>", line 3', traceback)
+
+    def test_seed(self):
+        """What is reproducible in the base is in its branches; what is not differs."""
+        for seed, is_same in (7, True), (None, False):
+            session = self.open(seed=seed)
+            session.execute("import random\nrandom.random()")
+            branch = self.branch(session)
+            values = {value(s, "random.random()") for s in (session, branch)}
+            self.assertEqual(len(values) == 1, is_same)
 
     def test_files_are_shared(self):
         session = self.open()
@@ -228,6 +247,17 @@ class Refusals(BranchCase):
         session.execute("go.set()\nt.join()")
         self.assertEqual(value(self.branch(session), "x"), 3)
 
+    def test_after_a_thread_that_could_not_start(self):
+        session = self.open(limits={"threads": 1})
+        session.execute("import threading\ngo, all = threading.Event(), []\n"
+                        "try:\n"
+                        "    while True:\n"
+                        "        all.append(threading.Thread(target=go.wait)); all[-1].start()\n"
+                        "except RuntimeError: all.pop()\n"
+                        "go.set()\n"
+                        "for t in all: t.join()")
+        self.assertEqual(value(self.branch(session), "threading.active_count()"), 1)
+
     def test_full(self):
         session, branches = self.open(), []
         session.execute("1")
@@ -290,6 +320,20 @@ class Hostile(BranchCase):
         self.assertEqual(len(self.daemon.boxed()), 3)
         self.assertEqual(value(session, "told"), ["before", "parent"])
         self.assertEqual(value(branch, "told"), ["before", "child"])
+
+    def test_hook_without_end(self):
+        """The branch is refused; restarting the base helps, and without it the base is lost."""
+        for is_restarted in True, False:
+            session = self.open()
+            session.execute("import os, time\nx = 1\nos.register_at_fork(before=lambda: time.sleep(1000))")
+            self.assertEqual(self.refused(errors.BranchRefused, session.branch).reason, "failed")
+            if is_restarted:
+                session.restart()
+                self.assertEqual(session.execute("x").exception.type, "NameError")
+                self.assertEqual(value(self.branch(session), "1"), 1)
+            else:
+                harness.poll_until(lambda: session.info().state == "lost", "the end of the base")
+            session.close()
 
     def test_hook_that_ends_the_branch(self):
         session = self.open()

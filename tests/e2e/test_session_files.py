@@ -46,6 +46,17 @@ class Files(Case):
         self.assertEqual(session.remove_files("a.txt", "empty"), 2)
         self.assertEqual((session.remove_files("d", recursive=True), self.names(session)), (3, []))
 
+    def test_right_after_the_beginning(self):
+        """the files of the request are there before anybody sees or changes them"""
+        for _ in range(10):
+            with self.open(files={"a": "x" * 100_000}) as session:
+                self.assertEqual(len(session.read_file("a")), 100_000)
+            with self.open(files={"a": "x" * 100_000}) as session:
+                session.put_files({"a": "other"})
+                self.assertEqual(value(session, "open('a').read()"), "other")
+            with self.open(files={"a": "x" * 100_000}) as session:
+                self.assertEqual((session.remove_files("a"), self.names(session)), (1, []))
+
     def test_pieces(self):
         """a file that is larger than a message goes by offsets, byte for byte"""
         session = self.open()

@@ -92,6 +92,20 @@ def seed_random(seed):
     except ImportError:
         return  # then the job cannot import it either
     random.seed(seed)
+    seeded.append((random.getstate, random.setstate))
+
+
+def before_branch():
+    """CPython seeds `random` anew in each fork; what is to be reproducible goes on as it was.
+
+    -> for after_branch()
+    """
+    return [(set_state, get_state()) for get_state, set_state in seeded]
+
+
+def after_branch(states):
+    for set_state, state in states:
+        set_state(state)
 
 
 def open_directory(path, parent):
@@ -334,6 +348,7 @@ def begin(fields):
 # Sources that tracebacks can show: a session may have more cells than anybody wants to keep.
 CELLS_SHOWN = 256
 cells_shown = []
+seeded = []  # how the state of `random` is read and set, if the request had a seed
 
 
 def open_session(fields):

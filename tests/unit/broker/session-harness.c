@@ -11,7 +11,13 @@
 #include "basic/io.h"
 #include "proto/link.h"
 
-Box open_session(Client *c, const char *parameters, char ret_id[static ID_SIZE]) {
+void say_ready(const Box *box) {
+        const uint32_t ready = 0;
+
+        say(box, FRAME_CELL_END, &ready, sizeof(ready));
+}
+
+Box open_box(Client *c, const char *parameters, char ret_id[static ID_SIZE]) {
         json_t *r = client_ask(c, "OpenSession", parameters);
         Box box;
 
@@ -21,6 +27,13 @@ Box open_session(Client *c, const char *parameters, char ret_id[static ID_SIZE])
         box = builder_start(c->h);
         assert_int_equal(box.request.is_session, 1);
         builder_started(&box);
+        return box;
+}
+
+Box open_session(Client *c, const char *parameters, char ret_id[static ID_SIZE]) {
+        Box box = open_box(c, parameters, ret_id);
+
+        say_ready(&box);
         return box;
 }
 
@@ -99,6 +112,19 @@ void expect_error(Client *c, const char *error) {
 
 uint64_t used(Harness *h, Quota quota) {
         return h->broker->tenants.used[quota];
+}
+
+void report_restarted(const Box *box) {
+        const BuilderReport report = {
+                .kind = BUILDER_RESTARTED,
+                .box = box->request.box,
+                .facts = { .has_record = 1, .end_reason = END_CANCEL },
+        };
+
+        assert_int_equal(link_send(box->h->builder, &report, sizeof(report), NULL, 0), 0);
+        (void) harness_spin(box->h);
+        builder_expect_nothing(box->h); /* no cell before the interpreter is ready */
+        say_ready(box);
 }
 
 void close_session(Client *c, Box *box, const char *id) {

@@ -8,7 +8,13 @@
 
 #define ID_SIZE 40
 
-/* Opens a session; its box runs. */
+/* The interpreter is there, with the files of the request. */
+void say_ready(const Box *box);
+
+/* Opens a session; its box runs, its interpreter is not ready. */
+Box open_box(Client *c, const char *parameters, char ret_id[static ID_SIZE]);
+
+/* The same, and its interpreter is ready. */
 Box open_session(Client *c, const char *parameters, char ret_id[static ID_SIZE]);
 
 /* A call for a session; more is what stands behind its identifier: ",\"code\":\"1\"". */
@@ -28,6 +34,9 @@ void report_cell(const Box *box, EndReason reason);
 
 /* A cell that has run is over. */
 void end_cell(const Box *box, uint32_t status);
+
+/* After RestartSession: the next interpreter is there, first for the builder, then for itself. */
+void report_restarted(const Box *box);
 
 void expect_result(Client *c, const char *outcome, int count, bool is_alive);
 void expect_state(Client *c, const char *id, const char *state);

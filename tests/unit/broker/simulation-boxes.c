@@ -207,6 +207,11 @@ static void cell_step(Simulation *s, SimBox *box) {
         uint32_t status = sim_pick(s, 3) == 0;
 
         switch (box->cell) {
+        case CELL_OPENS:
+                box->cell = CELL_NONE;
+                status = 0;
+                box_say(s, box, FRAME_CELL_END, &status, sizeof(status));
+                break;
         case CELL_NONE:
                 break;
         case CELL_BEGUN:

@@ -22,6 +22,7 @@
 #define SIM_ENDS (1U << 16) /* more than jobs in one life of a broker */
 
 typedef enum SimCell {
+        CELL_OPENS, /* the interpreter of a session is not there yet */
         CELL_NONE,
         CELL_BEGUN, /* the builder's clocks run */
         CELL_RUNS,  /* its program does */

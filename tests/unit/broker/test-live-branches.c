@@ -68,7 +68,6 @@ static void take_branch(Client *c, char ret_id[static ID_SIZE]) {
         (void) snprintf(ret_id, ID_SIZE, "%s", reply_string(r, "info.session"));
         assert_string_equal(reply_string(r, "info.state"), "idle");
         assert_string_equal(reply_string(r, "info.labels.a"), "b");
-        assert_int_equal(reply_int(r, "info.executionCount"), 0);
         json_decref(r);
 }
 
@@ -137,9 +136,9 @@ static void test_made(void **state) {
                 expect_result(other, "success", 2, true);
                 assert_int_equal(used(*state, QUOTA_SESSIONS), 2);
                 assert_int_equal(used(*state, QUOTA_RUNNING), 2);
-                run_cell(c, &branch, branch_id, 1);
+                run_cell(c, &branch, branch_id, 2); /* counted on */
                 close_one(c, i & 2 ? &base : &branch, i & 2 ? id : branch_id);
-                run_cell(c, i & 2 ? &branch : &base, i & 2 ? branch_id : id, i & 2 ? 2 : 3);
+                run_cell(c, i & 2 ? &branch : &base, i & 2 ? branch_id : id, 3);
                 close_one(c, i & 2 ? &branch : &base, i & 2 ? branch_id : id);
                 expect_nothing_used(*state);
         }
@@ -289,12 +288,86 @@ static void test_outlives_its_base(void **state) {
         client_free(c);
 }
 
+/* A branch that its base cannot be asked for yet, and the end of either of them. */
+static void test_end_before_it_begins(void **state) {
+        Client *c = client_new(*state, geteuid()), *other = client_new(*state, geteuid());
+
+        allow_branches(*state, 1);
+        for (int i = 0; i < 2; i++) {
+                char id[ID_SIZE], branch_id[ID_SIZE];
+                Box base = open_box(other, "{\"bindToConnection\":true}", id);
+                json_t *r;
+
+                call(c, "BranchSession", id, "");
+                r = client_ask(other, "ListSessions", "{}");
+                (void) snprintf(branch_id, sizeof(branch_id), "%s",
+                                reply_string(r, "sessions.0.session"));
+                json_decref(r);
+                assert_string_not_equal(id, branch_id);
+                assert_int_equal(used(*state, QUOTA_SESSIONS), 2);
+                if (i == 0) {
+                        call(other, "CloseSession", branch_id, "");
+                        json_decref(client_reply(other));
+                        expect_refusal(c, "failed");
+                        assert_int_equal(used(*state, QUOTA_SESSIONS), 1);
+                        say_ready(&base);
+                        run_cell(c, &base, id, 1);
+                        close_one(c, &base, id);
+                } else {
+                        client_free(other);
+                        (void) harness_spin(*state);
+                        builder_expect_kill(&base, END_CANCEL);
+                        builder_ended(&base,
+                                      &(BoxFacts){ .end_reason = END_CANCEL, .has_record = 1 });
+                        expect_error(c, "SessionNotFound");
+                }
+                expect_nothing_used(*state);
+        }
+        client_free(c);
+}
+
+/* The interpreter does not come back from the hooks of the program: the builder gives up, and the base is lost a
+ * grace later, unless it is restarted. */
+static void test_hooks_without_end(void **state) {
+        Client *c = client_new(*state, geteuid());
+
+        allow_branches(*state, 1);
+        for (int i = 0; i < 2; i++) {
+                char id[ID_SIZE];
+                Box base = open_session(c, "{}", id), branch = begin_branch(c, &base, id);
+
+                builder_ended(&branch, &(BoxFacts){ .end_reason = END_WALL_TIME });
+                expect_refusal(c, "failed");
+                expect_state(c, id, "branching");
+                if (i == 0) {
+                        call(c, "RestartSession", id, "");
+                        builder_restart(&base);
+                        answer(&base, BRANCH_REFUSED_FAILED); /* too late */
+                        report_restarted(&base);
+                        json_decref(client_reply(c));
+                        run_cell(c, &base, id, 1);
+                        close_one(c, &base, id);
+                } else {
+                        harness_advance(*state, SESSION_GRACE_USEC);
+                        builder_expect_kill(&base, END_CANCEL);
+                        builder_ended(&base, &(BoxFacts){ .end_reason = END_CANCEL });
+                        expect_state(c, id, "lost");
+                        call(c, "CloseSession", id, "");
+                        json_decref(client_reply(c));
+                }
+                expect_nothing_used(*state);
+        }
+        client_free(c);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_made, setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_refused, setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_not_now, setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_deaths, setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_end_before_it_begins, setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_hooks_without_end, setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_outlives_its_base, setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_end_of_base_meanwhile, setup,
                                                 harness_teardown),

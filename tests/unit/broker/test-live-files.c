@@ -10,22 +10,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "harness.h"
-
-#define ID_SIZE 40
+#include "session-harness.h"
 
 static void open_waiting_session(Client *c, char ret_id[static ID_SIZE]) {
         json_t *r = client_ask(c, "OpenSession", "{}");
 
         (void) snprintf(ret_id, ID_SIZE, "%s", reply_string(r, "info.session"));
         json_decref(r);
-}
-
-static void call(Client *c, const char *method, const char *id, const char *more) {
-        char parameters[256];
-
-        (void) snprintf(parameters, sizeof(parameters), "{\"session\":\"%s\"%s}", id, more);
-        client_call(c, method, parameters, false);
 }
 
 /* Who asks before there is a box waits for it, and for no longer than the session is there. */
@@ -57,6 +48,9 @@ static void test_waiting(void **state) {
         builder_exited(&jobs[0], 0);
         box = builder_start(*state); /* where the channel's other end is closed */
         builder_started(&box);
+        assert_int_equal(client_try_reply(c, &none),
+                         0); /* nor are the files of the request there */
+        say_ready(&box);
         json_decref(client_error(c, "SessionLost"));
         call(c, "PutFiles", id, ",\"files\":[{\"path\":\"a\"},{\"path\":\"a/b\"}]");
         r = client_error(c, "InvalidRequest");

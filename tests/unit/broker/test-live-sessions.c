@@ -145,15 +145,25 @@ static void test_forged_end(void **state) {
         client_free(c);
 }
 
-static void report_restarted(const Box *box) {
-        const BuilderReport report = {
-                .kind = BUILDER_RESTARTED,
-                .box = box->request.box,
-                .facts = { .has_record = 1, .end_reason = END_CANCEL },
-        };
+/* Its box is there before the files of the request are. */
+static void test_opening(void **state) {
+        Client *c = client_new(*state, geteuid()), *other = client_new(*state, geteuid());
+        BuilderRequest request;
+        char id[ID_SIZE];
+        Box box = open_box(c, "{}", id);
 
-        assert_int_equal(link_send(box->h->builder, &report, sizeof(report), NULL, 0), 0);
-        (void) harness_spin(box->h);
+        expect_state(c, id, "opening");
+        call(other, "RestartSession", id, "");
+        call(c, "Execute", id, ",\"code\":\"1\"");
+        builder_expect_nothing(*state);
+        say_ready(&box);
+        json_decref(client_reply(other));
+        expect_verb(&box, BUILDER_CELL, &request);
+        end_cell(&box, 0);
+        expect_result(c, "success", 1, true);
+        close_session(c, &box, id);
+        client_free(c);
+        client_free(other);
 }
 
 /* Answered when the interpreter is there; no cell begins before. */
@@ -418,6 +428,7 @@ static void test_reload(void **state) {
         assert_int_equal(request.verb, BUILDER_FORGET);
         assert_int_equal(request.plan, 1);
         builder_started(&box);
+        say_ready(&box);
         execute(c, &box, id, ",\"code\":\"1\"");
         call(other, "Execute", id, ",\"code\":\"1\",\"queue\":true");
         builder_expect_nothing(h);
@@ -520,6 +531,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_interrupt, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_cancel, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_forged_end, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_opening, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_restart, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_restart_with_cells, harness_setup,
                                                 harness_teardown),
