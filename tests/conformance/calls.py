@@ -50,6 +50,12 @@ class World:
             connection.close()
         self.connections = []
 
+    def event(self, connection, kind):
+        """The next event of that kind, without those before it."""
+        while (event := connection.receive()["event"])["kind"] != kind:
+            pass
+        return event
+
     def finished(self, **request):
         connection = self.connect()
         job = connection.call("Submit", request={"code": "1", "retainUSec": 60000000, **request})["job"]
@@ -59,14 +65,14 @@ class World:
     def running(self, **request):
         connection = self.connect()
         connection.run(**request)
-        return connection.next("accepted")["job"]
+        return self.event(connection, "accepted")["job"]
 
     def tool_call(self):
         """A program that waits for an answer; what names the call."""
         connection = self.connect()
         connection.run(code="import tools\ntools.t()", profile="agent", tools=[{"name": "t"}])
-        job = connection.next("accepted")["job"]
-        return {"job": job, "callId": connection.next("tool_call")["toolCall"]["callId"]}
+        job = self.event(connection, "accepted")["job"]
+        return {"job": job, "callId": self.event(connection, "tool_call")["toolCall"]["callId"]}
 
     def session(self, first_cell="1"):
         connection = self.connect()
@@ -81,7 +87,7 @@ class World:
     def busy_session(self):
         session, cell = self.session(), self.connect()
         cell.send("Execute", {"session": session, "code": "while True: pass"}, more=True)
-        cell.next("started")
+        self.event(cell, "started")
         return session
 
 
@@ -144,7 +150,7 @@ class Shared(World):
         for event in ("started", "queued"):
             connection = self.connect()
             connection.run(**ENDLESS)
-            connection.next(event)
+            self.event(connection, event)
         return {"request": {"code": "1"}}
 
     def clean(self):
