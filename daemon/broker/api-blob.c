@@ -53,15 +53,10 @@ static Tenant *parse_blob(Connection *c, const JsonField *fields, BlobParameters
         return api_parse(c, fields, p) ? api_acting_tenant(c, p->tenant) : NULL;
 }
 
-/* Reading must not block, as it might on a disk or in a network: the file is in memory. */
-static int read_fd(const Connection *c,
-                   const char *field,
-                   uint64_t index,
-                   char **ret_data,
-                   size_t *ret_size,
-                   SpecError *e) {
-        _cleanup_free_ char *data = NULL;
-        size_t size = 0;
+/* Of the descriptor with this index: its size. Reading must not block, as it might on a disk or in a network: the
+ * file is in memory. */
+static int
+fd_measure(const Connection *c, const char *field, uint64_t index, size_t *ret_size, SpecError *e) {
         struct stat st;
         int fd, flags;
 
@@ -75,71 +70,97 @@ static int read_fd(const Connection *c,
                 return error_invalid(e, "neither a memfd nor a file in a tmpfs, open for reading");
         if ((uint64_t) st.st_size > BLOB_BYTES_MAX)
                 return error_too_large(e, field, (uint64_t) st.st_size, BLOB_BYTES_MAX);
-        data = malloc((size_t) st.st_size + 1);
+        *ret_size = (size_t) st.st_size;
+        return 0;
+}
+
+/* What may have grown since it was measured is cut, what has become shorter is so. */
+static int fd_load(const Connection *c, uint64_t index, char **ret_data, size_t *size) {
+        int fd = c->call.fds.fds[index];
+        _cleanup_free_ char *data = malloc(*size + 1);
+        size_t done = 0;
+
         if (!data)
                 return -ENOMEM;
-        while (size < (size_t) st.st_size) {
-                ssize_t n = pread(fd, data + size, (size_t) st.st_size - size, (off_t) size);
+        while (done < *size) {
+                ssize_t n = pread(fd, data + done, *size - done, (off_t) done);
 
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n <= 0)
-                        break; /* it has become shorter */
-                size += (size_t) n;
+                        break;
+                done += (size_t) n;
         }
         *ret_data = TAKE_PTR(data);
-        *ret_size = size;
+        *size = done;
         return 0;
 }
 
-int api_load_file(void *loader,
-                  const FileRequest *file,
-                  const char *field,
-                  char **ret_data,
-                  const char **ret_bytes,
-                  size_t *ret_size,
-                  SpecError *e) {
+int api_measure_file(
+        void *loader, const FileRequest *file, const char *field, size_t *ret_size, SpecError *e) {
         const FileLoader *l = loader;
         Broker *b = l->connection->broker;
         const Blob *blob;
-        int r;
 
-        if (file->fd.is_set) {
-                r = read_fd(l->connection, field, file->fd.value, ret_data, ret_size, e);
-                if (r == 0)
-                        *ret_bytes = *ret_data;
-                return r;
-        }
+        if (file->fd.is_set)
+                return fd_measure(l->connection, field, file->fd.value, ret_size, e);
         blob = blob_store_find(&b->blobs, l->tenant, file->blob, b->clock().monotonic_usec);
         if (!blob) {
                 error_field(e, "%s", file->blob);
                 return SPEC_BLOB_NOT_FOUND;
         }
-        *ret_bytes = blob->data ?: "";
         *ret_size = blob->size;
         return 0;
 }
 
-/* The bytes of the call: 0, a SpecErrorKind or -ENOMEM. */
-static int put_take_bytes(const Connection *c,
-                          const BlobParameters *p,
-                          char **ret_data,
-                          size_t *ret_size,
-                          SpecError *e) {
-        int r;
+int api_load_file(void *loader,
+                  const FileRequest *file,
+                  char **ret_data,
+                  const char **ret_bytes,
+                  size_t *size) {
+        const FileLoader *l = loader;
+        Broker *b = l->connection->broker;
+        int r = 0;
 
+        /* It is copied, and may be hashed. */
+        server_count(l->connection, ROUND_BYTES_PER_BYTE * *size);
+        if (file->fd.is_set) {
+                r = fd_load(l->connection, file->fd.value, ret_data, size);
+                *ret_bytes = r < 0 ? NULL : *ret_data;
+        } else
+                *ret_bytes =
+                        blob_store_find(&b->blobs, l->tenant, file->blob, b->clock().monotonic_usec)
+                                        ->data
+                                ?: "";
+        return r;
+}
+
+/* How many bytes the call brings: 0 or a SpecErrorKind. */
+static int
+put_measure(const Connection *c, const BlobParameters *p, size_t *ret_size, SpecError *e) {
         error_field(e, "text");
         if (!!p->text + !!p->data + p->fd.is_set != 1)
                 return error_invalid(e, "give exactly one of text, data and fileDescriptor");
         if (p->fd.is_set)
-                return read_fd(c, "fileDescriptor", p->fd.value, ret_data, ret_size, e);
+                return fd_measure(c, "fileDescriptor", p->fd.value, ret_size, e);
+        *ret_size = p->text ? strlen(p->text) : base64_decoded_size(p->data, strlen(p->data));
+        return 0;
+}
+
+/* The bytes: 0, a SpecErrorKind or -ENOMEM. */
+static int put_load(
+        const Connection *c, const BlobParameters *p, char **ret_data, size_t *size, SpecError *e) {
+        int r;
+
+        server_count(c, ROUND_BYTES_PER_BYTE * *size);
+        if (p->fd.is_set)
+                return fd_load(c, p->fd.value, ret_data, size);
         if (p->text) {
-                *ret_size = strlen(p->text);
                 *ret_data = strdup(p->text);
                 return *ret_data ? 0 : -ENOMEM;
         }
         error_field(e, "data");
-        r = base64_decode(p->data, strlen(p->data), ret_data, ret_size);
+        r = base64_decode(p->data, strlen(p->data), ret_data, size);
         return r == -EINVAL ? error_invalid(e, "no valid Base64") : r;
 }
 
@@ -155,10 +176,15 @@ static void answer_blob(Connection *c, const Blob *blob) {
         connection_reply(c, varlink_reply_new(json_build_take(&b), false));
 }
 
+static void refuse_blob(Connection *c, const Tenant *tenant, int r) {
+        const Refusal refusal = { .scope = (ChargeRefusal) r, .quota = QUOTA_BLOB_BYTES };
+
+        (void) api_answer_submit(c, tenant, r < 0 ? r : SUBMIT_REFUSED, &refusal);
+}
+
 void api_put_blob(Connection *c) {
         BlobParameters p = {};
         _cleanup_(tenant_unrefp) Tenant *tenant = parse_blob(c, put_fields, &p);
-        Refusal refusal = { .quota = QUOTA_BLOB_BYTES };
         SpecError error = {};
         char *data = NULL;
         size_t size = 0;
@@ -167,7 +193,16 @@ void api_put_blob(Connection *c) {
 
         if (!tenant)
                 return;
-        r = put_take_bytes(c, &p, &data, &size, &error);
+        r = put_measure(c, &p, &size, &error);
+        if (r == 0) {
+                /* Before it is copied and hashed: also if the tenant has it already, which nobody knows yet. */
+                r = tenant_fits(tenant, QUOTA_BLOB_BYTES, blob_charge(size));
+                if (r != 0) {
+                        refuse_blob(c, tenant, r);
+                        return;
+                }
+                r = put_load(c, &p, &data, &size, &error);
+        }
         if (r > 0)
                 api_answer_spec_error(c, (SpecErrorKind) r, &error);
         if (r < 0)
@@ -178,8 +213,7 @@ void api_put_blob(Connection *c) {
                            &blob);
         if (r != 0) {
                 free(data);
-                refusal.scope = (ChargeRefusal) r;
-                (void) api_answer_submit(c, tenant, r < 0 ? r : SUBMIT_REFUSED, &refusal);
+                refuse_blob(c, tenant, r);
                 return;
         }
         broker_wake_at(c->broker, blob->expires_usec);

@@ -329,25 +329,30 @@ static FilesOperation *operation_new(Connection *c, FilesVerb verb, size_t n) {
         return files_operation_free(op);
 }
 
-/* The bytes of a file to be put. 0, a SpecErrorKind, or -ENOMEM. */
-static int put_load(FileLoader *loader,
-                    const FileRequest *file,
-                    const char *field,
+/* All of them at once are in memory. */
+static int put_too_large(size_t bytes, SpecError *e) {
+        (void) snprintf(e->field, sizeof(e->field), "files");
+        e->requested = bytes;
+        e->maximum = BLOB_BYTES_MAX;
+        return SPEC_TOO_LARGE;
+}
+
+/* 0, a SpecErrorKind, or -ENOMEM. */
+static int put_fill(const SpecContext *context,
+                    const FilesRequest *files,
+                    size_t i,
                     FilesPut *put,
                     SpecError *e) {
-        const char *bytes = file->text ?: "";
-        int r = 0;
+        const FileRequest *file = &files->files[i];
+        const char *bytes;
+        int r;
 
-        put->size = strlen(bytes);
-        if (file->data)
-                r = base64_decode(file->data, strlen(file->data), &put->data, &put->size);
-        else if (file->blob || file->fd.is_set)
-                r = api_load_file(loader, file, field, &put->data, &bytes, &put->size, e);
-        if (r == -EINVAL) {
-                (void) snprintf(e->field, sizeof(e->field), "%s", field);
-                (void) snprintf(e->reason, sizeof(e->reason), "no valid Base64");
-                return SPEC_INVALID;
-        }
+        put->path = strdup(file->path);
+        if (!put->path)
+                return -ENOMEM;
+        put->flags =
+                (file->executable ? FILES_EXECUTABLE : 0) | (file->read_only ? FILES_READ_ONLY : 0);
+        r = spec_load_file(context, files, i, &put->data, &bytes, &put->size, e);
         if (r != 0)
                 return r;
         if (!put->data) {
@@ -358,36 +363,21 @@ static int put_load(FileLoader *loader,
         return put->data ? 0 : -ENOMEM;
 }
 
-/* All of them at once are in memory. */
-static int put_too_large(size_t bytes, SpecError *e) {
-        (void) snprintf(e->field, sizeof(e->field), "files");
-        e->requested = bytes;
-        e->maximum = BLOB_BYTES_MAX;
-        return SPEC_TOO_LARGE;
-}
+static int put_fill_all(const SpecContext *context,
+                        const FilesRequest *files,
+                        FilesOperation *op,
+                        SpecError *e) {
+        int r = 0;
 
-static int
-put_fill(FileLoader *loader, const FilesRequest *files, size_t i, FilesPut *put, SpecError *e) {
-        const FileRequest *file = &files->files[i];
-        int r = spec_file_name(files, i, e);
-        char field[64];
-
-        if (r != 0)
-                return r;
-        (void) snprintf(field, sizeof(field), "files[%zu].%s", i,
-                        file->fd.is_set ? "fileDescriptor" : "data");
-        if (!!file->text + !!file->data + !!file->blob + file->fd.is_set > 1) {
-                (void) snprintf(e->field, sizeof(e->field), "%s", field);
-                (void) snprintf(e->reason, sizeof(e->reason),
-                                "give only one of text, data, blob and fileDescriptor");
-                return SPEC_INVALID;
+        for (size_t i = 0; r == 0 && i < files->n; i++) {
+                r = spec_measure_file(context, files, i, &op->puts[i].size, e);
+                op->bytes += op->puts[i].size;
         }
-        put->path = strdup(file->path);
-        if (!put->path)
-                return -ENOMEM;
-        put->flags =
-                (file->executable ? FILES_EXECUTABLE : 0) | (file->read_only ? FILES_READ_ONLY : 0);
-        return put_load(loader, file, field, put, e);
+        if (r == 0 && op->bytes > BLOB_BYTES_MAX)
+                r = put_too_large(op->bytes, e);
+        for (size_t i = 0; r == 0 && i < files->n; i++)
+                r = put_fill(context, files, i, &op->puts[i], e);
+        return r;
 }
 
 void api_put_files(Connection *c) {
@@ -400,9 +390,13 @@ void api_put_files(Connection *c) {
         };
         _cleanup_(files_operation_freep) FilesOperation *op = NULL;
         FileLoader loader = { c, c->tenant };
+        const SpecContext context = { .measure_file = api_measure_file,
+                                      .load_file = api_load_file,
+                                      .userdata = &loader };
         FilesParameters p = {};
         SpecError error = {};
         const Session *s;
+        int r;
 
         if (!api_parse(c, fields, &p))
                 return;
@@ -414,20 +408,14 @@ void api_put_files(Connection *c) {
         if (s)
                 loader.tenant = s->tenant;
         op = operation_new(c, FILES_STAGE, p.files.n);
-        for (size_t i = 0; op && i < p.files.n; i++) {
-                int r = put_fill(&loader, &p.files, i, &op->puts[i], &error);
-
-                op->bytes += op->puts[i].size;
-                if (r == 0 && op->bytes > BLOB_BYTES_MAX)
-                        r = put_too_large(op->bytes, &error);
-                if (r > 0)
-                        api_answer_spec_error(c, (SpecErrorKind) r, &error);
-                if (r < 0)
-                        c->is_dead = true;
-                if (r != 0)
-                        return;
-        }
-        if (op)
+        if (!op)
+                return;
+        r = put_fill_all(&context, &p.files, op, &error);
+        if (r > 0)
+                api_answer_spec_error(c, (SpecErrorKind) r, &error);
+        if (r < 0)
+                c->is_dead = true;
+        if (r == 0)
                 start(c, TAKE_PTR(op), p.session);
 }
 

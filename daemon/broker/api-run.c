@@ -158,6 +158,7 @@ JobSpec *api_make_spec(Connection *c,
         context.tenant = tenant->policy;
         context.default_profile = api_default_profile(tenant, b->config);
         context.all_granted = b->embedded;
+        context.measure_file = api_measure_file;
         context.load_file = api_load_file;
         context.userdata = &loader;
         r = job_spec_make(&context, request, &spec, &error);

@@ -54,19 +54,22 @@ bool api_find_repeated(Connection *c,
                        uint64_t *ret_fingerprint,
                        Job **ret_job); /* api-run.c */
 
-/* SpecContext.load_file: of a call, for a tenant. */
+/* SpecContext.measure_file and load_file: of a call, for a tenant. */
 typedef struct FileLoader {
         const Connection *connection;
         const Tenant *tenant;
 } FileLoader;
 
+int api_measure_file(void *loader,
+                     const FileRequest *file,
+                     const char *field,
+                     size_t *ret_size,
+                     SpecError *ret_error); /* api-blob.c */
 int api_load_file(void *loader,
                   const FileRequest *file,
-                  const char *field,
                   char **ret_data,
                   const char **ret_bytes,
-                  size_t *ret_size,
-                  SpecError *ret_error); /* api-blob.c */
+                  size_t *size); /* api-blob.c */
 
 /* A spec for this request, in a context that says what kind it is; NULL if the call is answered. */
 JobSpec *api_make_spec(Connection *c,

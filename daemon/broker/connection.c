@@ -303,11 +303,22 @@ static void connection_pump(Connection *c) {
                 connection_unfollow(c);
 }
 
+static void connection_count(Connection *c) {
+        uint64_t moved_bytes = varlink_conn_moved_bytes(c->conn);
+
+        /* Less than before where nobody reads what was to be sent. */
+        if (moved_bytes > c->moved_bytes)
+                server_count(c, moved_bytes - c->moved_bytes);
+        c->moved_bytes = moved_bytes;
+}
+
 /* Returns 1 after a call, 0 if there is none now, or a negative errno: garbage. */
 static int connection_next_call(Connection *c) {
+        size_t bytes = varlink_conn_message_bytes(c->conn);
         int r;
 
         varlink_call_done(&c->call);
+        server_count(c, ROUND_BYTES_PER_BYTE * bytes);
         r = varlink_conn_receive_call(c->conn, &c->call);
         if (r <= 0)
                 return r;
@@ -342,6 +353,7 @@ static void connection_take_turn(Connection *c) {
                 if (r <= 0)
                         return;
                 connection_pump(c);
+                connection_count(c);
         }
 }
 
@@ -359,15 +371,6 @@ static void connection_end(Connection *c) {
 
         connection_free(c);
         broker_check_idle(b);
-}
-
-static void connection_count(Connection *c) {
-        uint64_t moved_bytes = varlink_conn_moved_bytes(c->conn);
-
-        /* Less than before where nobody reads what was to be sent. */
-        if (moved_bytes > c->moved_bytes)
-                server_count(c, moved_bytes - c->moved_bytes);
-        c->moved_bytes = moved_bytes;
 }
 
 void connection_run(Connection *c, int revents) {

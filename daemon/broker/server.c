@@ -92,17 +92,13 @@ static int server_add(Server *s, int client, bool is_manager) {
         return connection_new(s, tenant, TAKE_FD(fd), &peer);
 }
 
-/* Whether anybody else has work here. */
-static bool tenant_has_company(const Tenant *tenant) {
+/* Whether anybody else has work here. Who calls, hears the answer and calls again has none now and then,
+ * but a turn each time. */
+static bool server_has_company(const Server *s, const Tenant *tenant) {
         const uint64_t *all = tenant->tenants->used, *own = tenant->used;
 
-        return all[QUOTA_RUNNING] + all[QUOTA_QUEUED] > own[QUOTA_RUNNING] + own[QUOTA_QUEUED];
-}
-
-static bool server_is_round_over(const Connection *connection) {
-        const Tenant *tenant = connection->tenant;
-
-        return tenant->round_bytes >= ROUND_BYTES_MAX && tenant_has_company(tenant);
+        return s->round < s->company_until_round ||
+               all[QUOTA_RUNNING] + all[QUOTA_QUEUED] > own[QUOTA_RUNNING] + own[QUOTA_QUEUED];
 }
 
 void server_count(const Connection *connection, uint64_t bytes) {
@@ -118,9 +114,34 @@ static void list_move(List *to, List *from) {
         }
 }
 
-static void server_begin_round(Server *s) {
+static void server_begin_round(Server *s, uint64_t now_usec) {
         s->round++;
-        s->round_end_usec = s->broker->clock().monotonic_usec + ROUND_USEC;
+        s->round_end_usec = now_usec + ROUND_USEC;
+}
+
+/* Nobody waits for the next round: those that are over went by unseen. */
+static void server_pass_rounds(Server *s) {
+        uint64_t now = s->broker->clock().monotonic_usec;
+
+        if (now < s->round_end_usec)
+                return;
+        s->round += (now - s->round_end_usec) / ROUND_USEC;
+        server_begin_round(s, now);
+}
+
+static void server_note_turn(Server *s, Tenant *tenant) {
+        uint64_t rounds;
+
+        if (s->last && s->last != tenant)
+                s->company_until_round = s->round + ROUNDS_OF_COMPANY;
+        s->last = tenant;
+        rounds = s->round - tenant->round;
+        if (rounds == 0)
+                return;
+        tenant->round = s->round;
+        tenant->round_bytes -= server_has_company(s, tenant)
+                                       ? MIN(tenant->round_bytes, rounds * ROUND_BYTES_MAX)
+                                       : tenant->round_bytes;
 }
 
 bool server_hold(Server *s, Connection *connection) {
@@ -128,18 +149,15 @@ bool server_hold(Server *s, Connection *connection) {
 
         if (!list_is_empty(&connection->held))
                 return true;
-        if (tenant->round != s->round) {
-                tenant->round = s->round;
-                tenant->round_bytes = 0;
-        }
-        if (!server_is_round_over(connection)) {
-                if (list_is_empty(&s->held) &&
-                    s->broker->clock().monotonic_usec >= s->round_end_usec)
-                        server_begin_round(s);
+        if (list_is_empty(&s->held))
+                server_pass_rounds(s);
+        server_note_turn(s, tenant);
+        if (tenant->round_bytes < ROUND_BYTES_MAX)
                 return false;
-        }
         if (list_is_empty(&s->held)) {
-                (void) sd_event_source_set_time_relative(s->rounder, ROUND_USEC);
+                uint64_t usec = server_has_company(s, tenant) ? ROUND_USEC : 0;
+
+                (void) sd_event_source_set_time_relative(s->rounder, usec);
                 (void) sd_event_source_set_enabled(s->rounder, SD_EVENT_ONESHOT);
         }
         list_insert_before(&s->held, &connection->held);
@@ -153,7 +171,7 @@ static int server_on_round(sd_event_source *source, uint64_t usec, void *userdat
         Server *s = userdata;
         List held = LIST_INIT(held);
 
-        server_begin_round(s);
+        server_begin_round(s, s->broker->clock().monotonic_usec);
         list_move(&held, &s->held);
         while (!list_is_empty(&held)) {
                 Connection *connection = container_of(held.next, Connection, held);

@@ -12,12 +12,16 @@
 
 /* The loop's time is shared, too. In a round a tenant's connections get so much of it, counted as the bytes
  * that they move and, for each call and each new connection, some more; for a refusal again as much as for
- * four calls, because who floods hears nothing else. Then they wait for the next round. That is as long as
- * others have jobs: who is alone is never held up. */
+ * four calls, because who floods hears nothing else. A byte that is parsed or hashed costs what four cost that
+ * are moved. Then they wait for the next round, or for several: what cannot be done in pieces is owed. A round is as
+ * long as the loop needs for all others, and 4 ms if somebody else has a job, or had a turn lately; who is
+ * alone owes nothing, and waits for nobody. */
 #define ROUND_USEC (UINT64_C(4) * 1000)
 #define ROUND_BYTES_MAX (UINT64_C(512) << 10)
 #define ROUND_BYTES_PER_CALL (UINT64_C(16) << 10)
 #define ROUND_BYTES_PER_REFUSAL (4 * ROUND_BYTES_PER_CALL)
+#define ROUND_BYTES_PER_BYTE 4 /* that is parsed or hashed */
+#define ROUNDS_OF_COMPANY 64   /* "lately" */
 
 struct Connection;
 
@@ -39,6 +43,8 @@ typedef struct Server {
         List held; /* Connection.held: their tenant has had its part of the round */
         sd_event_source *rounder;
         uint64_t round, round_end_usec;
+        const Tenant *last; /* that had a turn: compared, never followed */
+        uint64_t company_until_round;
 } Server;
 
 /* Takes the descriptors on success; each may be a listening or a connected socket, the last n_manager

@@ -119,17 +119,13 @@ int spec_file_name(const FilesRequest *files, size_t index, SpecError *e) {
         return 0;
 }
 
-/* Adds up the bytes even of what is too much, so that the message can say how much. */
-static int spec_file(const SpecContext *c,
-                     const FilesRequest *files,
-                     size_t index,
-                     JobSpec *s,
-                     FrameBuilder *frame,
-                     SpecError *e) {
+int spec_measure_file(const SpecContext *c,
+                      const FilesRequest *files,
+                      size_t index,
+                      size_t *ret_size,
+                      SpecError *e) {
         const FileRequest *file = &files->files[index];
-        _cleanup_free_ char *decoded = NULL;
-        const char *bytes = file->text ?: "";
-        size_t size = strlen(bytes);
+        size_t size = file->text ? strlen(file->text) : 0;
         int r;
 
         r = spec_file_name(files, index, e);
@@ -138,23 +134,57 @@ static int spec_file(const SpecContext *c,
         error_field(e, "files[%zu].data", index);
         if (!!file->text + !!file->data + !!file->blob + file->fd.is_set > 1)
                 return error_invalid(e, "give only one of text, data, blob and fileDescriptor");
-        if (file->data) {
-                r = base64_decode(file->data, strlen(file->data), &decoded, &size);
-                if (r == -EINVAL)
-                        return error_invalid(e, "no valid Base64");
-                if (r < 0)
-                        return r;
-                bytes = decoded;
-        }
+        if (file->data)
+                size = base64_decoded_size(file->data, strlen(file->data));
         if (file->blob || file->fd.is_set) {
                 char field[64];
 
                 (void) snprintf(field, sizeof(field), "files[%zu].fileDescriptor", index);
-                r = c->load_file(c->userdata, file, field, &decoded, &bytes, &size, e);
+                r = c->measure_file(c->userdata, file, field, &size, e);
                 if (r != 0)
                         return r;
         }
-        s->source_bytes += size;
+        *ret_size = size;
+        return 0;
+}
+
+int spec_load_file(const SpecContext *c,
+                   const FilesRequest *files,
+                   size_t index,
+                   char **ret_data,
+                   const char **ret_bytes,
+                   size_t *size,
+                   SpecError *e) {
+        const FileRequest *file = &files->files[index];
+        int r = 0;
+
+        *ret_bytes = file->text ?: "";
+        if (file->data) {
+                r = base64_decode(file->data, strlen(file->data), ret_data, size);
+                *ret_bytes = *ret_data;
+        } else if (file->blob || file->fd.is_set)
+                r = c->load_file(c->userdata, file, ret_data, ret_bytes, size);
+        if (r != -EINVAL)
+                return r;
+        error_field(e, "files[%zu].data", index);
+        return error_invalid(e, "no valid Base64");
+}
+
+static int spec_add_file(const SpecContext *c,
+                         const FilesRequest *files,
+                         size_t index,
+                         size_t size,
+                         JobSpec *s,
+                         FrameBuilder *frame,
+                         SpecError *e) {
+        const FileRequest *file = &files->files[index];
+        _cleanup_free_ char *data = NULL;
+        const char *bytes;
+        int r;
+
+        r = spec_load_file(c, files, index, &data, &bytes, &size, e);
+        if (r != 0)
+                return r;
         if (s->collect && collect_spec_add_input(s->collect, file->path, bytes, size) < 0)
                 return -ENOMEM;
         frame_add_file(frame, file->path, bytes, size);
@@ -210,20 +240,9 @@ int spec_collect(const JobRequest *q, JobSpec *s, SpecError *e) {
         return 0;
 }
 
-static int spec_files(
-        const SpecContext *c, const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *e) {
+static int spec_script(const JobRequest *q, SpecError *e) {
         const FilesRequest *files = &q->files;
-        int r;
 
-        error_field(e, "files");
-        if (files->n > REQUEST_FILES_MAX)
-                return error_invalid(e, "more than %d files", REQUEST_FILES_MAX);
-        s->n_files = files->n;
-        for (size_t i = 0; i < files->n; i++) {
-                r = spec_file(c, files, i, s, frame, e);
-                if (r != 0)
-                        return r;
-        }
         if (!q->script_path)
                 return 0;
         FOREACH_ARRAY(file, files->files, files->n)
@@ -231,6 +250,29 @@ static int spec_files(
                         return 0;
         error_field(e, "scriptPath");
         return error_invalid(e, "none of files has this path");
+}
+
+static int spec_files(
+        const SpecContext *c, const JobRequest *q, JobSpec *s, FrameBuilder *frame, SpecError *e) {
+        const FilesRequest *files = &q->files;
+        size_t sizes[REQUEST_FILES_MAX];
+        int r;
+
+        error_field(e, "files");
+        if (files->n > REQUEST_FILES_MAX)
+                return error_invalid(e, "more than %d files", REQUEST_FILES_MAX);
+        s->n_files = files->n;
+        for (size_t i = 0; i < files->n; i++) {
+                r = spec_measure_file(c, files, i, &sizes[i], e);
+                if (r != 0)
+                        return r;
+                s->source_bytes += sizes[i];
+        }
+        r = spec_script(q, e);
+        s->source_too_large = s->source_bytes > s->limits.value[LIMIT_SOURCE];
+        for (size_t i = 0; r == 0 && !s->source_too_large && i < files->n; i++)
+                r = spec_add_file(c, files, i, sizes[i], s, frame, e);
+        return r;
 }
 
 static bool strv_has(char *const *strings, const char *name, size_t size) {

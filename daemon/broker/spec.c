@@ -354,7 +354,6 @@ static int spec_frame(const SpecContext *c, const JobRequest *q, JobSpec *s, Spe
                 r = spec_program(c, q, s, &frame, e);
         if (r == 0)
                 r = spec_tools(q, s, &frame, e);
-        s->source_too_large = s->source_bytes > s->limits.value[LIMIT_SOURCE];
         if (r == 0 && s->source_too_large && c->is_session) {
                 error_field(e, "files");
                 r = error_too_large(e, "files", s->source_bytes, s->limits.value[LIMIT_SOURCE]);

@@ -104,20 +104,43 @@ typedef struct SpecContext {
         const JobSpec *session; /* Execute: what OpenSession made */
         uint64_t execution;     /* the number of the cell */
         size_t n_fds;           /* descriptors that came with the call */
-        /* The content of a file that has a blob or a descriptor: *ret_bytes, and in *ret_data what the caller
-         * frees. Returns 0, a SpecErrorKind or -ENOMEM. */
+        /* How large a file is that has a blob or a descriptor, at no cost. Returns 0 or a SpecErrorKind. */
+        int (*measure_file)(void *userdata,
+                            const FileRequest *file,
+                            const char *field,
+                            size_t *ret_size,
+                            SpecError *ret_error);
+        /* Then its content, of that size or less: *ret_bytes, and in *ret_data what the caller frees. Returns
+         * 0 or -ENOMEM. */
         int (*load_file)(void *userdata,
                          const FileRequest *file,
-                         const char *field,
                          char **ret_data,
                          const char **ret_bytes,
-                         size_t *ret_size,
-                         SpecError *ret_error);
+                         size_t *size);
         void *userdata;
 } SpecContext;
 
 /* Whether the path of files[index] can be one below /app, beside those before it. 0 or SPEC_INVALID. */
 int spec_file_name(const FilesRequest *files, size_t index, SpecError *ret_error);
+
+/* Whether files[index] can be one below /app, beside those before it, and how large it is: to be added up before
+ * anything is copied, for a few bytes can ask for much. Of the context only the files are needed. Returns 0 or a
+ * SpecErrorKind. */
+int spec_measure_file(const SpecContext *context,
+                      const FilesRequest *files,
+                      size_t index,
+                      size_t *ret_size,
+                      SpecError *ret_error);
+
+/* Then its content, of that size or less: *ret_bytes, and in *ret_data what the caller frees. Returns 0,
+ * SPEC_INVALID or -ENOMEM. */
+int spec_load_file(const SpecContext *context,
+                   const FilesRequest *files,
+                   size_t index,
+                   char **ret_data,
+                   const char **ret_bytes,
+                   size_t *size,
+                   SpecError *ret_error);
 
 /* How long a session of the profile lives, as far as the request says so: checks both times. Returns 0 or a
  * SpecErrorKind. */

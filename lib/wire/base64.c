@@ -50,6 +50,14 @@ static int digit_value(char c) {
         return -1;
 }
 
+static size_t padding_size(const char *text, size_t size) {
+        return size < 4 ? 0 : (text[size - 1] == '=') + (text[size - 2] == '=');
+}
+
+size_t base64_decoded_size(const char *text, size_t size) {
+        return size / 4 * 3 - padding_size(text, size);
+}
+
 int base64_decode(const char *text, size_t size, char **ret_data, size_t *ret_size) {
         _cleanup_free_ char *data = NULL;
         size_t padding, n = 0;
@@ -57,7 +65,7 @@ int base64_decode(const char *text, size_t size, char **ret_data, size_t *ret_si
 
         if (size % 4 != 0)
                 return -EINVAL;
-        padding = size == 0 ? 0 : (text[size - 1] == '=') + (text[size - 2] == '=');
+        padding = padding_size(text, size);
         if (padding == 2 && text[size - 1] != '=')
                 return -EINVAL;
         data = malloc(size / 4 * 3 + 1);

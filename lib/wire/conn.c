@@ -399,6 +399,10 @@ bool varlink_conn_has_message(const VarlinkConn *conn) {
         return conn->has_message;
 }
 
+size_t varlink_conn_message_bytes(const VarlinkConn *conn) {
+        return conn->has_message ? conn->scanned : 0;
+}
+
 bool varlink_conn_is_closed(const VarlinkConn *conn) {
         return conn->is_hung_up;
 }

@@ -82,8 +82,9 @@ int varlink_conn_send(VarlinkConn *conn, json_t *message, VarlinkFds *fds);
  * returned as -EINTR. */
 int varlink_conn_wait(VarlinkConn *conn, uint64_t deadline_usec);
 
-/* A complete message waits to be received. */
+/* A complete message waits to be received; and how long it is, 0 if none does. */
 bool varlink_conn_has_message(const VarlinkConn *conn);
+size_t varlink_conn_message_bytes(const VarlinkConn *conn);
 
 /* The peer has closed its end, or half of it. Calls that it has sent before may still wait, here or
  * in the socket. (epoll repeats EPOLLHUP for as long as the socket is open: be quick, or turn the
