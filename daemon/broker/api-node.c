@@ -20,6 +20,14 @@
 
 static const JsonField no_fields[] = { {} };
 
+static bool profile_is_allowed(const Connection *c, const Profile *p) {
+        return c->broker->embedded || tenant_policy_allows(c->tenant->policy, p->name, p->granted);
+}
+
+static bool profile_is_default(const Connection *c, const Profile *p) {
+        return strcmp(p->name, api_default_profile(c->tenant, c->broker->config)) == 0;
+}
+
 static json_t *profile_info(const Connection *c, const Profile *p) {
         const Broker *broker = c->broker;
         JsonBuild b = JSON_BUILD_INIT;
@@ -27,11 +35,8 @@ static json_t *profile_info(const Connection *c, const Profile *p) {
 
         json_build_string(&b, "name", p->name);
         json_build_string(&b, "description", p->description);
-        json_build_bool(&b, "allowed",
-                        broker->embedded ||
-                                tenant_policy_allows(c->tenant->policy, p->name, p->granted));
-        json_build_bool(&b, "isDefault",
-                        strcmp(p->name, api_default_profile(c->tenant, broker->config)) == 0);
+        json_build_bool(&b, "allowed", profile_is_allowed(c, p));
+        json_build_bool(&b, "isDefault", profile_is_default(c, p));
         json_build_string(&b, "pythonVersion", broker->python_version);
         json_build_string(&b, "network", profile_network_to_string(p->network));
         json_build_string(&b, "fileSystem", profile_files_to_string(p->files));
@@ -144,32 +149,25 @@ build_text(JsonBuild *b, const char *key, const Profile *p, const char *python_v
         json_build_string(b, key, text);
 }
 
-void api_get_profile(Connection *c) {
-        struct {
-                const char *profile;
-        } q = {};
-        static const JsonField fields[] = {
-                { "profile", json_dispatch_string, 0, JSON_REQUIRED },
-                {},
-        };
-        JsonBuild b = JSON_BUILD_INIT;
-        Profile own, *p = &own;
-        int index;
+static void view_make(const Connection *c, const Profile *p, ProfileView *ret_view) {
+        const TenantPolicy *policy = c->tenant->policy;
 
-        if (!api_parse(c, fields, &q)) {
-                json_build_done(&b);
-                return;
-        }
-        index = profile_store_find(c->broker->store, q.profile);
-        if (index < 0) {
-                json_build_string(&b, "profile", q.profile);
-                connection_error(c, "ProfileNotFound", json_build_take(&b));
-                return;
-        }
-        own = *c->broker->store->profiles[index];
+        memset(ret_view, 0, sizeof(*ret_view));
+        ret_view->limits = tenant_policy_clamp(policy, &p->limits);
+        ret_view->maximum = tenant_policy_clamp(policy, &p->maximum);
+        ret_view->is_allowed = profile_is_allowed(c, p);
+        ret_view->is_default = profile_is_default(c, p);
+        (void) snprintf(ret_view->python_version, sizeof(ret_view->python_version), "%s",
+                        c->broker->python_version);
+}
+
+static json_t *profile_reply(const Connection *c, const Profile *shared, const ProfileView *view) {
+        JsonBuild b = JSON_BUILD_INIT;
+        Profile own = *shared, *p = &own;
+
         build_text(&b, "toml", p, NULL);
-        own.limits = tenant_policy_clamp(c->tenant->policy, &own.limits);
-        own.maximum = tenant_policy_clamp(c->tenant->policy, &own.maximum);
+        own.limits = view->limits;
+        own.maximum = view->maximum;
         json_build_value(&b, "info", profile_info(c, p));
         json_build_value(&b, "defaults", reply_limits(&p->limits));
         json_build_value(&b, "maximum", reply_limits(&p->maximum));
@@ -178,7 +176,54 @@ void api_get_profile(Connection *c) {
         json_build_value(&b, "sources", sources_array(p));
         json_build_string(&b, "digest", p->digest);
         build_text(&b, "prompt", p, c->broker->python_version);
-        connection_reply(c, varlink_reply_new(json_build_take(&b), false));
+        return varlink_reply_new(json_build_take(&b), false);
+}
+
+/* Makes the reply, and keeps it. NULL: no memory. */
+static const char *profile_print_reply(Connection *c, size_t index, const ProfileView *view) {
+        Broker *b = c->broker;
+        _cleanup_(json_decrefp) json_t *reply = profile_reply(c, b->store->profiles[index], view);
+        char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+
+        if (!text)
+                return NULL;
+        server_count(c, ROUND_BYTES_PER_BYTE * strlen(text));
+        return profile_replies_put(&b->profile_replies, b->store, index, view, text) < 0 ? NULL
+                                                                                         : text;
+}
+
+void api_get_profile(Connection *c) {
+        struct {
+                const char *profile;
+        } q = {};
+        static const JsonField fields[] = {
+                { "profile", json_dispatch_string, 0, JSON_REQUIRED },
+                {},
+        };
+        const Broker *broker = c->broker;
+        const Profile *p;
+        ProfileView view;
+        const char *text;
+        int index;
+
+        if (!api_parse(c, fields, &q))
+                return;
+        index = profile_store_find(broker->store, q.profile);
+        if (index < 0) {
+                JsonBuild b = JSON_BUILD_INIT;
+
+                json_build_string(&b, "profile", q.profile);
+                connection_error(c, "ProfileNotFound", json_build_take(&b));
+                return;
+        }
+        p = broker->store->profiles[index];
+        view_make(c, p, &view);
+        text = profile_replies_find(&broker->profile_replies, broker->store, (size_t) index, &view)
+                       ?: profile_print_reply(c, (size_t) index, &view);
+        if (text)
+                connection_reply_text(c, text);
+        else
+                c->is_dead = true;
 }
 
 static json_t *isolation_array(const Broker *broker) {

@@ -65,8 +65,8 @@ static const VarlinkMethod manager_methods[] = {
 
 /* A service has a socket for each; the one socket of a private daemon has both. */
 static const VarlinkInterface interfaces[] = {
-        { PYSB_MANAGER_INTERFACE, varlink_text_io_pysb_manager, manager_methods },
-        { PYSB_SANDBOX_INTERFACE, varlink_text_io_pysb_sandbox, methods },
+        { PYSB_MANAGER_INTERFACE, varlink_description_io_pysb_manager, manager_methods },
+        { PYSB_SANDBOX_INTERFACE, varlink_description_io_pysb_sandbox, methods },
 };
 
 #define SERVICE(interfaces_, n_interfaces_)                                               \
@@ -87,10 +87,11 @@ static const VarlinkService *api_service(const Connection *c) {
 
 void api_handle(Connection *c) {
         const VarlinkMethod *method = NULL;
+        const char *text = NULL;
         json_t *reply = NULL;
         int r;
 
-        r = varlink_service_resolve(api_service(c), &c->call, &method, &reply);
+        r = varlink_service_resolve(api_service(c), &c->call, &method, &reply, &text);
         if (r == VARLINK_METHOD && (method->flags & API_ADMINISTRATOR)) {
                 if (api_is_administrator(c))
                         ((void (*)(Connection *)) method->handler)(c);
@@ -102,6 +103,8 @@ void api_handle(Connection *c) {
                 ((void (*)(Connection *)) method->handler)(c);
         else if (r == VARLINK_ANSWERED)
                 connection_reply(c, reply);
+        else if (r == VARLINK_DESCRIBED)
+                connection_reply_text(c, text);
         else
                 c->is_dead = true;
 }

@@ -344,6 +344,7 @@ Broker *broker_free(Broker *b) {
                 session_free(s);
         }
         blob_store_done(&b->blobs);
+        profile_replies_done(&b->profile_replies);
         tenants_done(&b->tenants);
         builder_link_free(b->builder);
         sd_event_source_unref(b->sweeper);

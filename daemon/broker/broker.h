@@ -13,6 +13,7 @@
 #include "broker/blob-store.h"
 #include "broker/builder-link.h"
 #include "broker/job.h"
+#include "broker/profile-replies.h"
 #include "broker/reload.h"
 #include "broker/runner-link.h"
 #include "broker/tenant.h"
@@ -83,6 +84,7 @@ typedef struct Broker {
         JobIndex index;
         List sessions; /* all, oldest first */
         BlobStore blobs;
+        ProfileReplies profile_replies;
         uint64_t last_number, last_box;
         /* Questions to the builder what a job uses, and answers; and the number of those that a ListJobs
          * of an administrator waits for. */

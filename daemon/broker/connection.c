@@ -102,7 +102,7 @@ void connection_free(Connection *c) {
         list_remove(&c->link);
         list_remove(&c->woken);
         list_remove(&c->held);
-        server_account(c, 0);
+        (void) server_account(c, 0);
         tenant_release(c->tenant, QUOTA_CONNECTIONS, 1);
         tenant_unref(c->tenant);
         varlink_call_done(&c->call);
@@ -120,6 +120,11 @@ void connection_reply(Connection *c, json_t *reply) {
         }
         r = varlink_conn_send(c->conn, reply, NULL);
         if (r < 0)
+                c->is_dead = true;
+}
+
+void connection_reply_text(Connection *c, const char *text) {
+        if (!c->call.oneway && varlink_conn_send_text(c->conn, text) < 0)
                 c->is_dead = true;
 }
 
@@ -339,7 +344,7 @@ static void connection_take_turn(Connection *c) {
         while (!c->is_dead && c->follow == FOLLOW_NONE && !varlink_conn_output_is_high(c->conn)) {
                 int r;
 
-                if (server_hold(c->server, c))
+                if (server_hold_rest(c->server, c))
                         return;
                 if (++calls > CONNECTION_CALLS_PER_TURN) {
                         server_wake(c->server, c);
@@ -374,9 +379,16 @@ static void connection_end(Connection *c) {
 }
 
 void connection_run(Connection *c, int revents) {
+        uint64_t begin_usec = c->broker->clock().monotonic_usec;
+        bool is_over_budget;
         int r;
 
-        r = varlink_conn_process(c->conn, revents, c->broker->clock().monotonic_usec);
+        if (c->is_evicted) {
+                log_debug("closing a connection of uid %u: the buffers of all are full", c->uid);
+                connection_end(c);
+                return;
+        }
+        r = varlink_conn_process(c->conn, revents, begin_usec);
         if (r < 0) {
                 log_debug("closing a connection of uid %u: %s", c->uid, strerrorname_np(-r) ?: "?");
                 server_count(c, ROUND_BYTES_PER_REFUSAL);
@@ -385,9 +397,11 @@ void connection_run(Connection *c, int revents) {
         }
         connection_take_turn(c);
         connection_count(c);
-        server_account(c, varlink_conn_buffered_bytes(c->conn) + c->input.bytes.allocated +
-                                  files_operation_bytes(c->files));
-        if (c->is_dead || connection_is_over(c) || server_is_over_budget(c)) {
+        server_count_turn(c->server, c->broker->clock().monotonic_usec - begin_usec);
+        is_over_budget =
+                server_account(c, varlink_conn_buffered_bytes(c->conn) + c->input.bytes.allocated +
+                                          files_operation_bytes(c->files));
+        if (c->is_dead || connection_is_over(c) || is_over_budget) {
                 connection_end(c);
                 return;
         }

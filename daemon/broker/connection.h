@@ -54,6 +54,7 @@ typedef struct Connection {
         size_t buffered_bytes; /* as accounted for */
         uint64_t moved_bytes;  /* as counted */
         bool is_dead;          /* to be freed at the end of its turn */
+        bool is_evicted;       /* to be freed instead of its next turn */
 
         VarlinkCall call; /* the one that is being answered; without parameters once that waits */
         FollowKind follow;
@@ -95,6 +96,9 @@ void connection_sweep(Connection *connection, uint64_t now_usec);
 
 /* Answers the present call; steals the message, NULL closes the connection. */
 void connection_reply(Connection *connection, json_t *reply);
+
+/* The same with JSON text, which is copied. */
+void connection_reply_text(Connection *connection, const char *text);
 
 /* Answers with an error of the interface that was called, such as "JobNotFound". */
 void connection_error(Connection *connection, const char *name, json_t *parameters);

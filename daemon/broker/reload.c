@@ -65,6 +65,7 @@ static int reload_adopt(Broker *b, const int fds[static BUILDER_RELOADED_FDS]) {
                 return r;
         store->generation = ++b->reload.generation;
         profile_store_unref(b->store);
+        profile_replies_done(&b->profile_replies);
         b->store = store;
         broker_set_config(b, config);
         b->reload.succeeded++;

@@ -123,10 +123,14 @@ static void server_begin_round(Server *s, uint64_t now_usec) {
 static void server_pass_rounds(Server *s) {
         uint64_t now = s->broker->clock().monotonic_usec;
 
-        if (now < s->round_end_usec)
+        if (!list_is_empty(&s->held) || now < s->round_end_usec)
                 return;
         s->round += (now - s->round_end_usec) / ROUND_USEC;
         server_begin_round(s, now);
+}
+
+void server_count_turn(Server *s, uint64_t usec) {
+        s->round_end_usec += usec;
 }
 
 static void server_note_turn(Server *s, Tenant *tenant) {
@@ -144,14 +148,11 @@ static void server_note_turn(Server *s, Tenant *tenant) {
                                        : tenant->round_bytes;
 }
 
-bool server_hold(Server *s, Connection *connection) {
-        Tenant *tenant = connection->tenant;
+bool server_hold_rest(Server *s, Connection *connection) {
+        const Tenant *tenant = connection->tenant;
 
         if (!list_is_empty(&connection->held))
                 return true;
-        if (list_is_empty(&s->held))
-                server_pass_rounds(s);
-        server_note_turn(s, tenant);
         if (tenant->round_bytes < ROUND_BYTES_MAX)
                 return false;
         if (list_is_empty(&s->held)) {
@@ -163,6 +164,12 @@ bool server_hold(Server *s, Connection *connection) {
         list_insert_before(&s->held, &connection->held);
         (void) sd_event_source_set_enabled(connection->source, SD_EVENT_OFF);
         return true;
+}
+
+bool server_hold(Server *s, Connection *connection) {
+        server_pass_rounds(s);
+        server_note_turn(s, connection->tenant);
+        return server_hold_rest(s, connection);
 }
 
 /* The timer has its turn behind all that is ready when it ends: a round is as long as the loop needs for
@@ -223,7 +230,7 @@ static int server_on_wake(sd_event_source *source, void *userdata) {
                 Connection *connection = container_of(round.next, Connection, woken);
 
                 list_remove(&connection->woken);
-                if (!server_hold(s, connection))
+                if (connection->is_evicted || !server_hold(s, connection))
                         connection_run(connection, 0);
         }
         return 0;
@@ -355,12 +362,51 @@ void server_sweep(Server *s, uint64_t now_usec) {
                 connection_sweep(container_of(l, Connection, link), now_usec);
 }
 
-void server_account(Connection *connection, size_t buffered_bytes) {
+static void server_charge(Connection *connection, size_t buffered_bytes) {
         tenant_release(connection->tenant, QUOTA_BUFFERED_BYTES, connection->buffered_bytes);
         tenant_charge_anyway(connection->tenant, QUOTA_BUFFERED_BYTES, buffered_bytes);
         connection->buffered_bytes = buffered_bytes;
 }
 
-bool server_is_over_budget(const Connection *connection) {
-        return tenant_fits(connection->tenant, QUOTA_BUFFERED_BYTES, 0) != 0;
+static bool connection_holds_more(const Connection *a, const Connection *b) {
+        uint64_t of_a = a->tenant->used[QUOTA_BUFFERED_BYTES];
+        uint64_t of_b = b->tenant->used[QUOTA_BUFFERED_BYTES];
+
+        return of_a != of_b ? of_a > of_b : a->buffered_bytes > b->buffered_bytes;
+}
+
+/* The largest one of the tenant that holds most: whoever sends a little pays for nobody else. */
+static Connection *server_find_largest(const Server *s) {
+        Connection *largest = NULL;
+
+        LIST_FOREACH(l, &s->connections) {
+                Connection *c = container_of(l, Connection, link);
+
+                if (!largest || connection_holds_more(c, largest))
+                        largest = c;
+        }
+        return largest;
+}
+
+bool server_account(Connection *connection, size_t buffered_bytes) {
+        Server *s = connection->server;
+        const Tenants *all = connection->tenant->tenants;
+
+        if (connection->is_evicted)
+                return true;
+        server_charge(connection, buffered_bytes);
+        if (tenant_fits(connection->tenant, QUOTA_BUFFERED_BYTES, 0) == CHARGE_OVER_TENANT)
+                return true;
+        while (!tenants_fit(all, QUOTA_BUFFERED_BYTES, 0)) {
+                Connection *largest = server_find_largest(s);
+
+                if (!largest)
+                        break;
+                /* Not here: it may be the next one of a list that is being walked. */
+                largest->is_evicted = true;
+                server_charge(largest, 0);
+                if (largest != connection)
+                        server_wake(s, largest);
+        }
+        return connection->is_evicted;
 }

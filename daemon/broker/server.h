@@ -68,9 +68,14 @@ void server_sweep(Server *server, uint64_t now_usec);
 
 /* For connections. */
 void server_wake(Server *server, struct Connection *connection);
-/* To be asked before each turn and each call: whether it has to wait; then it is woken in the next round. */
+/* To be asked before each turn, and before each further call in it: whether it has to wait; then it is woken in the
+ * next round. */
 bool server_hold(Server *server, struct Connection *connection);
+bool server_hold_rest(Server *server, struct Connection *connection);
+/* How long a turn took: so much longer is the round, or who is slow to serve would always be in the next one. */
+void server_count_turn(Server *server, uint64_t usec);
 /* What it has done. */
 void server_count(const struct Connection *connection, uint64_t bytes);
-void server_account(struct Connection *connection, size_t buffered_bytes);
-bool server_is_over_budget(const struct Connection *connection);
+/* What its buffers hold now. If all of them hold too much, connections of whoever holds most are closed. Returns
+ * whether it has to be closed itself. */
+bool server_account(struct Connection *connection, size_t buffered_bytes);

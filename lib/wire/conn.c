@@ -354,16 +354,9 @@ static int conn_queue(VarlinkConn *conn, const char *text, VarlinkFds *fds) {
         return 0;
 }
 
-int varlink_conn_send(VarlinkConn *conn, json_t *message, VarlinkFds *fds) {
-        _cleanup_free_ char *text = NULL;
+static int conn_send_text(VarlinkConn *conn, const char *text, VarlinkFds *fds) {
         int r;
 
-        if (!message)
-                return -ENOMEM;
-        text = json_dumps(message, JSON_COMPACT);
-        json_decref(message);
-        if (!text)
-                return -ENOMEM;
         if (conn->is_broken) {
                 if (fds)
                         varlink_fds_done(fds);
@@ -373,6 +366,20 @@ int varlink_conn_send(VarlinkConn *conn, json_t *message, VarlinkFds *fds) {
         if (r < 0)
                 return r;
         return conn_write(conn, clock_monotonic_usec());
+}
+
+int varlink_conn_send(VarlinkConn *conn, json_t *message, VarlinkFds *fds) {
+        _cleanup_free_ char *text = NULL;
+
+        if (!message)
+                return -ENOMEM;
+        text = json_dumps(message, JSON_COMPACT);
+        json_decref(message);
+        return text ? conn_send_text(conn, text, fds) : -ENOMEM;
+}
+
+int varlink_conn_send_text(VarlinkConn *conn, const char *text) {
+        return conn_send_text(conn, text, NULL);
 }
 
 int varlink_conn_wait(VarlinkConn *conn, uint64_t deadline_usec) {

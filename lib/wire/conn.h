@@ -77,6 +77,9 @@ int varlink_conn_receive_reply(VarlinkConn *conn, VarlinkReply *ret_reply);
  * error here: what cannot be sent is dropped, and varlink_conn_is_closed() becomes true. */
 int varlink_conn_send(VarlinkConn *conn, json_t *message, VarlinkFds *fds);
 
+/* The same for one that is JSON text already. It is copied, and has no descriptors. */
+int varlink_conn_send_text(VarlinkConn *conn, const char *text);
+
 /* Polls once and processes: for blocking callers. Returns 1 if anything happened, 0 when
  * deadline_usec (monotonic, UINT64_MAX is never) has passed, or an error of process; EINTR is
  * returned as -EINTR. */

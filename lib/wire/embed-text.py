@@ -1,23 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Prints C source with interface texts: embed-text.py INTERFACE.varlink …"""
+"""Prints C source with the replies of GetInterfaceDescription: embed-text.py INTERFACE.varlink …"""
+import json
 import os
 import sys
 
 
-def literal(line):
-    # Octal escapes end after three digits, so that no byte joins the next one.
-    return "".join(
-        chr(b) if 32 <= b < 127 and b not in b'"\\' else f"\\{b:03o}" for b in line
-    )
+def literal(text):
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("??", '?""?')
 
 
 print("/* Made from the .varlink files; change those. */")
 print('#include "wire/interfaces.h"')
 for path in sys.argv[1:]:
     name = os.path.basename(path).removesuffix(".varlink").replace(".", "_")
-    print(f"\nconst char varlink_text_{name}[] =")
-    with open(path, "rb") as f:
-        for line in f:
-            print(f'        "{literal(line)}"')
-    print("        ;")
+    with open(path, encoding="utf-8") as f:
+        lines = f.readlines()
+    print(f"\nconst char varlink_description_{name}[] =")
+    print(f"""        "{literal('{"parameters":{"description":"')}\"""")
+    for line in lines:
+        print(f"""        "{literal(json.dumps(line)[1:-1])}\"""")
+    print(f"""        "{literal('"}}')}";""")

@@ -34,42 +34,47 @@ find_interface(const VarlinkService *service, const char *name, size_t size) {
         return NULL;
 }
 
-static json_t *get_interface_description(const VarlinkService *service, const char *name) {
-        const VarlinkInterface *interface = find_interface(service, name, strlen(name));
-        JsonBuild b = JSON_BUILD_INIT;
-
-        if (interface)
-                json_build_string(&b, "description", interface->text);
-        else if (strcmp(name, VARLINK_SERVICE_INTERFACE) == 0)
-                json_build_string(&b, "description", varlink_text_org_varlink_service);
-        else {
-                json_build_done(&b);
-                return varlink_error_interface_not_found(name);
-        }
-        return varlink_reply_new(json_build_take(&b), false);
-}
-
-/* org.varlink.service itself; method is without the interface. */
-static json_t *answer(const VarlinkService *service, const VarlinkCall *call, const char *method) {
-        static const JsonField no_fields[] = { {} };
-        static const JsonField description_fields[] = {
+/* The description, or NULL and *ret_error. */
+static const char *
+get_interface_description(const VarlinkService *service, json_t *parameters, json_t **ret_error) {
+        static const JsonField fields[] = {
                 { "interface", json_dispatch_string, 0, JSON_REQUIRED },
                 {},
         };
+        const VarlinkInterface *interface;
         char path[JSON_PATH_MAX];
         const char *name = NULL;
 
-        if (strcmp(method, "GetInfo") == 0) {
-                if (json_dispatch(call->parameters, no_fields, NULL, path) < 0)
-                        return varlink_error_invalid_parameter(path);
-                return get_info(service);
+        if (json_dispatch(parameters, fields, &name, path) < 0) {
+                *ret_error = varlink_error_invalid_parameter(path);
+                return NULL;
         }
-        if (strcmp(method, "GetInterfaceDescription") == 0) {
-                if (json_dispatch(call->parameters, description_fields, &name, path) < 0)
-                        return varlink_error_invalid_parameter(path);
-                return get_interface_description(service, name);
-        }
-        return varlink_error_method_not_found(call->method);
+        if (strcmp(name, VARLINK_SERVICE_INTERFACE) == 0)
+                return varlink_description_org_varlink_service;
+        interface = find_interface(service, name, strlen(name));
+        if (interface)
+                return interface->description;
+        *ret_error = varlink_error_interface_not_found(name);
+        return NULL;
+}
+
+/* org.varlink.service itself; method is without the interface. */
+static const char *answer(const VarlinkService *service,
+                          const VarlinkCall *call,
+                          const char *method,
+                          json_t **ret_reply) {
+        static const JsonField no_fields[] = { {} };
+        char path[JSON_PATH_MAX];
+
+        if (strcmp(method, "GetInterfaceDescription") == 0)
+                return get_interface_description(service, call->parameters, ret_reply);
+        if (strcmp(method, "GetInfo") != 0)
+                *ret_reply = varlink_error_method_not_found(call->method);
+        else if (json_dispatch(call->parameters, no_fields, NULL, path) < 0)
+                *ret_reply = varlink_error_invalid_parameter(path);
+        else
+                *ret_reply = get_info(service);
+        return NULL;
 }
 
 static json_t *interface_not_found(const char *name, size_t size) {
@@ -89,13 +94,15 @@ static const VarlinkMethod *find_method(const VarlinkInterface *interface, const
 int varlink_service_resolve(const VarlinkService *service,
                             const VarlinkCall *call,
                             const VarlinkMethod **ret_method,
-                            json_t **ret_reply) {
+                            json_t **ret_reply,
+                            const char **ret_text) {
         /* The last point is the end of the interface's name. */
         const char *point = strrchr(call->method, '.');
         size_t size = point ? (size_t) (point - call->method) : strlen(call->method);
         const VarlinkInterface *interface = find_interface(service, call->method, size);
         const VarlinkMethod *method = interface && point ? find_method(interface, point + 1) : NULL;
-        json_t *reply;
+        const char *text = NULL;
+        json_t *reply = NULL;
 
         if (call->upgrade) { /* no method here speaks anything but varlink */
                 *ret_reply = varlink_error_method_not_implemented(call->method);
@@ -111,9 +118,13 @@ int varlink_service_resolve(const VarlinkService *service,
                 reply = varlink_error_method_not_found(call->method);
         else if (point && size == strlen(VARLINK_SERVICE_INTERFACE) &&
                  memcmp(call->method, VARLINK_SERVICE_INTERFACE, size) == 0)
-                reply = answer(service, call, point + 1);
+                text = answer(service, call, point + 1, &reply);
         else
                 reply = interface_not_found(call->method, size);
+        if (text) {
+                *ret_text = text;
+                return VARLINK_DESCRIBED;
+        }
         if (!reply)
                 return -ENOMEM;
         *ret_reply = reply;

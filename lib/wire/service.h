@@ -3,9 +3,11 @@
 
 /* org.varlink.service and the way from a call to its method. The server loop is the owner's:
  *
- *      r = varlink_service_resolve(&service, call, &method, &reply);
+ *      r = varlink_service_resolve(&service, call, &method, &reply, &text);
  *      if (r == VARLINK_ANSWERED)
  *              send reply (unless call->oneway; free it then)
+ *      else if (r == VARLINK_DESCRIBED)
+ *              the same with text
  *      else if (r == VARLINK_METHOD)
  *              method->handler …
  */
@@ -23,7 +25,7 @@ typedef struct VarlinkMethod {
 
 typedef struct VarlinkInterface {
         const char *name;
-        const char *text; /* the description, as GetInterfaceDescription returns it */
+        const char *description; /* the reply of GetInterfaceDescription, as JSON */
         const VarlinkMethod *methods;
 } VarlinkInterface;
 
@@ -34,8 +36,9 @@ typedef struct VarlinkService {
 } VarlinkService;
 
 enum {
-        VARLINK_METHOD = 1,   /* *ret_method is to be called */
-        VARLINK_ANSWERED = 2, /* *ret_reply is the reply or the error */
+        VARLINK_METHOD = 1, /* *ret_method is to be called */
+        VARLINK_ANSWERED,   /* *ret_reply is the reply or the error */
+        VARLINK_DESCRIBED,  /* *ret_text is the reply, as JSON that lives for ever */
 };
 
 /* Finds the method of a call, or answers it. Returns one of the above, or -ENOMEM. The error is
@@ -44,4 +47,5 @@ enum {
 int varlink_service_resolve(const VarlinkService *service,
                             const VarlinkCall *call,
                             const VarlinkMethod **ret_method,
-                            json_t **ret_reply);
+                            json_t **ret_reply,
+                            const char **ret_text);

@@ -22,7 +22,7 @@
 #define CLIENT_ID "client-1"
 #define N_STRINGS 10
 
-extern const char varlink_text_org_varlink_certification[];
+extern const char varlink_description_org_varlink_certification[];
 
 /* What each method returns; the next one wants it, beside client_id. */
 static const char *const returns[] = {
@@ -178,7 +178,7 @@ static const VarlinkMethod methods[] = {
 
 static const VarlinkInterface interface = {
         .name = "org.varlink.certification",
-        .text = varlink_text_org_varlink_certification,
+        .description = varlink_description_org_varlink_certification,
         .methods = methods,
 };
 
@@ -193,10 +193,13 @@ static const VarlinkService service = {
 
 static int handle(VarlinkConn *conn, VarlinkCall *call) {
         const VarlinkMethod *method;
+        const char *text;
         json_t *reply;
         int r;
 
-        r = varlink_service_resolve(&service, call, &method, &reply);
+        r = varlink_service_resolve(&service, call, &method, &reply, &text);
+        if (r == VARLINK_DESCRIBED)
+                return call->oneway ? 0 : varlink_conn_send_text(conn, text);
         if (r == VARLINK_METHOD)
                 return ((Handler) method->handler)(conn, call);
         if (r < 0)

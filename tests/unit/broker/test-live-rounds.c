@@ -8,13 +8,18 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "basic/buf.h"
+#include "basic/cleanup.h"
 #include "basic/fd.h"
 #include "basic/macro.h"
+#include "broker/request.h"
 #include "broker/server.h"
 #include "harness.h"
 #include "proto/link.h"
@@ -125,21 +130,127 @@ static void test_held(void **state) {
                 fd_close(*fd);
 }
 
-/* Who is alone is never held, and nor is who has the only jobs. */
+/* How many of a flood's calls are answered before the loop has nothing to do for once. */
+static size_t count_without_waiting(void) {
+        while (sd_event_run(harness->event, 0) > 0)
+                ;
+        return count_replies(hostile);
+}
+
+/* Who is alone waits for nobody, and nor does who has the only jobs. */
 static void test_alone(void **state) {
         Box box;
 
         need_root();
         flood(hostile, CALLS);
-        assert_false(run_until_held(harness));
-        assert_int_equal(count_replies(hostile), CALLS);
+        assert_int_equal(count_without_waiting(), CALLS);
         client_call(hostile, "Submit", "{\"request\":{\"code\":\"1\"}}", false);
         json_decref(client_reply(hostile));
         box = builder_start(harness);
         flood(hostile, CALLS);
-        assert_false(run_until_held(harness));
-        assert_int_equal(count_replies(hostile), CALLS);
+        assert_int_equal(count_without_waiting(), CALLS);
         builder_exited(&box, 0);
+}
+
+/* Those that the client has not read; the loop does not run. */
+static size_t count_waiting_replies(const Client *c) {
+        static char bytes[256 * KIB];
+        ssize_t size =
+                recv(varlink_conn_get_fd(c->conn), bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
+        size_t n = 0;
+
+        for (ssize_t i = 0; i < size; i++)
+                n += bytes[i] == '\0';
+        return n;
+}
+
+/* Calls, and nobody has looked at it yet. */
+static void send_fd(Client *c, const char *method, const char *parameters, int fd) {
+        VarlinkFds fds = { .fds = { dup(fd) }, .n = 1 };
+        json_t *call = varlink_call_new(method, json_loads(parameters, 0, NULL), false, false);
+
+        assert_int_equal(varlink_conn_send(c->conn, call, &fds), 0);
+}
+
+/* Nobody has a job: who calls for the first time waits for a part of a flood, and from then on it is held. */
+static void test_newcomer(void **state) {
+        need_root();
+        flood(hostile, CALLS);
+        flood(good, 1);
+        while (count_waiting_replies(good) == 0)
+                assert_int_equal(sd_event_run(harness->event, 0), 1);
+        assert_in_range(count_waiting_replies(hostile), 1,
+                        2 * ROUND_BYTES_MAX / ROUND_BYTES_PER_CALL);
+        assert_true(run_until_held(harness));
+        assert_true(harness->broker->server->round < harness->broker->server->company_until_round);
+        begin_round(harness);
+}
+
+/* Calls with a file of 16 MiB, 64 times over, as a descriptor: nothing of it is copied. */
+static void test_files_measured(void **state) {
+        static const char begin[] = "{\"request\":{\"code\":\"1\",\"files\":[{\"path\":\"a\"}";
+        _cleanup_close_ int fd = memfd_create("file", MFD_CLOEXEC);
+        _cleanup_(buf_done) Buf call = BUF_INIT(0);
+        json_t *reply;
+
+        need_root();
+        assert_int_equal(ftruncate(fd, BLOB_BYTES_MAX), 0);
+        assert_int_equal(buf_append(&call, begin, strlen(begin)), 0);
+        for (unsigned i = 1; i < REQUEST_FILES_MAX; i++) {
+                char file[64];
+                int n = snprintf(file, sizeof(file), ",{\"path\":\"f%u\",\"fileDescriptor\":0}", i);
+
+                assert_int_equal(buf_append(&call, file, (size_t) n), 0);
+        }
+        assert_int_equal(buf_append(&call, "]}}", 4), 0);
+        json_decref(client_ask(good, "WhoAmI", "{}"));
+        send_fd(hostile, "io.pysb.sandbox.Run", buf_data(&call), fd);
+        assert_false(run_until_held(harness));
+        reply = client_reply(hostile);
+        assert_string_equal(reply_string(reply, "result.outcome"), "rejected");
+        json_decref(reply);
+}
+
+/* What cannot be done in parts is owed, until others have had as much of the time. */
+static void test_debt(void **state) {
+        const uint64_t rounds = ROUND_BYTES_PER_BYTE * (uint64_t) MIB / ROUND_BYTES_MAX;
+        _cleanup_close_ int fd = memfd_create("blob", MFD_CLOEXEC);
+        uint64_t round;
+
+        need_root();
+        assert_int_equal(ftruncate(fd, MIB), 0);
+        json_decref(client_ask(good, "WhoAmI", "{}"));
+        send_fd(hostile, "io.pysb.sandbox.PutBlob", "{\"fileDescriptor\":0}", fd);
+        assert_true(run_until_held(harness));
+        round = harness->broker->server->round;
+        begin_round(harness);
+        json_decref(client_reply(hostile));
+        json_decref(client_ask(hostile, "WhoAmI", "{}"));
+        assert_true(harness->broker->server->round - round >= rounds);
+
+        /* What does not fit is refused before anything of it is read. */
+        harness->broker->default_policy.maximum[QUOTA_BLOB_BYTES] = MIB;
+        assert_int_equal(ftruncate(fd, BLOB_BYTES_MAX), 0);
+        send_fd(hostile, "io.pysb.sandbox.PutBlob", "{\"fileDescriptor\":0}", fd);
+        assert_false(run_until_held(harness));
+        json_decref(client_error(hostile, "QuotaExceeded"));
+}
+
+/* A message is parsed in one piece: that counts for more than its bytes. */
+static void test_large_message(void **state) {
+        static const char begin[] = "{\"method\":\"io.pysb.sandbox.WhoAmI\",\"x\":\"";
+        static char call[160 * KIB];
+
+        need_root();
+        memset(call, 'x', sizeof(call));
+        memcpy(call, begin, strlen(begin));
+        memcpy(call + sizeof(call) - 3, "\"}", 3);
+        json_decref(client_ask(good, "WhoAmI", "{}"));
+        assert_int_equal(send(varlink_conn_get_fd(hostile->conn), call, sizeof(call), 0),
+                         sizeof(call));
+        assert_true(run_until_held(harness));
+        begin_round(harness);
+        json_decref(client_reply(hostile));
 }
 
 /* A held client that goes away is gone with the next round. */
@@ -164,8 +275,8 @@ static void test_gone(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                LIVE(test_held),
-                LIVE(test_alone),
+                LIVE(test_held),           LIVE(test_alone), LIVE(test_newcomer),
+                LIVE(test_files_measured), LIVE(test_debt),  LIVE(test_large_message),
                 LIVE(test_gone),
         };
 

@@ -12,6 +12,7 @@
 #include "basic/cleanup.h"
 #include "profile/limits.h"
 #include "wire/interfaces.h"
+#include "wire/message.h"
 #include "wire/names.h"
 
 /* Copies the next line that is no comment, without blanks and without the comma at its end. */
@@ -30,12 +31,25 @@ static const char *next_line(const char *p, char *ret_line, size_t size) {
         }
 }
 
+static json_t *description;
+
+static int setup(void **state) {
+        return wire_json_parse(varlink_description_io_pysb_sandbox,
+                               strlen(varlink_description_io_pysb_sandbox), &description);
+}
+
+static int teardown(void **state) {
+        json_decref(description);
+        return 0;
+}
+
 static const char *find_type(const char *name) {
         char head[64];
-        const char *p;
+        const char *p = NULL;
 
+        assert_int_equal(json_unpack(description, "{s:{s:s}}", "parameters", "description", &p), 0);
         (void) snprintf(head, sizeof(head), "\ntype %s (\n", name);
-        p = strstr(varlink_text_io_pysb_sandbox, head);
+        p = strstr(p, head);
         assert_non_null(p);
         return p + strlen(head);
 }
@@ -89,5 +103,5 @@ int main(void) {
                 cmocka_unit_test(test_find),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -21,8 +21,9 @@ static const VarlinkMethod methods[] = {
 };
 
 static const VarlinkInterface interfaces[] = {
-        { "org.example.one", "interface org.example.one\n", methods },
-        { "org.example", "interface org.example\n", methods },
+        { "org.example.one", "{}", methods },
+        { "org.example", "{\"parameters\":{\"description\":\"interface org.example\\n\"}}",
+          methods },
 };
 
 static const VarlinkService service = {
@@ -38,16 +39,19 @@ static const VarlinkService service = {
 static char *resolve(const char *call_text) {
         _cleanup_(varlink_call_done) VarlinkCall call = {};
         const VarlinkMethod *method = NULL;
+        const char *description = NULL;
         json_t *reply = NULL;
         char *text;
         int r;
 
         assert_int_equal(varlink_call_parse(call_text, strlen(call_text), &call), 0);
-        r = varlink_service_resolve(&service, &call, &method, &reply);
+        r = varlink_service_resolve(&service, &call, &method, &reply, &description);
         if (r == VARLINK_METHOD) {
                 assert_null(reply);
                 return strdup(method->name);
         }
+        if (r == VARLINK_DESCRIBED)
+                return strdup(description);
         assert_int_equal(r, VARLINK_ANSWERED);
         text = json_dumps(reply, JSON_COMPACT);
         json_decref(reply);
