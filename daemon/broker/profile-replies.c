@@ -25,11 +25,8 @@ const char *profile_replies_find(const ProfileReplies *r,
                                                                                       : NULL;
 }
 
-int profile_replies_put(ProfileReplies *r,
-                        ProfileStore *store,
-                        size_t index,
-                        const ProfileView *view,
-                        char *text) {
+int profile_replies_put(
+        ProfileReplies *r, ProfileStore *store, size_t index, const ProfileView *view, char *text) {
         ProfileReply *reply;
 
         if (r->store != store) {

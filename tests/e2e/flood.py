@@ -7,6 +7,7 @@ import json
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,10 @@ HOSTILE = 4004
 MIB = 1 << 20
 
 
+def call(method, **parameters):
+    return json.dumps({"method": method, "parameters": parameters}).encode() + b"\0"
+
+
 def message(method, request, **more):
     return json.dumps({"method": f"io.pysb.sandbox.{method}",
                        "parameters": {"request": request}, **more}).encode() + b"\0"
@@ -27,8 +32,24 @@ def message(method, request, **more):
 TRIVIAL = message("Run", {"code": "1"})
 SPIN = message("Submit", {"code": "while True: pass", "limits": {"wallTimeUSec": 1000000}})
 PRINT = message("Run", {"code": "while True: print('x' * 1000)"}, more=True)
-# A flood whose replies nobody reads, results that nobody reads, garbage, and a message without an end
-ATTACKS = (SPIN * 50, PRINT, b"garbage\0", b'{"method":"' + b"x" * MIB)
+FILE_BYTES = 16 * MIB
+PLENTY = message("Run", {"code": "1", "collect": [{"pattern": "*"}],
+                         "files": [{"path": f"f{i}", "fileDescriptor": 0} for i in range(64)]})
+
+# A message that is sent again and again; whether the answers are read; whether a file of FILE_BYTES comes with it
+Attack = collections.namedtuple("Attack", "message reads has_file", defaults=(False, False))
+
+ATTACKS = (
+    Attack(SPIN * 50),
+    Attack(PRINT),
+    Attack(b"garbage\0"),
+    Attack(b'{"method":"' + b"x" * MIB),  # without an end
+    Attack(PLENTY, reads=True, has_file=True),  # one file, 64 times
+    Attack(call("io.pysb.sandbox.PutBlob", fileDescriptor=0), reads=True, has_file=True),
+    Attack(message("Run", {"code": "#" * (39 * MIB // 10)}), reads=True),
+    Attack(call("io.pysb.sandbox.GetProfile", profile="default") * 16, reads=True),
+    Attack(call("org.varlink.service.GetInterfaceDescription", interface="io.pysb.sandbox") * 16, reads=True),
+)
 
 
 def connect(address, uids, n):
@@ -70,29 +91,51 @@ def load(address, uids, n_connections, n_jobs):
     return sorted(seconds)
 
 
+class Attempt:
+    """A connection that attacks, until it is thrown out."""
+
+    def __init__(self, address, number, file):
+        self.number = number
+        self.attack = ATTACKS[number % len(ATTACKS)]
+        self.socket = varlink.Connection(address).socket
+        self.socket.setblocking(False)
+        self.files = [file] if self.attack.has_file else []
+        self.rest = b""
+        self.events = selectors.EVENT_WRITE | (selectors.EVENT_READ if self.attack.reads else 0)
+
+    def go_on(self, events):
+        if events & selectors.EVENT_READ and not self.socket.recv(MIB):
+            raise ConnectionResetError
+        if events & selectors.EVENT_WRITE:
+            files = [] if self.rest else self.files
+            self.rest = self.rest or memoryview(self.attack.message)
+            self.rest = self.rest[socket.send_fds(self.socket, [self.rest], files):]
+
+
 def attack(address, n_connections):
     """All of ATTACKS, for ever. Who is thrown out comes again."""
     with service.identity(HOSTILE):
         selector = selectors.DefaultSelector()
+        file = os.memfd_create("attack")
+        os.ftruncate(file, FILE_BYTES)
 
         def begin(number):
-            connection = varlink.Connection(address)
-            connection.socket.setblocking(False)
-            selector.register(connection.socket, selectors.EVENT_WRITE, number)
+            attempt = Attempt(address, number, file)
+            selector.register(attempt.socket, attempt.events, attempt)
 
         for number in range(n_connections):
             begin(number)
         print("attacking", flush=True)
         while True:
-            for key, _ in selector.select():
+            for key, events in selector.select():
                 try:
-                    key.fileobj.send(ATTACKS[key.data % len(ATTACKS)])
+                    key.data.go_on(events)
                 except BlockingIOError:
                     pass
                 except OSError:
                     selector.unregister(key.fileobj)
                     key.fileobj.close()
-                    begin(key.data)
+                    begin(key.data.number)
 
 
 class Attacker:

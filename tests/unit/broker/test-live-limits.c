@@ -401,38 +401,6 @@ static void test_too_large(void **state) {
         client_free(c);
 }
 
-/* Who fills the buffers of all pays for it, and not who comes next. */
-static void test_buffers_full(void **state) {
-        Harness *h = *state;
-        Client *hostile[3], *good;
-        static char junk[64 * 1024];
-        size_t n_closed = 0;
-
-        if (geteuid() != 0) {
-                print_message("skipped: only root can be two users\n");
-                skip();
-        }
-        h->broker->tenants.maximum[QUOTA_BUFFERED_BYTES] =
-                sizeof(junk) * ELEMENTSOF(hostile) + 8192;
-        memset(junk, ' ', sizeof(junk));
-        good = client_new(h, 54321);
-        FOREACH_ARRAY(c, hostile, ELEMENTSOF(hostile)) {
-                *c = client_new(h, 12345);
-                client_send_raw(*c, junk, sizeof(junk) - 1);
-                (void) harness_spin(h);
-        }
-        client_send_raw(good, junk, 20000);
-        (void) harness_spin(h);
-        FOREACH_ARRAY(c, hostile, ELEMENTSOF(hostile))
-                n_closed += client_is_closed(*c);
-        assert_int_equal(n_closed, 1);
-        assert_false(client_is_closed(good));
-        assert_true(tenants_fit(&h->broker->tenants, QUOTA_BUFFERED_BYTES, 0));
-        FOREACH_ARRAY(c, hostile, ELEMENTSOF(hostile))
-                client_free(*c);
-        client_free(good);
-}
-
 /* A reader that does not read delays its own events; the daemon's memory stays bounded. */
 static void test_slow_reader(void **state) {
         Harness *h = *state;
@@ -601,7 +569,6 @@ int main(void) {
                 LIVE(test_idle_connection),
                 LIVE(test_half_message),
                 LIVE(test_too_large),
-                LIVE(test_buffers_full),
                 LIVE(test_slow_reader),
                 LIVE(test_stalled_reader),
                 cmocka_unit_test(test_connections_per_user),

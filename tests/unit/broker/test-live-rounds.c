@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The loop's time is shared between tenants: who calls without end is answered in parts. Only root can be
- * several users. */
+/* The loop's time is shared between tenants: who calls without end is answered in parts. So is the room for
+ * messages. Only root can be several users. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -253,6 +253,31 @@ static void test_large_message(void **state) {
         json_decref(client_reply(hostile));
 }
 
+/* Who fills the buffers of all pays for it, and not who comes next. */
+static void test_buffers_full(void **state) {
+        Tenants *tenants = harness ? &harness->broker->tenants : NULL;
+        static char junk[64 * KIB];
+        Client *others[2];
+        size_t n_closed = 0;
+
+        need_root();
+        tenants->maximum[QUOTA_BUFFERED_BYTES] = sizeof(junk) * (1 + ELEMENTSOF(others)) + 8 * KIB;
+        memset(junk, ' ', sizeof(junk));
+        FOREACH_ARRAY(c, others, ELEMENTSOF(others)) {
+                *c = client_new(harness, HOSTILE);
+                client_send_raw(*c, junk, sizeof(junk));
+        }
+        client_send_raw(hostile, junk, sizeof(junk));
+        client_send_raw(good, junk, 20000);
+        FOREACH_ARRAY(c, others, ELEMENTSOF(others)) {
+                n_closed += client_is_closed(*c);
+                client_free(*c);
+        }
+        assert_int_equal(n_closed + client_is_closed(hostile), 1);
+        assert_false(client_is_closed(good));
+        assert_true(tenants_fit(tenants, QUOTA_BUFFERED_BYTES, 0));
+}
+
 /* A held client that goes away is gone with the next round. */
 static void test_gone(void **state) {
         Box box;
@@ -275,9 +300,9 @@ static void test_gone(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                LIVE(test_held),           LIVE(test_alone), LIVE(test_newcomer),
-                LIVE(test_files_measured), LIVE(test_debt),  LIVE(test_large_message),
-                LIVE(test_gone),
+                LIVE(test_held),           LIVE(test_alone),        LIVE(test_newcomer),
+                LIVE(test_files_measured), LIVE(test_debt),         LIVE(test_large_message),
+                LIVE(test_gone),           LIVE(test_buffers_full),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
