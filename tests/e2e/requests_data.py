@@ -233,7 +233,7 @@ EVALS = [
           ("array", ("--inputs", "[1]"), ("inputsJson", "{")),
           ("half_an_object", ("--inputs", '{"x":'), ("inputsJson",)),
           ("modules", ("--modules", "json,os"), ("modules[1]", "os")),
-          ("memory", ("--memory", "1G"), ("limits.memoryBytes",)),
+          ("memory", ("--memory", "1G"), ("memoryBytes", "at most")),
           ("profile", ("--profile", "nope"), ("nope",)))],
     ("source_too_large", ("-c", "x = 5", "--source-limit", "3"), 126,
      {"success": False, "error": has("source limit"), "result": None}),
