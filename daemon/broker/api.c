@@ -53,6 +53,7 @@ static const VarlinkMethod methods[] = {
 static const VarlinkMethod manager_methods[] = {
         { "Reload", API_ADMINISTRATOR, HANDLER(api_manager_reload) },
         { "Drain", API_ADMINISTRATOR, HANDLER(api_manager_drain) },
+        { "SelfTest", API_ADMINISTRATOR, HANDLER(api_manager_self_test) },
         { "Resume", API_ADMINISTRATOR, HANDLER(api_manager_resume) },
         { "GetStatus", API_ADMINISTRATOR, HANDLER(api_manager_get_status) },
         { "ListTenants", API_ADMINISTRATOR, HANDLER(api_manager_list_tenants) },

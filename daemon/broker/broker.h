@@ -16,6 +16,7 @@
 #include "broker/profile-replies.h"
 #include "broker/reload.h"
 #include "broker/runner-link.h"
+#include "broker/self-test.h"
 #include "broker/tenant.h"
 #include "profile/config.h"
 #include "profile/profile.h"
@@ -102,6 +103,7 @@ typedef struct Broker {
         uint64_t sweep_usec; /* when it is armed for; UINT64_MAX is never */
         uint64_t idle_since_usec;
         Reload reload;
+        SelfTests self_tests;
         bool is_draining; /* new work is refused until an administrator says Resume */
         bool is_stopping;
         uint64_t stop_deadline_usec;

@@ -288,6 +288,9 @@ static void connection_pump(Connection *c) {
         case FOLLOW_RELOAD:
                 is_answered = api_manager_pump_reload(c);
                 break;
+        case FOLLOW_SELF_TEST:
+                is_answered = api_manager_pump_self_test(c);
+                break;
         case FOLLOW_CLOSE:
                 is_answered = api_pump_close(c);
                 break;

@@ -27,13 +27,14 @@ typedef enum FollowKind {
         FOLLOW_STATE,  /* Wait: the result, or the state at the deadline */
         FOLLOW_INPUT,  /* WriteInput: until the bytes are in the pipe */
         /* Without a job: */
-        FOLLOW_DRAIN,   /* Drain: until nothing is left */
-        FOLLOW_RELOAD,  /* Reload: until it is done */
-        FOLLOW_CLOSE,   /* CloseSession: until its box is gone */
-        FOLLOW_BRANCH,  /* BranchSession: until it is there, or cannot be */
-        FOLLOW_RESTART, /* RestartSession: until there is another interpreter */
-        FOLLOW_FILES,   /* PutFiles and its kind: until init has answered */
-        FOLLOW_JOBS,    /* ListJobs of an administrator: until the builder has said what they use */
+        FOLLOW_DRAIN,     /* Drain: until nothing is left */
+        FOLLOW_RELOAD,    /* Reload: until it is done */
+        FOLLOW_SELF_TEST, /* SelfTest: the same */
+        FOLLOW_CLOSE,     /* CloseSession: until its box is gone */
+        FOLLOW_BRANCH,    /* BranchSession: until it is there, or cannot be */
+        FOLLOW_RESTART,   /* RestartSession: until there is another interpreter */
+        FOLLOW_FILES,     /* PutFiles and its kind: until init has answered */
+        FOLLOW_JOBS, /* ListJobs of an administrator: until the builder has said what they use */
 } FollowKind;
 
 typedef struct FilesOperation FilesOperation;

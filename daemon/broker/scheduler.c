@@ -461,6 +461,10 @@ void scheduler_report(void *broker, const BuilderReport *report) {
                 job_usage_report(b, report);
                 return;
         }
+        if (report->kind == BUILDER_SELF_TESTED) {
+                self_test_report(b, report);
+                return;
+        }
         job = job_store_find_box(b, report->box);
         if (!job) {
                 log_warning("the builder reports an unknown box");

@@ -13,6 +13,7 @@
 #include "builder/plan-set.h"
 #include "builder/reload.h"
 #include "builder/request.h"
+#include "builder/self-test.h"
 #include "builder/sys.h"
 #include "builder/template.h"
 #include "proto/layers.h"
@@ -93,6 +94,7 @@ Builder *builder_free(Builder *builder) {
         builder->pressure_source = sd_event_source_disable_unref(builder->pressure_source);
         box_free_all(builder);
         reload_free(builder->reload);
+        self_test_free(builder->self_test);
         builder_close_reloaded(builder);
         LIST_FOREACH(i, &builder->sets)
                 plan_set_free(container_of(i, PlanSet, sets));
@@ -143,6 +145,10 @@ static int builder_flush(Builder *builder) {
 void builder_report(Builder *builder, const BuilderReport *report) {
         int r;
 
+        if (report->box == SELF_TEST_BOX) {
+                self_test_take(builder, report);
+                return;
+        }
         if (!builder->broker_source)
                 return; /* the broker is gone, and so are we soon */
         /* Each request has one answer, or two: a broker that asks and does not read is none of ours. */

@@ -17,6 +17,7 @@
 typedef struct Template Template;
 typedef struct PlanSet PlanSet;
 typedef struct Reload Reload;
+typedef struct SelfTest SelfTest;
 
 #define BUILDER_BUCKETS 1024
 
@@ -42,6 +43,7 @@ typedef struct Builder {
         PlanSet *plans;             /* in force */
         List sets;                  /* PlanSet.sets: that, and older ones which are still in use */
         Reload *reload;             /* the one that runs */
+        SelfTest *self_test;        /* the same */
         int reloaded_fds[BUILDER_RELOADED_FDS]; /* to be sent with its report */
         size_t n_reloaded_fds;
 

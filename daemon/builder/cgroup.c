@@ -17,7 +17,6 @@
 #include "proto/builder-wire.h"
 #include "proto/layers.h"
 
-#define CPU_PERIOD_USEC 100000
 #define ATTRIBUTE_MAX 4096
 
 typedef struct Controller {
@@ -324,6 +323,29 @@ int cgroup_leaf_cpu_usec(int leaf_fd, uint64_t *ret_usec) {
                 return r;
         *ret_usec = flat_value(text, "usage_usec");
         return 0;
+}
+
+bool cgroup_leaf_has(int leaf_fd, pid_t pid) {
+        _cleanup_free_ char *text = NULL;
+        char line[24];
+        int n = snprintf(line, sizeof(line), "%d\n", (int) pid);
+
+        if (attribute_read(leaf_fd, "cgroup.procs", &text) < 0)
+                return false;
+        for (const char *p = text; *p != '\0'; p += strcspn(p, "\n") + 1)
+                if (strncmp(p, line, (size_t) n) == 0)
+                        return true;
+        return false;
+}
+
+int64_t cgroup_leaf_maximum(int leaf_fd, const char *name) {
+        _cleanup_free_ char *text = NULL;
+        uint64_t value;
+
+        if (attribute_read(leaf_fd, name, &text) < 0)
+                return -1;
+        text[strcspn(text, " \n")] = '\0';
+        return parse_u64(text, &value) < 0 ? -1 : (int64_t) MIN(value, (uint64_t) INT64_MAX);
 }
 
 uint64_t cgroup_leaf_memory_bytes(int leaf_fd) {

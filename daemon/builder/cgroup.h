@@ -7,10 +7,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "basic/cleanup.h"
 #include "proto/box-facts.h"
 #include "proto/limits.h"
+
+#define CPU_PERIOD_USEC 100000 /* of cpu.max */
 
 typedef struct CgroupTree {
         int jobs_fd;           /* -EBADF: no delegated subtree with controllers */
@@ -41,6 +44,12 @@ int cgroup_leaf_new(const CgroupTree *tree,
 
 /* CPU time used so far, of all processes. */
 int cgroup_leaf_cpu_usec(int leaf_fd, uint64_t *ret_usec);
+
+/* Whether this process is in it. */
+bool cgroup_leaf_has(int leaf_fd, pid_t pid);
+
+/* The first number of an attribute such as "cpu.max"; -1 is "max", and what cannot be read. */
+int64_t cgroup_leaf_maximum(int leaf_fd, const char *name);
 
 /* Memory of all processes and files now; 0 is unknown. */
 uint64_t cgroup_leaf_memory_bytes(int leaf_fd);

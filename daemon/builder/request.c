@@ -7,6 +7,7 @@
 #include "builder/box.h"
 #include "builder/plan-set.h"
 #include "builder/reload.h"
+#include "builder/self-test.h"
 #include "profile/limits.h"
 #include "proto/link.h"
 
@@ -29,6 +30,8 @@ static int request_check_start(const ProfileStore *store, const BuilderRequest *
 }
 
 int request_check(const ProfileStore *store, const BuilderRequest *request, size_t n_fds) {
+        if (request->box == SELF_TEST_BOX || request->branch == SELF_TEST_BOX)
+                return -EPROTO; /* ours */
         switch (request->verb) {
         case BUILDER_START:
                 if ((n_fds != BUILDER_START_FDS && n_fds != BUILDER_FDS_MAX) ||
@@ -46,6 +49,7 @@ int request_check(const ProfileStore *store, const BuilderRequest *request, size
                 return 0;
         case BUILDER_RELOAD:
         case BUILDER_FORGET:
+        case BUILDER_SELF_TEST:
                 return n_fds == 0 ? 0 : -EPROTO;
         case BUILDER_TOOL_WAIT:
                 return n_fds == 0 && request->is_waiting <= 1 ? 0 : -EPROTO;
@@ -114,7 +118,8 @@ static int request_branch(Builder *builder, Box *box, const BuilderRequest *requ
  * USAGE: safe because it tells the broker what the job's result would.
  * BRANCH: safe as START is, and because the profile says how many there are.
  * RELOAD: safe because the files are the operator's, and it happens once at a time.
- * FORGET: safe because a START that names what is forgotten finds no plan. */
+ * FORGET: safe because a START that names what is forgotten finds no plan.
+ * SELF_TEST: safe because it is one box at a time, and what runs in it is ours. */
 static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *request, int *fds) {
         Box *box = box_find(builder, request->box);
 
@@ -125,6 +130,10 @@ static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *req
         }
         if (request->verb == BUILDER_RELOAD)
                 return reload_start(builder);
+        if (request->verb == BUILDER_SELF_TEST) {
+                self_test_ask(builder);
+                return 0;
+        }
         if (request->verb == BUILDER_FORGET) {
                 plan_set_forget(builder, request->plan);
                 return 0;

@@ -17,6 +17,7 @@
 #include "builder/builder.h"
 #include "builder/plan-set.h"
 #include "builder/policies.h"
+#include "builder/self-test.h"
 #include "builder/spawn.h"
 #include "config.h"
 #include "journal/journal.h"
@@ -289,6 +290,10 @@ static int run_prepare(Start *start, sd_event *event, Builder **ret_builder) {
         for (size_t i = 0; r >= 0 && !start->options->is_embedded && i < start->store->n_profiles;
              i++)
                 r = plan_set_compile((*ret_builder)->plans, i);
+        /* A service trusts no host that it has not tried. Embedded, the start is a part of the one call, and
+         * an administrator's SelfTest does the same. */
+        if (r >= 0 && !start->options->is_embedded)
+                r = self_test_run(*ret_builder);
         if (r < 0)
                 log_error("pysbd cannot serve: %s", strerror(-r));
         return r;

@@ -20,7 +20,10 @@ typedef struct CageBox {
 /* Called in the new job process, after the last step of the plan: it runs the program that comes by
  * RUNNER_FD_CHANNEL (descriptors 0, 1, 2 and 3 are in place, nothing else is open) and never
  * returns. */
-typedef void (*CageJobMain)(void);
+typedef void (*CageJobMain)(const CageBox *box);
+
+/* A CageJobMain: tries what a job must not be able to do, and sends a ProbeRecord by RUNNER_FD_CHANNEL. */
+void cage_probe_main(const CageBox *box);
 
 /* The child of clone3: becomes the box's init (PID 1). Waits for the id maps, walks the plan, forks
  * the job process and serves it until it ends. Never returns, never runs a byte of the job. */

@@ -164,7 +164,7 @@ static _noreturn_ void init_be_job(const CageBox *box, CageJobMain job_main) {
         if (io_write_full(INIT_FD_SYNC_WRITE, &sync, sizeof(sync)) < 0 || r < 0)
                 _exit(1);
         (void) close(INIT_FD_SYNC_WRITE);
-        job_main();
+        job_main(box);
         _exit(1);
 }
 

@@ -42,6 +42,7 @@ typedef enum BuilderVerb {
         /* fds as of START: the interpreter of this box may fork once, and what it forks is the box 'branch', in all
          * else the same one. Answered by BRANCHING, then by STARTED and later ENDED of that */
         BUILDER_BRANCH,
+        BUILDER_SELF_TEST, /* answered by SELF_TESTED; asked again before that, by the same one */
         _BUILDER_VERB_MAX,
 } BuilderVerb;
 
@@ -95,7 +96,8 @@ typedef enum BuilderReportKind {
         BUILDER_BRANCHING, /* of the branch: its base may fork now */
         BUILDER_RESTARTED, /* with the facts of the cell that was ended with its interpreter, if one was */
         BUILDER_PRESSURE, /* memory is short; again every PRESSURE_WINDOW_USEC at most, as long as it is */
-        BUILDER_USED, /* facts so far: CPU time, memory and tasks */
+        BUILDER_SELF_TESTED, /* probes_tried and _failed; both 0: the facts say why there was no box */
+        BUILDER_USED,        /* facts so far: CPU time, memory and tasks */
         _BUILDER_REPORT_MAX,
 } BuilderReportKind;
 
@@ -112,10 +114,11 @@ typedef struct BuilderReport {
          * use together, 0 is unknown */
         uint64_t memory_bytes;
         uint64_t cell_cpu_usec; /* USED: what of the CPU time was before the cell that runs */
-        BoxFacts facts;         /* ENDED, CELL_ENDED, RESTARTED, USED */
+        uint64_t probes_tried, probes_failed; /* SELF_TESTED: PROBE_BIT()s */
+        BoxFacts facts;                       /* ENDED, CELL_ENDED, RESTARTED, USED */
 } BuilderReport;
 
 _Static_assert(sizeof(Limits) == 8 * _LIMIT_MAX, "wire layout");
 _Static_assert(sizeof(BuilderRequest) == 56 + sizeof(Limits), "wire layout");
 _Static_assert(sizeof(BoxFacts) == 136 + 8 * DENIED_CALLS_MAX, "wire layout");
-_Static_assert(sizeof(BuilderReport) == 64 + sizeof(BoxFacts), "wire layout");
+_Static_assert(sizeof(BuilderReport) == 80 + sizeof(BoxFacts), "wire layout");

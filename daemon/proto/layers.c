@@ -36,6 +36,37 @@ static const LayerInfo layers[_LAYER_MAX] = {
                                 "box instead." },
 };
 
+#define KERNEL(option) \
+        "Boot a kernel that has it (" option "); one that emulates Linux does not do."
+#define DELEGATION                                                                          \
+        "Let the service have its controllers: Delegate=memory pids cpu in its unit, on a " \
+        "machine that is booted with the unified cgroup hierarchy."
+
+static const char *const remedies[_LAYER_MAX] = {
+        [LAYER_USER_NAMESPACE] = KERNEL("CONFIG_USER_NS"),
+        [LAYER_MOUNT_NAMESPACE] = KERNEL("CONFIG_NAMESPACES"),
+        [LAYER_PID_NAMESPACE] = KERNEL("CONFIG_PID_NS"),
+        [LAYER_NETWORK_NAMESPACE] = KERNEL("CONFIG_NET_NS"),
+        [LAYER_IPC_NAMESPACE] = KERNEL("CONFIG_IPC_NS"),
+        [LAYER_UTS_NAMESPACE] = KERNEL("CONFIG_UTS_NS"),
+        [LAYER_CGROUP_NAMESPACE] = KERNEL("CONFIG_CGROUPS"),
+        [LAYER_UID_RANGE] =
+                "Start pysbd by its own unit, which gives it CAP_SETUID and CAP_SETGID.",
+        [LAYER_READ_ONLY_ROOT] = KERNEL("Linux 5.12, for mount_setattr()"),
+        [LAYER_CAPABILITIES] = KERNEL("CONFIG_MULTIUSER"),
+        [LAYER_NO_NEW_PRIVILEGES] = KERNEL("Linux 3.5"),
+        [LAYER_SECCOMP] = KERNEL("CONFIG_SECCOMP_FILTER"),
+        [LAYER_RLIMITS] = KERNEL("setrlimit()"),
+        [LAYER_CGROUP_MEMORY] = DELEGATION,
+        [LAYER_CGROUP_CPU] = DELEGATION,
+        [LAYER_CGROUP_PIDS] = DELEGATION,
+};
+
+const char *layer_remedy(Layer layer) {
+        assert(layer < _LAYER_MAX);
+        return remedies[layer];
+}
+
 const char *layer_to_string(Layer layer) {
         assert(layer < _LAYER_MAX);
         return layers[layer].name;

@@ -32,3 +32,6 @@ const char *layer_to_string(Layer layer);
 
 /* What replaces a layer that a host cannot give, and what to do about it; NULL if nothing does. */
 const char *layer_missing_detail(Layer layer);
+
+/* What to do about a host on which a box lacks the layer although it was made. */
+const char *layer_remedy(Layer layer);

@@ -98,3 +98,28 @@ int link_receive(
                 *ret_n_fds = n_fds;
         return 1;
 }
+
+int link_receive_from(int fd, void *ret_message, size_t size, struct ucred *ret_sender) {
+        char control[CMSG_SPACE(sizeof(struct ucred))];
+        struct iovec iov = { .iov_base = ret_message, .iov_len = size };
+        struct msghdr mh = {
+                .msg_iov = &iov,
+                .msg_iovlen = 1,
+                .msg_control = control,
+                .msg_controllen = sizeof(control),
+        };
+        struct cmsghdr *c;
+        ssize_t n;
+
+        do
+                n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC | MSG_TRUNC);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return -errno;
+        c = CMSG_FIRSTHDR(&mh);
+        if ((size_t) n != size || (mh.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) || !c ||
+            c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_CREDENTIALS)
+                return -EPROTO;
+        memcpy(ret_sender, CMSG_DATA(c), sizeof(*ret_sender));
+        return 0;
+}

@@ -5,6 +5,7 @@
  * descriptors that belong to it. */
 
 #include <stddef.h>
+#include <sys/socket.h>
 
 #define LINK_FDS_MAX 8
 
@@ -16,3 +17,7 @@ int link_send(int fd, const void *message, size_t size, const int *fds, size_t n
  * of a refused message are closed. ret_fds has max_fds entries; may be NULL if max_fds is 0. */
 int link_receive(
         int fd, void *ret_message, size_t size, int *ret_fds, size_t max_fds, size_t *ret_n_fds);
+
+/* Receives one message of exactly size bytes from a socket with SO_PASSCRED, and the kernel's word who sent it, in ids
+ * of our own namespaces. -EPROTO: of another size, or with descriptors, which the kernel closes. */
+int link_receive_from(int fd, void *ret_message, size_t size, struct ucred *ret_sender);

@@ -41,8 +41,8 @@ typedef struct TemplateMake {
         uint32_t has_files;   /* MAKE_FD_FILES comes with it */
         uint32_t has_cgroup;  /* MAKE_FD_CGROUP comes with it */
         uint32_t has_counter; /* the job can be counted: COUNTER_JOB */
-        uint32_t _reserved;
-        uint64_t vm_bytes; /* TemplateHello.vm_bytes, for RLIMIT_AS */
+        uint32_t is_probe;    /* instead of a job: the program of the self-test */
+        uint64_t vm_bytes;    /* TemplateHello.vm_bytes, for RLIMIT_AS */
         Limits limits;
 } TemplateMake;
 

@@ -339,7 +339,7 @@ static int session_run(PyObject *fields, pid_t job_pid) {
 static void job_on_nudge(int number) {
 }
 
-void job_main(void) {
+void job_main(const CageBox *box) {
         struct sigaction nudge = { .sa_handler = job_on_nudge }; /* without SA_RESTART */
         _cleanup_python_ PyObject *renewed = NULL, *fields = NULL;
         pid_t job_pid = getpid();

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "cage/cage.h"
+
 /* The process of one job, a fork of the warm template: reads the program from RUNNER_FD_CHANNEL, runs
  * it as CPython would run a script, and ends as CPython would end. Never returns. A CageJobMain. */
-void job_main(void);
+void job_main(const CageBox *box);

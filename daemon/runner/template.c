@@ -150,7 +150,7 @@ static int template_make_box(const CageBox *box) {
         PyOS_BeforeFork();
         r = cage_clone(box, &pidfd);
         if (r == 0)
-                cage_init_main(box, job_main);
+                cage_init_main(box, box->make.is_probe ? cage_probe_main : job_main);
         PyOS_AfterFork_Parent();
         if (r < 0)
                 made.error = -r;

@@ -44,6 +44,7 @@ static const ErrorSentence sentences[] = {
         { MANAGER_METHOD("TenantNotFound"),
           "The tenant {tenant} has neither a job nor a connection." },
         { MANAGER_METHOD("ReloadFailed"), "Nothing was reloaded: {message}" },
+        { MANAGER_METHOD("SelfTestFailed"), "The self-test failed: {message}." },
         { MANAGER_METHOD("InvalidRequest"), "{field}: {reason}" },
         { "org.varlink.service.InterfaceNotFound", "The daemon has no interface {interface}." },
         { "org.varlink.service.MethodNotFound", "The daemon has no method {method}." },

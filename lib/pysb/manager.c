@@ -36,6 +36,10 @@ pysb_manager_drain(PysbClient *client, uint64_t timeout_usec, PysbDocument **ret
         return manager_call(client, MANAGER_METHOD("Drain"), json_build_take(&b), ret_document);
 }
 
+_public_ int pysb_manager_self_test(PysbClient *client, PysbDocument **ret_document) {
+        return manager_call(client, MANAGER_METHOD("SelfTest"), json_object(), ret_document);
+}
+
 _public_ int pysb_manager_resume(PysbClient *client) {
         return manager_call(client, MANAGER_METHOD("Resume"), json_object(), NULL);
 }

@@ -19,6 +19,10 @@ int pysb_manager_reload(PysbClient *client, PysbDocument **ret_document);
  * document has "runningJobs" and "queuedJobs". */
 int pysb_manager_drain(PysbClient *client, uint64_t timeout_usec, PysbDocument **ret_document);
 
+/* Makes a sandbox and tries what its layers must stop: "probes" has the name, the layer and the outcome of each.
+ * Errors: -EREMOTEIO with SelfTestFailed, if none can be made. */
+int pysb_manager_self_test(PysbClient *client, PysbDocument **ret_document);
+
 /* Takes work again. */
 int pysb_manager_resume(PysbClient *client);
 

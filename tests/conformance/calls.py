@@ -118,6 +118,12 @@ class Private(World):
         self.write("bad", '[limits]\nmemory = "64 parsecs"')
         return {}
 
+    def lacking_default(self):
+        """No box of default can be made any more: its template lacks a package."""
+        self.write("default", '[python]\npackages = ["no_such_x"]')
+        self.manage("Reload")
+        return {}
+
     def drained(self):
         self.manage("Drain", timeoutUSec=0)
         return {"request": {"code": "1"}}
@@ -129,8 +135,10 @@ class Private(World):
 
     def clean(self):
         self.manage("Resume")
-        if os.path.exists(f"{self.operators}/bad.toml"):
-            os.unlink(f"{self.operators}/bad.toml")
+        for name in ("bad", "default"):
+            if os.path.exists(f"{self.operators}/{name}.toml"):
+                os.unlink(f"{self.operators}/{name}.toml")
+                self.manage("Reload")
         super().clean()
 
     def stop(self):
@@ -214,6 +222,7 @@ METHODS = [Row(f"{interface}.{name}", f"{interface}.{name}", parameters) for int
         "ListTenants": lambda w: {},
         "Reload": lambda w: {},
         "Resume": lambda w: w.drained() and {},
+        "SelfTest": lambda w: {},
         "SetLogLevel": lambda w: {"level": 6},
         "SetTenant": lambda w: {"tenant": w.finished() and me(), "quota": {"maxQueuedJobs": 100}},
     },
@@ -256,6 +265,7 @@ ERRORS = [
         lambda w: {**w.tool_call(), "callId": "nonsense", "resultJson": "1"}),
     Row(f"{MANAGER}.InvalidRequest", f"{MANAGER}.SetLogLevel", lambda w: {"level": 8}),
     Row(f"{MANAGER}.ReloadFailed", f"{MANAGER}.Reload", lambda w: w.bad_profile()),
+    Row(f"{MANAGER}.SelfTestFailed", f"{MANAGER}.SelfTest", lambda w: w.lacking_default()),
     Row(f"{MANAGER}.TenantNotFound", f"{MANAGER}.SetTenant", lambda w: {"tenant": "nobody", "quota": {}}),
     Row(f"{VARLINK}.ExpectedMore", f"{SANDBOX}.Attach", lambda w: {"job": w.finished()}),
     Row(f"{VARLINK}.InterfaceNotFound", f"{VARLINK}.GetInterfaceDescription", lambda w: {"interface": "a.b"}),
@@ -306,6 +316,7 @@ PYTHON = {
     f"{MANAGER}.ListTenants": lambda m, p: m.tenants(),
     f"{MANAGER}.Reload": lambda m, p: m.reload(),
     f"{MANAGER}.Resume": lambda m, p: m.resume(),
+    f"{MANAGER}.SelfTest": lambda m, p: m.self_test(),
     f"{MANAGER}.SetLogLevel": lambda m, p: m.set_log_level(p["level"]),
     f"{MANAGER}.SetTenant": lambda m, p: m.set_tenant(p["tenant"], {"max_queued_jobs": 100}),
     f"{VARLINK}.GetInfo": lambda c, p: c.call(f"{VARLINK}.GetInfo"),

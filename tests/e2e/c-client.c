@@ -444,6 +444,9 @@ static int case_manager(void) {
         CHECK(pysb_submit(sibling, request, NULL) == -EREMOTEIO);
         CHECK(is_text(pysb_client_get_error_name(sibling), "io.pysb.sandbox.ShuttingDown"));
         CHECK(pysb_manager_resume(client) == 0);
+        CHECK(pysb_manager_self_test(client, &document) == 0);
+        CHECK(is_text(pysb_document_get_string(document, "probes.0.outcome"), "passed"));
+        pysb_document_free(document);
         CHECK(pysb_manager_list_jobs(client, &document) == 0);
         CHECK(pysb_document_get_size(document, "jobs") == 0);
         pysb_document_free(document);

@@ -176,6 +176,11 @@ class Daemon:
         """Processes in a pid namespace below ours that descend from the daemon."""
         return [p for p in descendants(self.process.pid) if p.nested_pid is not None]
 
+    def templates(self):
+        """The warm interpreters that its boxes are forked from."""
+        return [p for p in descendants(self.process.pid)
+                if p.nested_pid is None and p.command_line()[0] == b"pysb-runner"]
+
 
 class OnOneDaemon(unittest.TestCase):
     """Cases that share a daemon, which ends well."""
@@ -207,6 +212,10 @@ class Process:
         self.nested_pid = int(ids[1]) if len(ids) > 1 else None
         self.uids = [int(n) for n in self.fields["Uid"].split()]
         self.gids = [int(n) for n in self.fields["Gid"].split()]
+
+    def command_line(self):
+        with open(f"/proc/{self.pid}/cmdline", "rb") as file:
+            return file.read().split(b"\0")
 
     def namespace(self, kind):
         return os.readlink(f"/proc/{self.pid}/ns/{kind}")

@@ -28,6 +28,10 @@ def drain(timeout_usec: Optional[int]) -> Call[types.DrainReply]:
     return _call("Drain", types.DrainReply.from_wire, timeoutUSec=timeout_usec)
 
 
+def self_test() -> Call[List[types.Probe]]:
+    return _call("SelfTest", lambda reply: [types.Probe.from_wire(probe) for probe in reply["probes"]])
+
+
 def resume() -> Call[None]:
     return _call("Resume", _nothing)
 

@@ -189,6 +189,11 @@ class ReloadFailed(ProtocolError):
     message: str
 
 
+class SelfTestFailed(ProtocolError):
+    interface = "io.pysb.manager"
+    message: str
+
+
 class InterfaceNotFound(ProtocolError):
     interface = "org.varlink.service"
 

@@ -47,6 +47,11 @@ class Manager:
         """The same, from the first reply that is asked for on: one for each change, the last one as drain()."""
         return self._client._do_more(_manage.drain(timeout_usec))
 
+    def self_test(self) -> List[types.Probe]:
+        """Makes a sandbox and tries what its layers must stop: what came of each. Raises SelfTestFailed if none
+        can be made."""
+        return self._client._do(_manage.self_test())
+
     def resume(self) -> None:
         """Takes work again."""
         self._client._do(_manage.resume())
@@ -106,6 +111,9 @@ class AsyncManager:
     async def drain_progress(self, timeout_usec: Optional[int] = None) -> AsyncIterator[types.DrainReply]:
         async for reply in self._client._do_more(_manage.drain(timeout_usec)):
             yield reply
+
+    async def self_test(self) -> List[types.Probe]:
+        return await self._client._do(_manage.self_test())
 
     async def resume(self) -> None:
         await self._client._do(_manage.resume())

@@ -514,6 +514,17 @@ class LiveJob(Wire):
 
 
 @dataclass(frozen=True)
+class Probe(Wire):
+    """Something that a job must not be able to do, and what came of trying it."""
+
+    name: str
+    layer: str
+    outcome: str
+    detail: Optional[str] = None
+    remedy: Optional[str] = None
+
+
+@dataclass(frozen=True)
 class DrainReply(Wire):
     running_jobs: int
     queued_jobs: int

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "builder/request.h"
+#include "builder/self-test.h"
 
 static char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -65,6 +66,22 @@ static void test_good(void **state) {
                 .waited_usec = UINT64_MAX,
         };
         assert_int_equal(fixture_check(&f, 0), 0);
+}
+
+/* The builder's own box is none of the broker's, whatever it wants with it. */
+static void test_self_test(void **state) {
+        Fixture f = fixture_new();
+
+        f.request = (BuilderRequest){ .verb = BUILDER_SELF_TEST };
+        assert_int_equal(fixture_check(&f, 0), 0);
+        assert_int_equal(fixture_check(&f, 1), -EPROTO);
+        for (uint32_t verb = 0; verb < _BUILDER_VERB_MAX; verb++)
+                for (size_t n_fds = 0; n_fds <= BUILDER_FDS_MAX; n_fds++) {
+                        f.request = (BuilderRequest){ .verb = verb, .box = SELF_TEST_BOX };
+                        assert_int_equal(fixture_check(&f, n_fds), -EPROTO);
+                        f.request = (BuilderRequest){ .verb = verb, .branch = SELF_TEST_BOX };
+                        assert_int_equal(fixture_check(&f, n_fds), -EPROTO);
+                }
 }
 
 static void test_every_limit(void **state) {
@@ -158,6 +175,7 @@ static void test_signals_and_cells(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_good),
+                cmocka_unit_test(test_self_test),
                 cmocka_unit_test(test_every_limit),
                 cmocka_unit_test(test_bad),
                 cmocka_unit_test(test_signals_and_cells),

@@ -89,7 +89,7 @@ static void harness_child(const Job *job, int fds[static 4]) {
                 _exit(99);
         if (harness_before_job && harness_before_job() < 0)
                 _exit(97);
-        job_main();
+        job_main(NULL);
         _exit(98);
 }
 
