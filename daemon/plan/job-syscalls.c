@@ -229,13 +229,22 @@ static const char *const file_names[] = {
         NULL,
 };
 
+/* Not SO_PEERCRED, SO_PEERGROUPS, SO_PEERSEC, SO_PEERPIDFD: the channel's other end is the broker. */
+#define SOCKET_OPTION(call, option) RULE(call, EQUALS(1, SOL_SOCKET), EQUALS(2, option))
+
 static const SyscallRule file_rules[] = {
         RULE("fcntl", EQUALS(1, F_GETPIPE_SZ)),
         /* mkfifo(), but no device. The kernel takes 16 bits of the mode. */
         RULE("mknodat", MASKED(2, S_IFMT, S_IFIFO)),
         /* asyncio wakes itself up with one. No other family: AF_UNIX stays inside. */
         RULE("socketpair", EQUALS(0, AF_UNIX)),
-        RULE("getsockopt", EQUALS(1, SOL_SOCKET)),
+        SOCKET_OPTION("getsockopt", SO_TYPE),
+        SOCKET_OPTION("getsockopt", SO_ERROR),
+        SOCKET_OPTION("getsockopt", SO_DOMAIN),
+        SOCKET_OPTION("getsockopt", SO_PROTOCOL),
+        SOCKET_OPTION("getsockopt", SO_ACCEPTCONN),
+        SOCKET_OPTION("getsockopt", SO_SNDBUF),
+        SOCKET_OPTION("getsockopt", SO_RCVBUF),
         {},
 };
 
@@ -303,18 +312,25 @@ static const SyscallRule socket_rules[] = {
         SOCKET(AF_INET6, SOCK_STREAM, IPPROTO_TCP),
         SOCKET(AF_INET6, SOCK_DGRAM, 0),
         SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
+        SOCKET_OPTION("getsockopt", SO_REUSEADDR),
+        SOCKET_OPTION("getsockopt", SO_REUSEPORT),
+        SOCKET_OPTION("getsockopt", SO_KEEPALIVE),
+        SOCKET_OPTION("getsockopt", SO_BROADCAST),
+        SOCKET_OPTION("getsockopt", SO_LINGER),
+        SOCKET_OPTION("getsockopt", SO_RCVTIMEO),
+        SOCKET_OPTION("getsockopt", SO_SNDTIMEO),
         RULE("getsockopt", EQUALS(1, IPPROTO_TCP)),
         RULE("getsockopt", EQUALS(1, IPPROTO_IPV6)),
         /* Not SO_ATTACH_FILTER and its kin, which feed programs to the kernel. */
-        RULE("setsockopt", EQUALS(1, SOL_SOCKET), EQUALS(2, SO_REUSEADDR)),
-        RULE("setsockopt", EQUALS(1, SOL_SOCKET), EQUALS(2, SO_REUSEPORT)),
-        RULE("setsockopt", EQUALS(1, SOL_SOCKET), EQUALS(2, SO_KEEPALIVE)),
-        RULE("setsockopt", EQUALS(1, SOL_SOCKET), EQUALS(2, SO_BROADCAST)),
-        RULE("setsockopt", EQUALS(1, SOL_SOCKET), EQUALS(2, SO_LINGER)),
-        RULE("setsockopt", EQUALS(1, SOL_SOCKET), EQUALS(2, SO_SNDBUF)),
-        RULE("setsockopt", EQUALS(1, SOL_SOCKET), EQUALS(2, SO_RCVBUF)),
-        RULE("setsockopt", EQUALS(1, SOL_SOCKET), EQUALS(2, SO_RCVTIMEO)),
-        RULE("setsockopt", EQUALS(1, SOL_SOCKET), EQUALS(2, SO_SNDTIMEO)),
+        SOCKET_OPTION("setsockopt", SO_REUSEADDR),
+        SOCKET_OPTION("setsockopt", SO_REUSEPORT),
+        SOCKET_OPTION("setsockopt", SO_KEEPALIVE),
+        SOCKET_OPTION("setsockopt", SO_BROADCAST),
+        SOCKET_OPTION("setsockopt", SO_LINGER),
+        SOCKET_OPTION("setsockopt", SO_SNDBUF),
+        SOCKET_OPTION("setsockopt", SO_RCVBUF),
+        SOCKET_OPTION("setsockopt", SO_RCVTIMEO),
+        SOCKET_OPTION("setsockopt", SO_SNDTIMEO),
         RULE("setsockopt", EQUALS(1, IPPROTO_TCP), EQUALS(2, TCP_NODELAY)),
         RULE("setsockopt", EQUALS(1, IPPROTO_TCP), EQUALS(2, TCP_KEEPIDLE)),
         RULE("setsockopt", EQUALS(1, IPPROTO_TCP), EQUALS(2, TCP_KEEPINTVL)),

@@ -138,11 +138,28 @@ def module_exists(name):
     return True
 
 
+def name_files_of_frozen():
+    """os.__file__ and the like, as `python3` has them; getpath, which would find out, has nothing to search."""
+    sys._stdlib_dir = STDLIB
+    for name, module in sys.modules.items():
+        spec = getattr(module, '__spec__', None)
+        if getattr(spec, 'origin', None) != 'frozen' or not spec.loader_state:
+            continue
+        if name.partition('.')[0] not in sys.stdlib_module_names - {UTILS}:
+            spec.loader_state.origname = None  # by which CPython knows that a module has no file
+            continue
+        filename, directory = spec.loader._resolve_filename(spec.loader_state.origname, spec.name, hasattr(module, '__path__'))
+        module.__file__ = spec.loader_state.filename = filename
+        if directory:
+            module.__path__[:] = spec.submodule_search_locations[:] = [directory]
+
+
 def settle(no_files):
     """The last thing before the template serves: nothing may be imported after it."""
     global has_no_files
     has_no_files = no_files
     library.extend(sys.path)
+    name_files_of_frozen()
     withheld = list(find_withheld()) if no_files else ()
     own_files.update(find_own_files())
     # The compiler makes its types on first use: once here, not in each job.
