@@ -318,6 +318,8 @@ int collection_data(Collection *c, const void *data, size_t size) {
 
         if (size > file->size_bytes - file->size)
                 return -EPROTO;
+        if (size == 0)
+                return 0; /* there may be no memory yet */
         if (size > file->allocated - file->size) {
                 size_t more = MIN(MAX(file->size + size, file->allocated * 2), file->size_bytes);
                 char *larger = realloc(file->data, more);

@@ -147,6 +147,7 @@ static int template_on_exit(sd_event_source *source, int fd, uint32_t revents, v
         plan = template->plan;
         template->exit_source = sd_event_source_disable_unref(template->exit_source);
         template->pidfd = fd_close(template->pidfd);
+        template->is_retired = true; /* as its boxes go, nobody is to end it again */
         template_free(template);
         set->templates[plan] = NULL;
         plan_set_check(set);

@@ -138,6 +138,7 @@ static void test_nonsense(void **state) {
         assert_int_equal(add(&c, "a", 2), 0);
         assert_int_equal(collection_next(&c, &bytes), 1);
         assert_int_equal(bytes, 2);
+        assert_int_equal(collection_data(&c, "", 0), 0);
         assert_int_equal(collection_data(&c, "xxx", 3), -EPROTO);
         assert_int_equal(collection_data(&c, "x", 1), 0);
         assert_true(collection_read(&c, 0)); /* shorter than it was */
