@@ -45,7 +45,7 @@ _pysbctl() {
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
-                words="submit check eval wait attach cancel forget list show session repl blob profile status top tenant reload drain resume help --version"
+                words="submit check eval wait attach cancel forget list show session repl blob profile status doctor top tenant reload drain resume help --version"
                 mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
                 return
         fi
@@ -111,6 +111,7 @@ _pysbctl() {
                 [[ ${COMP_WORDS[2]} != vet ]] || words="--json --profile --native --into"
                 [[ $previous == show ]] && words=$(_pysbctl_profiles)
                 ;;
+        doctor) words="--json" ;;
         list | status) words+=" --json --tenant" ;;
         tenant) words+=" set cancel --all --json" ;;
         reload) words+=" --json" ;;

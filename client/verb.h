@@ -37,6 +37,7 @@ int verb_repl(int argc, char *argv[]);
 int verb_profile(int argc, char *argv[]);
 int verb_profile_vet(int argc, char *argv[]);
 int verb_status(int argc, char *argv[]);
+int verb_doctor(int argc, char *argv[]);
 int verb_top(int argc, char *argv[]);
 int verb_tenant(int argc, char *argv[]);
 int verb_reload(int argc, char *argv[]);

@@ -32,6 +32,8 @@ static const Verb verbs[] = {
         { "profile", "[--json] list | show [--prompt] NAME | check FILE | vet [OPTION…] WHEEL…",
           "List, show or check profiles, vet packages for them", verb_profile },
         { "status", "[--json] [--tenant NAME]", "Show what this machine can do", verb_status },
+        { "doctor", "[--json]", "Say what this machine lacks, and try to break out of a sandbox",
+          verb_doctor },
         { "top", "[--once] [--json]", "Show the jobs of all tenants (administrators)", verb_top },
         { "tenant", "set [--json] NAME KEY=VALUE… | cancel NAME | cancel --all",
           "Change what a tenant may have, end its jobs (administrators)", verb_tenant },
