@@ -191,7 +191,7 @@ static Profile *profile_new(size_t number) {
         p->environment = calloc(1, sizeof(char *));
         for (LimitId id = 0; id < _LIMIT_MAX; id++) {
                 p->limits.value[id] = limit_infos[id].lowest;
-                p->maximum.value[id] = limit_infos[id].highest / (number + 1);
+                p->maximum.value[id] = limit_infos[id].highest / (number + 2);
                 p->maximum.value[id] = MAX(p->maximum.value[id], limit_infos[id].lowest);
         }
         p->has_sessions = number == 0;

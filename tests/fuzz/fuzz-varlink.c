@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "basic/fd.h"
 #include "fuzz.h"
@@ -128,14 +129,12 @@ static bool take_messages(VarlinkConn *conn, Stream *s, size_t *n_fds) {
 /* Reads until nothing is left in the socket. 0, or the error that ends the connection. */
 static int pump(VarlinkConn *conn, Stream *s, size_t *n_fds) {
         for (;;) {
-                struct pollfd p = {
-                        .fd = varlink_conn_get_fd(conn),
-                        .events = (short) varlink_conn_get_events(conn),
-                };
+                struct pollfd p = { .fd = varlink_conn_get_fd(conn) };
                 int r;
 
                 if (!take_messages(conn, s, n_fds))
                         return -EBADMSG;
+                p.events = (short) varlink_conn_get_events(conn);
                 if (poll(&p, 1, 0) == 0 || varlink_conn_is_finished(conn))
                         return 0;
                 r = varlink_conn_process(conn, p.revents, 1);
@@ -191,7 +190,8 @@ static void check_base64(const char *text, size_t size) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        int before = fuzz_next_fd(), fds[2];
+        unsigned before = fuzz_count_fds();
+        int fds[2];
         FuzzInput in = { data, size };
         uint8_t flags = fuzz_byte(&in), piece = fuzz_byte(&in), fd_mask = fuzz_byte(&in);
         VarlinkConnLimits limits = varlink_server_limits;
@@ -213,6 +213,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
              fd_mask);
         varlink_conn_free(conn);
         (void) close(fds[1]);
-        fuzz_check(fuzz_next_fd() == before);
+        fuzz_check(fuzz_count_fds() == before);
         return 0;
 }
