@@ -48,7 +48,7 @@ try:
     print("BAD", open("/app/owned").read())
 except Exception as e:
     print("OK", type(e).__name__)
-""", ("eval-unread", "default"), has_prelude=False),
+""", ("eval-unread", "default"), has_prelude=False, bare="silent"),
     Attack("IP-03a", "R-P3", "policy, noexec", "modules and an .so of one's own", """
 import sys
 with open("/app/json.py", "w") as file:
@@ -64,7 +64,7 @@ try:
     print("BAD loaded")
 except Exception as e:
     print("OK", type(e).__name__)
-""", ("default",), has_prelude=False),
+""", ("default",), has_prelude=False, bare="silent"),
     Attack("IP-04a", "R-P2", "kernel", "os by modules that have imported it", """
 import random
 module = getattr(random, "_os", None)
@@ -107,7 +107,7 @@ import atexit
 atexit.register(print, "late")
 print("OK before")
 raise SystemExit("message")
-""", ("default",), {}, ("exit_nonzero",), said_on_stderr, has_prelude=False),
+""", ("default",), {}, ("exit_nonzero",), said_on_stderr, has_prelude=False, bare="silent"),
     Attack("IP-09a", "R-P8", "policy, seccomp", "no file by any spelling", """
 import io
 for function in (lambda: open("/app/x", "w"), lambda: io.open("/app/x", "w"), lambda: io.FileIO("/app/x", "w"), lambda: open("/etc/passwd"),
@@ -124,5 +124,5 @@ print("OK before")
 result = {"nan": math.nan, "inf": math.inf, "bytes": b"\\xff", "set": {1}, "big": 10 ** 4000, "sur": "\\ud800", (1, 2): 3, "cyc": None}
 result["cyc"] = result
 result
-""", ("default", "eval"), {"display_last_expression": True}, has_prelude=False),
+""", ("default", "eval"), {"display_last_expression": True}, has_prelude=False, bare="silent"),
 )

@@ -140,8 +140,8 @@ value, error = call(317, 1, 8, ctypes.byref(program))
 judge(value == -1 and error in DENIALS, "NEW_LISTENER", value, error)
 """, CAGES),
     Attack("SC-08k", "R-SC7", "seccomp", "the other forms of seccomp, and the listener of init", """
-denied(strict=(317, 0, 0, 0), filter=(317, 1, 0, 0), tsync=(317, 1, 1, 0), action_avail=(317, 2, 0, 0), notif_sizes=(317, 3, 0, 0),
-       prctl_strict=(157, 22, 1, 0, 0, 0), prctl_filter=(157, 22, 2, 0, 0, 0))
+denied(action_avail=(317, 2, 0, 0), notif_sizes=(317, 3, 0, 0), filter=(317, 1, 0, 0), tsync=(317, 1, 1, 0),
+       prctl_filter=(157, 22, 2, 0, 0, 0), strict=(317, 0, 0, 0), prctl_strict=(157, 22, 1, 0, 0, 0))
 for fd in range(256):
     for command in (0xC0502100, 0xC0182101, 0x40082102, 0x40182103):  # SECCOMP_IOCTL_NOTIF_*
         value, error = call(16, fd, command, 0)
