@@ -16,28 +16,12 @@
 #include "builder/packages.h"
 #include "builder/spawn.h"
 #include "builder/sys.h"
+#include "builder/trust.h"
 #include "config.h"
 
 #define FLAT_FILE_MAX (256 * KIB)
 #define SHIPPED_SUFFIX ".profile"
 #define OPERATOR_SUFFIX ".toml"
-
-/* Whoever can write a policy is the operator: nobody but root (or ourselves, embedded) may. */
-static int policies_check_trusted(const char *path) {
-        struct stat st;
-
-        if (stat(path, &st) < 0) {
-                int r = -errno;
-
-                log_error("%s cannot be read: %s", path, strerror(-r));
-                return r;
-        }
-        if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & (S_IWGRP | S_IWOTH))) {
-                log_error("%s must belong to root and be writable by nobody else.", path);
-                return -EPERM;
-        }
-        return 0;
-}
 
 /* -EINVAL: the compiler has said what is wrong. -EIO: it died and has not. */
 static int policies_wait(int pidfd) {
@@ -89,7 +73,7 @@ static int policies_run_compiler(
 
 static int policies_compile(
         int runner_fd, const char *verb, const char *file, const char *directory, char **ret_text) {
-        int r = policies_check_trusted(file);
+        int r = trust_check_file(file);
 
         if (r < 0)
                 return r;
@@ -112,18 +96,26 @@ static int policies_add_file(int runner_fd, const char *verb, const char *path, 
 
 int policies_load_config(int runner_fd, DaemonConfig **ret_config, Buf *ret_text) {
         _cleanup_free_ char *error = NULL;
-        int r;
+        int r = 0;
 
-        r = policies_add_file(runner_fd, "--compile-config", PYSB_SYSCONFDIR "/pysbd.toml",
-                              ret_text);
+        if (access(PYSB_SYSCONFDIR, F_OK) >= 0)
+                r = trust_check_file(PYSB_SYSCONFDIR);
+        if (r >= 0)
+                r = policies_add_file(runner_fd, "--compile-config", PYSB_SYSCONFDIR "/pysbd.toml",
+                                      ret_text);
         if (r >= 0)
                 r = policies_add_file(runner_fd, "--compile-tenants",
                                       PYSB_SYSCONFDIR "/tenants.toml", ret_text);
         if (r < 0)
                 return r;
         r = daemon_config_parse(buf_data(ret_text), buf_size(ret_text), ret_config, &error);
-        if (r < 0)
+        if (r < 0) {
                 log_error("%s", error ? error : strerror(-r));
+                return r;
+        }
+        r = trust_check_ids(*ret_config, "/etc");
+        if (r < 0)
+                *ret_config = daemon_config_free(*ret_config);
         return r;
 }
 
@@ -244,7 +236,7 @@ int policies_load_profiles(int runner_fd,
         if (r < 0)
                 return r;
         if (operator_directory && access(operator_directory, F_OK) >= 0) {
-                r = policies_check_trusted(operator_directory);
+                r = trust_check_file(operator_directory);
                 if (r >= 0)
                         n_own = r = policies_list(operator_directory, OPERATOR_SUFFIX, is_operators,
                                                   &own);

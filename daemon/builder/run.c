@@ -19,6 +19,7 @@
 #include "builder/policies.h"
 #include "builder/self-test.h"
 #include "builder/spawn.h"
+#include "builder/trust.h"
 #include "config.h"
 #include "journal/journal.h"
 
@@ -151,6 +152,17 @@ static int start_read_policies(Start *start) {
         return r < 0 ? r : policies_check_names(&start->config_text, start->store);
 }
 
+/* One that systemd has made; of --listen the mode is whose it is. */
+static int start_check_sockets(const Start *start) {
+        int r = 0;
+
+        if (start->options->is_embedded || start->options->listen_path)
+                return 0;
+        for (size_t i = 0; i < start->n_listen - start->n_manager && r >= 0; i++)
+                r = trust_check_socket(start->config, start->listen_fds[i]);
+        return r;
+}
+
 /* A service has all its layers or does not serve, unless the operator said so. */
 static int start_check_layers(const Start *start, const CgroupTree *cgroups) {
         if (start->options->is_embedded || cgroup_tree_is_complete(cgroups))
@@ -274,6 +286,8 @@ static int run_prepare(Start *start, sd_event *event, Builder **ret_builder) {
                 r = start_open_programs(start);
         if (r >= 0)
                 r = start_read_policies(start);
+        if (r >= 0)
+                r = start_check_sockets(start);
         if (r < 0)
                 return r;
         r = identity_assume(start->config, start->options->is_embedded, &identity, &error);
