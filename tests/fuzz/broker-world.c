@@ -98,7 +98,8 @@ static ProfileStore *store_new(void) {
 
 static DaemonConfig *config_new(void) {
         static const char lines[] = "d:1: daemon.max_queued_jobs = 8\n"
-                                    "d:2: daemon.max_running_jobs = 4\n";
+                                    "d:2: daemon.max_running_jobs = 4\n"
+                                    "d:3: daemon.max_connections_per_user = 4\n";
         DaemonConfig *config;
         char *error = NULL;
 
@@ -115,16 +116,29 @@ static void report(World *w, const BuilderReport *report, const int *fds, size_t
         (void) link_send(w->builder, report, sizeof(*report), fds, n_fds);
 }
 
+/* The kernel chooses an abstract name. */
+static int listen_new(World *w) {
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        w->address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+        w->address_size = sizeof(w->address);
+        fuzz_check(fd >= 0);
+        fuzz_check(bind(fd, (struct sockaddr *) &w->address, sizeof(sa_family_t)) == 0);
+        fuzz_check(listen(fd, 8) == 0);
+        fuzz_check(getsockname(fd, (struct sockaddr *) &w->address, &w->address_size) == 0);
+        return fd;
+}
+
 void world_begin(World *w) {
         const BuilderReport node = {
                 .kind = BUILDER_NODE,
                 .slots = 4,
                 .layers = LAYER_BIT(_LAYER_MAX) - 1,
         };
-        int theirs[WORLD_CLIENTS], link[2];
+        int theirs[1 + WORLD_CLIENTS], link[2];
         BrokerOptions options = {
                 .listen_fds = theirs,
-                .n_listen_fds = WORLD_CLIENTS,
+                .n_listen_fds = 1 + WORLD_CLIENTS,
                 .n_manager_fds = 1,
                 .admin_gid = (gid_t) -1,
                 .clock = world_clock,
@@ -135,11 +149,12 @@ void world_begin(World *w) {
         now_usec = BEGIN_USEC;
         *w = (World){ .null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC) };
         fuzz_check(w->null_fd >= 0);
+        theirs[0] = listen_new(w);
         for (size_t i = 0; i < WORLD_CLIENTS; i++) {
                 int fds[2];
 
                 fuzz_check(fd_socketpair(fds, SOCK_STREAM) >= 0);
-                theirs[i] = fds[0];
+                theirs[1 + i] = fds[0];
                 w->clients[i] = (WorldClient){ .fd = fds[1], .in = BUF_INIT(REPLIES_MAX) };
         }
         fuzz_check(fd_socketpair(link, SOCK_SEQPACKET) >= 0);
@@ -422,6 +437,17 @@ void world_send(World *w,
 static void client_close(WorldClient *c) {
         c->fd = fd_close(c->fd);
         buf_done(&c->in);
+}
+
+void world_client_connect(World *w, size_t client) {
+        WorldClient *c = &w->clients[client % WORLD_CLIENTS];
+
+        client_close(c);
+        *c = (WorldClient){ .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+                            .in = BUF_INIT(REPLIES_MAX) };
+        fuzz_check(c->fd >= 0);
+        if (connect(c->fd, (struct sockaddr *) &w->address, w->address_size) < 0)
+                client_close(c); /* the broker has ended */
 }
 
 void world_client_close(World *w, size_t client) {

@@ -4,6 +4,8 @@
 /* A broker in this process, the clients' ends of its connections, and a builder whose boxes do what the target says.
  * Time passes when the target says so. */
 
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-event.h>
 
 #include "basic/buf.h"
@@ -38,6 +40,8 @@ typedef struct World {
         sd_event *event;
         Broker *broker;
         int builder, null_fd;
+        struct sockaddr_un address; /* of the listening socket, the broker's */
+        socklen_t address_size;
         WorldClient clients[WORLD_CLIENTS];
         WorldBox boxes[WORLD_BOXES];
         /* What the broker said last, by the key. */
@@ -62,6 +66,7 @@ void world_send(World *w,
                 size_t cut,
                 const int *fds,
                 size_t n_fds);
+void world_client_connect(World *w, size_t client); /* anew, as an ordinary one */
 void world_client_close(World *w, size_t client);
 void world_client_half_close(World *w, size_t client);
 void world_client_pause(World *w, size_t client);

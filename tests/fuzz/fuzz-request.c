@@ -52,6 +52,8 @@ __attribute__((constructor)) static void profiles_fill(void) {
                         p->maximum.value[id] = limit_infos[id].highest;
                 }
                 p->limits.value[LIMIT_SOURCE] = 300;
+                p->limits.value[LIMIT_COLLECT_FILES] = 5;
+                p->limits.value[LIMIT_TOOL_CALLS] = 5;
                 p->maximum.value[LIMIT_MEMORY] = 64 * MIB;
         }
 }

@@ -157,6 +157,9 @@ static void step(World *w, FuzzInput *in) {
         case 'f':
                 call_with_fds(w, client, in);
                 break;
+        case 'n':
+                world_client_connect(w, client);
+                break;
         case 'x':
                 world_client_close(w, client);
                 break;

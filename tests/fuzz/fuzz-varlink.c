@@ -18,11 +18,21 @@
 
 #define SMALL_MAX 200 /* so that messages above the limit are in reach */
 
+#define ECHO_MAX 64
+
+/* What the connection has been told to send, for its peer to compare. */
+typedef struct Echo {
+        json_t *messages[ECHO_MAX];
+        size_t n, n_fds;
+        bool is_on;
+} Echo;
+
 typedef struct Stream {
         const char *data; /* what the reader has not seen yet */
         size_t size;
         size_t message_max;
         bool is_server;
+        Echo echo;
 } Stream;
 
 /* One message, by the rules of the specification and nothing else. */
@@ -100,6 +110,49 @@ static void check_same(const Message *a, const Message *b, bool is_server) {
         fuzz_check(json_equal(a->reply.parameters, b->reply.parameters));
 }
 
+/* Says again what it was told, some of it with a descriptor. */
+static void echo_message(VarlinkConn *conn, Echo *echo, json_t *parameters) {
+        VarlinkFds fds = {};
+
+        if (!echo->is_on || echo->n == ECHO_MAX)
+                return;
+        if (echo->n % 3 == 1) {
+                fds = (VarlinkFds){ .fds = { dup(STDERR_FILENO) }, .n = 1 };
+                fuzz_check(fds.fds[0] >= 0);
+                echo->n_fds++;
+        }
+        echo->messages[echo->n] = varlink_reply_new(json_incref(parameters), true);
+        fuzz_check(varlink_conn_send(conn, json_incref(echo->messages[echo->n]), &fds) == 0);
+        echo->n++;
+}
+
+/* The peer reads all of it, and it is what was sent. */
+static void check_echo(VarlinkConn *conn, int peer, Echo *echo) {
+        VarlinkConn *reader = NULL;
+        size_t n = 0, n_fds = 0;
+
+        fuzz_check(varlink_conn_new(peer, &varlink_server_limits, 1, &reader) >= 0);
+        /* Until nothing moves any more: what one cannot send now, the other makes room for. */
+        while (n < echo->n) {
+                VarlinkReply reply = {};
+
+                fuzz_check(varlink_conn_process(reader, POLLIN, 1) == 0);
+                fuzz_check(varlink_conn_process(conn, POLLOUT, 1) == 0);
+                if (varlink_conn_receive_reply(reader, &reply) != 1)
+                        continue;
+                fuzz_check(json_equal(reply.parameters,
+                                      json_object_get(echo->messages[n], "parameters")));
+                fuzz_check(reply.fds.n == (n % 3 == 1));
+                n_fds += reply.fds.n;
+                varlink_reply_done(&reply);
+                json_decref(echo->messages[n++]);
+        }
+        fuzz_check(n_fds == echo->n_fds && varlink_conn_output_bytes(conn) == 0);
+        fuzz_check(!varlink_conn_output_is_high(conn) &&
+                   varlink_conn_stalled_since_usec(conn) == 0);
+        varlink_conn_free(reader);
+}
+
 /* Takes what is there. Returns false once the connection has had enough. */
 static bool take_messages(VarlinkConn *conn, Stream *s, size_t *n_fds) {
         for (;;) {
@@ -123,6 +176,8 @@ static bool take_messages(VarlinkConn *conn, Stream *s, size_t *n_fds) {
                 *n_fds += message.call.fds.n;
                 fuzz_check(stream_next(s, &expected) == 1);
                 check_same(&message, &expected, s->is_server);
+                echo_message(conn, &s->echo,
+                             s->is_server ? message.call.parameters : message.reply.parameters);
         }
 }
 
@@ -195,7 +250,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FuzzInput in = { data, size };
         uint8_t flags = fuzz_byte(&in), piece = fuzz_byte(&in), fd_mask = fuzz_byte(&in);
         VarlinkConnLimits limits = varlink_server_limits;
-        Stream s = { (const char *) in.data, in.size, 0, !(flags & 1) };
+        Stream s = {
+                .data = (const char *) in.data,
+                .size = in.size,
+                .is_server = !(flags & 1),
+                .echo = { .is_on = flags & 64 },
+        };
         VarlinkConn *conn;
 
         if (flags & 2)
@@ -211,8 +271,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         fuzz_check(varlink_conn_new(fds[0], &limits, 1, &conn) >= 0);
         feed(conn, fds[1], &s, flags & 16 ? (size_t) piece * 16 + 1 : (size_t) piece % 143 + 1,
              fd_mask);
+        if (flags & 128) { /* nobody reads */
+                (void) close(fds[1]);
+                (void) varlink_conn_process(conn, POLLOUT | POLLHUP, 1);
+                FOREACH_ARRAY(message, s.echo.messages, s.echo.n)
+                        json_decref(*message);
+        } else
+                check_echo(conn, fds[1], &s.echo);
         varlink_conn_free(conn);
-        (void) close(fds[1]);
         fuzz_check(fuzz_count_fds() == before);
         return 0;
 }

@@ -96,24 +96,48 @@ def shortened(lines):
 
 CONFIG = """d:1: daemon.allow_degraded = true
 d:2: daemon.max_running_jobs = 4
-d:3: daemon.ids_first = 70000
-d:4: daemon.ids_count = 100
+d:3: ids.first = 70000
+d:4: ids.count = 100
 d:5: daemon.max_memory = "4G"
 d:6: daemon.idle_exit = "10min"
 d:7: daemon.unknown_uid = "deny"
 d:8: daemon.default_profile = "eval"
+d:9: daemon.gateway_group = 1000
+d:10: daemon.max_connections = 100
+d:11: daemon.max_connections_per_user = 10
+d:12: daemon.max_queued_jobs = 100
 == alice
 t:1: tenant.uids = 2001
-t:2: tenant.gids = 100
+t:2: tenant.groups = 100
 t:3: tenant.profiles = "default"
 t:4: tenant.max_running = 1
 t:5: tenant.max_memory = "200M"
 t:6: tenant.weight = 50
 t:7: tenant.submits_per_second = 5
-t:8: ceiling.memory = "64M"
+t:8: tenant.submit_burst = 9
+t:9: tenant.maximum.memory = "64M"
+t:10: tenant.default_profile = "default"
+t:11: tenant.cpu_weight = 7
+t:12: tenant.max_bytes = "16M"
+t:13: tenant.max_sessions = 3
 == default
-t:9: tenant.max_queued = 2
+t:14: tenant.max_queued = 2
+t:15: tenant.max_connections = 5
 """
+
+
+# What the rows of other tests do not say
+REQUEST = {
+    "code": "1", "callable": "f", "inputsJson": "{\"a\":1}", "arguments": ["a"], "environment": {"A": "1"},
+    "stdinText": "x", "profile": "default", "limits": {"memoryBytes": 1 << 25, "ticks": 5, "toolCalls": 2},
+    "files": [{"path": "a/b.py", "text": "1"}, {"path": "c", "data": "AAAA", "readOnly": True},
+              {"path": "d", "blob": "kept"}, {"path": "e", "fileDescriptor": 0, "executable": True}],
+    "collect": [{"pattern": "**/*.[a-z]?", "truncate": True}, {"pattern": "*", "unchanged": True, "delivery": "blob"}],
+    "modules": ["json", "xml.dom"], "tools": [
+        {"name": "add", "description": "d", "parametersSchemaJson": "{}", "timeoutUSec": 1000}, {"name": "count"}],
+    "analysis": "strict", "displayLastExpression": True, "requestId": "r1", "priority": 3, "queueTimeoutUSec": 1000,
+    "labels": {"a": "b"}, "retainUSec": 1000, "usageIntervalUSec": 200000, "heartbeatUSec": 2000000, "seed": -5}
+PROGRAMS = [{"module": "json.tool"}, {"module": "a.b"}, {"scriptPath": "a/b.py"}, {"expression": "inputs"}, {}]
 
 
 def field(kind, data):
@@ -179,6 +203,13 @@ def seeds_request():
                  "Execute": [EXECUTE]}.get(method.rpartition(".")[2], [])
         for kind in kinds:
             yield bytes([kind]) + compact(parameters)
+    yield bytes([RUN | GRANTED]) + compact({"request": REQUEST})
+    for program in PROGRAMS:
+        request = {**REQUEST, **program, "callable": None}
+        yield bytes([CHECK]) + compact({"request": {**request, "code": program.get("code")}})
+    cell = {key: REQUEST[key] for key in ("code", "inputsJson", "arguments", "stdinText", "labels", "priority",
+                                          "usageIntervalUSec", "heartbeatUSec")}
+    yield bytes([EXECUTE]) + compact({"session": "s", **cell, "limits": {"wallTimeUSec": 20000}, "queue": True})
     yield bytes([SESSION]) + compact({"profile": "default", "limits": {"memoryBytes": 1 << 25}, "files": [
         {"path": "a", "text": "1"}], "idleTimeoutUSec": 1000000, "lifetimeUSec": 9000000, "labels": {"a": "b"}})
 
@@ -188,6 +219,7 @@ def seeds_varlink():
         message = call(method, parameters)
         if len(message) < 400:
             yield b"\x18\xff\0" + message + b"\0"
+            yield b"\x58\xff\0" + 4 * (message + b"\0")
             yield b"\0\x0d\1" + call(method, parameters, more=True) + b"\0" + message + b"\0"
     yield b"\x20\0\0aGVsbG8gd29ybGQ="
     yield b"\1\x20\0" + compact({"parameters": {"a": [1, None, True, 1.5, "x"]}, "continues": True}) + b"\0" + compact(
@@ -222,6 +254,16 @@ def answer(kind, payload=b"", type=0, rule=0, error=0, size=0):
 
 
 ENTRY, DATA, END = range(3)
+SAID = [
+    (4, [(40, b"import-not-allowed"), (41, U32(1)), (42, b"No module"), (43, U32(1)), (44, U32(8)), (45, b"socket")]),
+    (4, [(40, b"builtin-denied"), (41, U32(2)), (42, b"eval"), (46, b"a.py")]),
+    (6, [(48, b"import_policy"), (49, b"os"), (50, b"not-allowed")]),
+    (6, [(48, b"audit_hook"), (49, b"open")]),
+    (7, [(56, b""), (57, b"text/plain"), (58, b"x"), (57, b"image/png"), (59, b"PNG")]),
+    (8, [(16, b"TypeError"), (17, b"not JSON")]),
+    (11, [(72, U64(1000)), (73, b"")]),
+    (2, [(16, b"ValueError"), (17, b"no"), (18, b"Traceback"), (19, U32(3)), (20, b"")]),
+]
 SUBMIT_JOB = client(0, "Submit", {"request": {"code": "1", "retainUSec": 60000000}})
 OPEN = client(0, "OpenSession", {})
 RUNNING = fields(5)
@@ -255,6 +297,11 @@ def seeds_server():
     yield script(*[client(i % 2, "Submit", {"request": {"code": "1"}}) for i in range(6)], client(
         2, "io.pysb.manager.Drain", {"timeoutUSec": 5}), b"t\x03", client(2, "io.pysb.manager.Resume", {}), client(
             0, "Cancel", {"job": "@job"}), exits())
+    said = [fields(kind, *[(built[0], built[1]) for built in frame]) for kind, frame in SAID]
+    yield script(client(0, "Run", {"request": run}, more=True), *said[:2], RUNNING, *said[2:], exits(1))
+    yield script(client(0, "Run", {"request": run}), *said[:2], RUNNING, *said[2:], exits(1))
+    yield script(client(0, "Check", {"request": {"code": "1"}}), *said[:2], exits(126))
+    yield script(b"x\0", b"n\0", client(0, "GetNode", {}), *[b"n\1"] * 4, client(1, "WhoAmI", {}))
     for method, parameters in rows():
         number = 2 if ".manager." in method else 0
         message = client(number, method, parameters)
@@ -273,7 +320,7 @@ def words_server():
     yield from ["@job", "@session", "@blob", "@call"]
 
 
-START, KILL, TOOL_WAIT, INTERRUPT, RELOAD, FORGET, CELL, IDLE, RESTART, USAGE, BRANCH = range(11)
+START, KILL, TOOL_WAIT, INTERRUPT, RELOAD, FORGET, CELL, IDLE, RESTART, USAGE, BRANCH, SELF_TEST = range(12)
 AS_SESSION, WITH_FILES = 2, 16
 
 
@@ -293,6 +340,7 @@ def seeds_builder():
         "reload": start + ask(RELOAD) + ask(START, 1, 1) + ask(FORGET, 0, 0, 2) + ask(KILL) + ask(KILL, 0, 1),
         "timers": session + ask(CELL) + bytes([5, 0, 0, 5, 0, 0]) + start + bytes([6, 4, 20, 5, 0, 1, 5, 0, 0]),
         "many": b"".join(ask(START, 0, box) for box in range(6)) + bytes([4, 0, 3, 0]),
+        "self_test": ask(SELF_TEST) + start + reports + ask(SELF_TEST),
         "changed": bytes([2, START, 2, 4, 3, 1, 16, 0x80, 255, 255, 255, 255]),
     }
     for flags in range(8):
