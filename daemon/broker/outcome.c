@@ -343,6 +343,38 @@ static void verdict_say_when(Verdict *v, const OutcomeInput *in) {
                                 "; the source was still being examined");
 }
 
+/* Whether it is what a program sees of a denied call: EPERM, which CPython says as PermissionError, and of a thread
+ * in words of its own. */
+static bool exception_is_denial(const RunnerException *e) {
+        return strstr(e->message, "Operation not permitted") ||
+               strcmp(e->message, "can't start new thread") == 0;
+}
+
+/* For whoever wonders why something did not work. Returns buf, or NULL. */
+static const char *
+denied_text(const Verdict *v, const OutcomeInput *in, char buf[DENIED_TEXT_MAX]) {
+        if (!in->profile)
+                return NULL;
+        if (v->outcome == OUTCOME_REJECTED)
+                return denied_describe_imports(in->said, in->profile, buf);
+        if (v->outcome == OUTCOME_EXCEPTION && in->said->exception &&
+            exception_is_denial(in->said->exception))
+                return denied_describe_calls(in->facts, in->profile, DENIED_ALL, buf);
+        if (v->outcome == OUTCOME_SUCCESS || v->outcome == OUTCOME_EXIT_NONZERO)
+                return denied_describe_calls(in->facts, in->profile, DENIED_WANTED, buf);
+        return NULL;
+}
+
+static void verdict_say_denied(Verdict *v, const OutcomeInput *in) {
+        char buf[DENIED_TEXT_MAX], said[VERDICT_MESSAGE_MAX];
+        const char *text = denied_text(v, in, buf);
+
+        if (!text)
+                return;
+        memcpy(said, v->message, sizeof(said));
+        verdict_say(v, "%s%s%s", said, *said ? "; " : "", text);
+}
+
 void outcome_decide(const OutcomeInput *in, Verdict *ret_verdict) {
         const BoxFacts *f = in->facts;
         Verdict v = { .outcome = OUTCOME_INTERNAL_ERROR, .exit_code = -1 };
@@ -359,6 +391,7 @@ void outcome_decide(const OutcomeInput *in, Verdict *ret_verdict) {
         else
                 verdict_status(&v, in);
         verdict_say_when(&v, in);
+        verdict_say_denied(&v, in);
         *ret_verdict = v;
 }
 

@@ -7,12 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/denied.h"
 #include "broker/said.h"
+#include "profile/profile.h"
 #include "proto/box-facts.h"
 #include "proto/limits.h"
 #include "wire/names.h"
 
-#define VERDICT_MESSAGE_MAX 2432 /* the longest is that of a finding */
+#define VERDICT_MESSAGE_MAX (2432 + DENIED_TEXT_MAX) /* the longest is that of a finding */
 
 typedef struct Verdict {
         Outcome outcome;
@@ -25,9 +27,10 @@ typedef struct Verdict {
 
 /* Everything that is known at the end of a box. */
 typedef struct OutcomeInput {
-        const BoxFacts *facts; /* the kernel's and the builder's word: first */
-        const Limits *limits;  /* what was in force */
-        bool output_exceeded;  /* counted by the broker, not by the job */
+        const BoxFacts *facts;  /* the kernel's and the builder's word: first */
+        const Limits *limits;   /* what was in force */
+        const Profile *profile; /* the same; NULL: what was denied is not put into words */
+        bool output_exceeded;   /* counted by the broker, not by the job */
         bool tool_calls_exceeded;
         bool is_interrupted;    /* asked to stop, and given time for it */
         uint64_t output_bytes;  /* so far; 0 is not known */

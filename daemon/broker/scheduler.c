@@ -395,7 +395,11 @@ static void scheduler_node(Broker *b, const BuilderReport *report) {
 }
 
 static void scheduler_decide(const Job *job, const BoxFacts *facts, Verdict *ret_verdict) {
-        OutcomeInput input = { .facts = facts, .limits = &job->spec->limits };
+        OutcomeInput input = {
+                .facts = facts,
+                .limits = &job->spec->limits,
+                .profile = job->spec->profile,
+        };
 
         input.output_exceeded = job->output.exceeded;
         input.is_interrupted = job->kill_at_usec != UINT64_MAX;

@@ -6,9 +6,11 @@
  * back that are in memory, and those are in registers. */
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 
 #include "cage/internal.h"
 #include "cage/sys.h"
@@ -39,6 +41,18 @@ void cage_count_denied(DeniedCalls *denied, uint32_t number) {
                 denied->calls[denied->n++] = (DeniedCall){ .number = number, .count = 1 };
 }
 
+/* What glibc makes fork() of has a name of its own, so that the result can tell it from a thread. */
+static uint32_t denied_number(const struct seccomp_data *data) {
+#ifdef SYS_fork
+        const uint64_t others = CLONE_THREAD | CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS |
+                                CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+
+        if (data->nr == SYS_clone && (data->args[0] & others) == 0)
+                return SYS_fork;
+#endif
+        return (uint32_t) data->nr;
+}
+
 void cage_answer_denied(int listener_fd, DeniedCalls *denied, Branch *branch) {
         BranchAnswer answer;
 
@@ -47,7 +61,7 @@ void cage_answer_denied(int listener_fd, DeniedCalls *denied, Branch *branch) {
                 return; /* ENOENT: the caller was killed meanwhile */
         answer = branch_answer(branch, listener_fd, request);
         if (answer == BRANCH_DENIES)
-                cage_count_denied(denied, (uint32_t) request->data.nr);
+                cage_count_denied(denied, denied_number(&request->data));
         memset(response, 0, MAX((size_t) sizes.seccomp_notif_resp, sizeof(*response)));
         response->id = request->id;
         if (answer == BRANCH_DENIES)

@@ -19,6 +19,7 @@ import unittest
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(1, HERE)
+import doctor
 import restart
 import tap
 import wheels
@@ -82,8 +83,7 @@ def main_pid():
 
 
 def client(*arguments):
-    return ["setpriv", f"--reuid={CLIENT}", f"--regid={CLIENT}", "--init-groups", "pysbctl",
-            *arguments]
+    return ["setpriv", f"--reuid={CLIENT}", f"--regid={CLIENT}", "--init-groups", "pysbctl", *arguments]
 
 
 def submit(code, *options, profile="vmraw"):
@@ -373,9 +373,8 @@ class Service(unittest.TestCase):
     def test_foreign_user(self):
         """a user outside of the group pysb cannot connect"""
         shell("useradd", "stranger")
-        run = subprocess.run(["setpriv", "--reuid=stranger", "--regid=stranger", "--clear-groups",
-                              "pysbctl", "status"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                             check=False)
+        run = subprocess.run(["setpriv", "--reuid=stranger", "--regid=stranger", "--clear-groups", "pysbctl", "status"],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         self.assertNotEqual(run.returncode, 0)
         self.assertEqual(run.stdout, b"")
 
@@ -597,4 +596,5 @@ class WithoutMemoryController(unittest.TestCase):
 if __name__ == "__main__":
     install()
     name = sys.argv.pop(1)
-    tap.run({"service": Service, "no-memory": WithoutMemoryController}[name], after_failure=journal)
+    tests = {"service": [Service], "no-memory": [WithoutMemoryController]}.get(name, [])
+    tap.run(*doctor.BOOTS[name], *tests, after_failure=journal)

@@ -261,8 +261,47 @@ def choose(findings):
     return chosen
 
 
+# So many calls are named.
+CALLS_MAX = 8
+
+
+def find_names(tree, module):
+    """-> names of the program that stand for this module, or for something of it, and for what."""
+    names = {}
+    for node in find_statements(tree):
+        if isinstance(node, _ast.Import):
+            names |= {alias.asname or alias.name: module for alias in node.names if alias.name == module}
+        elif isinstance(node, _ast.ImportFrom) and node.level == 0 and node.module == module:
+            names |= {alias.asname or alias.name: f'{module}.{alias.name}' for alias in node.names}
+    return names
+
+
+def find_calls(tree, module):
+    """-> what the program calls of a module that it cannot have: why it wants it."""
+    names = find_names(tree, module)
+    calls = {}  # as keys
+    for node in walk(tree) if names else ():
+        if not isinstance(node, _ast.Call):
+            continue
+        function = node.func
+        if isinstance(function, _ast.Name) and '.' in names.get(function.id, ''):
+            calls[names[function.id]] = None
+        elif (isinstance(function, _ast.Attribute) and isinstance(function.value, _ast.Name) and
+              function.value.id in names):
+            calls[f'{names[function.value.id]}.{function.attr}'] = None
+        if len(calls) == CALLS_MAX:
+            break
+    return tuple(calls)
+
+
+def add_calls(tree, findings):
+    return [finding._replace(calls=find_calls(tree, finding.subject))
+            if finding.severity == REFUSE and finding.rule.startswith('import-not-') else finding
+            for finding in findings]
+
+
 def collect(source, level, tree, own):
-    findings = list(examine_imports(source, tree, own))
+    findings = add_calls(tree, examine_imports(source, tree, own))
     if can_nest(source):
         findings += examine_nesting(tree)
     if level == STRICT:
@@ -308,7 +347,7 @@ def is_refused(findings):
 
 def report(findings):
     """Sends them. Returns whether the program is refused."""
-    for rule, severity, message, line, column, subject, path in findings:
+    for rule, severity, message, line, column, subject, path, calls in findings:
         fields = [(_pysb.FIELD_FINDING_RULE, rule.encode()),
                   (_pysb.FIELD_FINDING_SEVERITY, severity.to_bytes(4, 'little')),
                   (_pysb.FIELD_FINDING_MESSAGE, clip(message, _pysb.FINDING_MESSAGE_MAX))]
@@ -322,9 +361,10 @@ def report(findings):
             fields.append((_pysb.FIELD_FINDING_SUBJECT, clip(subject, 256)))
         _pysb.send(_pysb.FRAME_FINDING, fields)
         if severity == REFUSE and rule.startswith('import-not-'):
-            # The same as if the program had run and tried.
-            _pysb.send(_pysb.FRAME_VIOLATION,
-                       [(_pysb.FIELD_VIOLATION_LAYER, b'import_policy'),
-                        (_pysb.FIELD_VIOLATION_SUBJECT, clip(subject, _pysb.VIOLATION_SUBJECT_MAX)),
-                        (_pysb.FIELD_VIOLATION_REASON, rule.removeprefix('import-').encode())])
+            # The same as if the program had run and tried; and what for.
+            for name in (subject, *calls):
+                _pysb.send(_pysb.FRAME_VIOLATION,
+                           [(_pysb.FIELD_VIOLATION_LAYER, b'import_policy'),
+                            (_pysb.FIELD_VIOLATION_SUBJECT, clip(name, _pysb.VIOLATION_SUBJECT_MAX)),
+                            (_pysb.FIELD_VIOLATION_REASON, rule.removeprefix('import-').encode())])
     return is_refused(findings)

@@ -7,8 +7,9 @@ docs/PYTHON_CAPABILITIES.md prints RULES; a test compares the two.
 import collections
 import re
 
-Finding = collections.namedtuple('Finding', 'rule severity message line column subject path',
-                                 defaults=('',))
+# calls: of an import that is refused, what the program calls of that module, such as os.fork.
+Finding = collections.namedtuple('Finding', 'rule severity message line column subject path calls',
+                                 defaults=('', ()))
 Rule = collections.namedtuple('Rule', 'level what instead')
 
 # As in the field FINDING_SEVERITY.

@@ -95,6 +95,18 @@ class Imports(unittest.TestCase):
         self.assertEqual(show(examine("import random\nrandom._os", own={"random"})),
                          ["module-access 2:1 random._os"])
 
+    def test_calls(self):
+        """what the program calls of a module that is refused is named, once, and not more than eight"""
+        for source, calls in (
+                ("import os\nos.fork(), os.fork(), os.getpid", ("os.fork",)),
+                ("import os as o\nf(o.kill(1, 2))", ("os.kill",)),
+                ("from os import fork as f, name\nf()", ("os.fork",)),
+                ("import os\nx.fork(); fork(); os.path.join(); os[0]()", ()),
+                ("try: import os\nexcept ImportError: pass\nos.fork()", ())):
+            self.assertEqual(examine(source, self.LEVEL)[0].calls, calls, source)
+        many = "import os\n" + "\n".join(f"os.f{i}()" for i in range(9))
+        self.assertEqual(len(set(examine(many, self.LEVEL)[0].calls)), 8)
+
     def test_long_list(self):
         """a list of modules is cut between two names"""
         modules = ", ".join(f"module{i}" for i in range(300))
