@@ -3,7 +3,8 @@
 /* The parameters of a call that makes a job, a session or a cell: whatever they are, a job specification is within
  * the bounds of its profile, and its frame is one that the runner can read.
  *
- * An input: one byte that says which call and of whom, then the JSON text of its parameters. */
+ * An input: one byte that says which call and of whom, then the JSON text of its parameters; what is no JSON is taken
+ * for the payload of a JOB frame. */
 
 #include <jansson.h>
 
@@ -13,6 +14,7 @@
 #include "broker/spec.h"
 #include "fuzz.h"
 #include "profile/limits.h"
+#include "runner/frame.h"
 #include "wire/message.h"
 
 #define PROFILE_BASE                                                                           \
@@ -80,27 +82,15 @@ static int load_file(void *userdata,
         return *ret_data ? 0 : -ENOMEM;
 }
 
-/* Walks the fields of a JOB frame as its reader does. */
-static void check_frame(const Buf *frame, uint32_t most) {
-        const char *p = buf_data(frame), *end = p + buf_size(frame);
-        FrameHeader h;
+/* The runner takes it. */
+static void check_frame(const Buf *frame) {
+        size_t size;
+        const char *payload;
 
-        fuzz_check(buf_size(frame) >= sizeof(h));
-        memcpy(&h, p, sizeof(h));
-        fuzz_check(h.type == FRAME_JOB && h.size <= most &&
-                   (size_t) (end - p) == sizeof(h) + h.size);
-        p += sizeof(h);
-        while (p < end) {
-                FieldHeader f;
-
-                fuzz_check((size_t) (end - p) >= sizeof(f));
-                memcpy(&f, p, sizeof(f));
-                p += sizeof(f);
-                fuzz_check((size_t) (end - p) >= f.size);
-                if (f.type == FIELD_CODE || f.type == FIELD_ARGUMENT || f.type == FIELD_ENVIRONMENT)
-                        fuzz_check(utf8_is_valid(p, f.size));
-                p += f.size;
-        }
+        fuzz_check(buf_size(frame) >= sizeof(FrameHeader) && frame_type(frame) == FRAME_JOB);
+        payload = frame_payload(frame, &size);
+        fuzz_check(size <= JOB_PAYLOAD_MAX && buf_size(frame) == sizeof(FrameHeader) + size);
+        fuzz_check(job_payload_check(payload, size) == 0);
 }
 
 static void check_spec(const JobSpec *s) {
@@ -114,9 +104,9 @@ static void check_spec(const JobSpec *s) {
         if (buf_size(&s->frame) > 0) {
                 Buf copy;
 
-                check_frame(&s->frame, JOB_PAYLOAD_MAX);
+                check_frame(&s->frame);
                 fuzz_check(frame_copy_without_files(&s->frame, &copy) == 0);
-                check_frame(&copy, JOB_PAYLOAD_MAX);
+                check_frame(&copy);
                 buf_done(&copy);
         } else
                 fuzz_check(s->source_too_large);
@@ -221,8 +211,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint8_t first = fuzz_byte(&in);
         json_t *parameters;
 
-        if (wire_json_parse((const char *) in.data, in.size, &parameters) < 0)
+        if (wire_json_parse((const char *) in.data, in.size, &parameters) < 0) {
+                (void) job_payload_check((const char *) in.data, in.size);
                 return 0;
+        }
         if (json_is_object(parameters))
                 run(first % _KIND_MAX, first & 0x80, parameters);
         json_decref(parameters);
