@@ -107,6 +107,9 @@ def _join(arguments, keywords):
     if len(arguments) > 1 or keywords or not isinstance(arguments[0], dict):
         raise TypeError('a tool call takes the name of the tool, and then either keyword arguments or '
                         'one dict')
+    for key in arguments[0]:
+        if not isinstance(key, str):
+            raise TypeError(f'the name of an argument is text, not {key!r}')
     return arguments[0]
 
 
