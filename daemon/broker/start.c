@@ -24,6 +24,7 @@
 #include "basic/parse.h"
 #include "broker/broker.h"
 #include "journal/journal.h"
+#include "wire/json-reserve.h"
 
 #define LISTEN_MAX 16
 
@@ -231,7 +232,9 @@ int broker_run(int argc, char *argv[]) {
         /* Random bits for the hash tables, while /dev/urandom can be opened: with a seed that can be
          * guessed, one message of colliding keys would keep the loop busy for seconds. */
         json_object_seed(0);
-        r = sd_event_new(&event);
+        r = json_reserve_setup();
+        if (r >= 0)
+                r = sd_event_new(&event);
         if (r >= 0)
                 r = make_broker(event, &arguments, null_fd, &broker);
         if (r >= 0)

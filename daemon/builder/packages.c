@@ -101,7 +101,8 @@ int packages_append_missing(Buf *text, const char *lines) {
                         return r;
                 if (r <= 0)
                         break;
-                if (strcmp(line.key, "python.packages") != 0 || package_is_there(all, line.text))
+                if (strcmp(line.key, "python.packages") != 0 || line.type == FLAT_EMPTY ||
+                    package_is_there(all, line.text))
                         continue;
                 package_name(line.text, package, sizeof(package));
                 r = packages_append(&missing, &line, package);

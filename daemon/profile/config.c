@@ -187,7 +187,8 @@ check_profiles(const char *lines, size_t size, const ProfileStore *store, char *
         int r;
 
         while ((r = flat_line_next(&lines, &size, &line, ret_error)) > 0)
-                if (names_profile(&line) && profile_store_find(store, line.text) < 0) {
+                if (names_profile(&line) && line.type != FLAT_EMPTY &&
+                    profile_store_find(store, line.text) < 0) {
                         r = flat_error(ret_error, "%s: %s: there is no profile %s", line.where,
                                        line.key, line.text);
                         break;

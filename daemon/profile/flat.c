@@ -67,6 +67,10 @@ static int value_decode(FlatLine *line) {
                 line->type = FLAT_BOOLEAN;
                 return 0;
         }
+        if (strcmp(line->text, "[]") == 0) {
+                line->type = FLAT_EMPTY;
+                return 0;
+        }
         line->type = FLAT_INTEGER;
         /* One that no integer holds is still one, and out of the range of its key. */
         return text_is_integer(line->text) ? 0 : -EINVAL;
@@ -371,6 +375,8 @@ int keys_parse(const Key *keys,
                         key = key_find(keys, n_keys, line.key);
                 if (!key)
                         return key_unknown(keys, n_keys, &line, ret_error);
+                if (line.type == FLAT_EMPTY && key->is_list)
+                        continue;
                 first = key->is_list ? NULL : key_sources_find(sources, line.key);
                 if (first)
                         return flat_error(

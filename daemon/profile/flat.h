@@ -16,6 +16,7 @@
 typedef enum FlatType {
         FLAT_INTEGER, /* text is digits, perhaps with a minus */
         FLAT_BOOLEAN, /* text is "true" or "false" */
+        FLAT_EMPTY,   /* a list without elements: "[]" */
         FLAT_STRING,  /* text is what stood between the quotes, UTF-8 without control characters */
 } FlatType;
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "wire/json-reserve.h"
 #include "wire/json-scan.h"
 
 void varlink_fds_done(VarlinkFds *fds) {
@@ -27,18 +28,11 @@ void varlink_reply_done(VarlinkReply *reply) {
 }
 
 int wire_json_parse(const char *text, size_t size, json_t **ret_value) {
-        json_error_t error;
-        json_t *value;
-
         if (json_scan(text, size) < 0)
                 return -EBADMSG;
         /* Duplicate keys: two readers of one message must not see different values. NUL is refused
          * too (JSON_ALLOW_NUL is off), so that every string is a C string. */
-        value = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-        if (!value)
-                return json_error_code(&error) == json_error_out_of_memory ? -ENOMEM : -EBADMSG;
-        *ret_value = value;
-        return 0;
+        return json_reserve_load(text, size, JSON_REJECT_DUPLICATES, ret_value);
 }
 
 /* The object that a message is. */

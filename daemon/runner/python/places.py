@@ -207,6 +207,8 @@ def flat_lines(values):
     """(where, "key = value") of every value, in an order that does not depend on the files."""
     for key in sorted(values):
         value = values[key]
+        if value.value == []:
+            yield value.where, key + ' = []'  # so that a key that there is not is one also without elements
         for item in value.value if isinstance(value.value, list) else [value]:
             item = item if isinstance(item, Value) else Value(item, value.where)
             yield item.where, '%s = %s' % (key, flat_text(item.value, item.where, key))
