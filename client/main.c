@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "basic/fd.h"
 #include "client/exit-status.h"
 #include "client/text.h"
 #include "client/verb.h"
@@ -11,6 +12,8 @@ int main(int argc, char *argv[]) {
         const Verb *verb;
         int status;
 
+        if (fd_open_standard() < 0)
+                return EXIT_NOT_ACCEPTED;
         if (argc < 2) {
                 fputs("Usage: pysbctl VERB [OPTION…] [ARGUMENT…]; try `pysbctl help`.\n", stderr);
                 return EXIT_NOT_ACCEPTED;

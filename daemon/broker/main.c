@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "basic/fd.h"
 #include "basic/log.h"
 #include "basic/macro.h"
 #include "broker/start.h"
@@ -21,6 +22,8 @@ const char *__asan_default_options(void) {
 int main(int argc, char *argv[]) {
         int r;
 
+        if (fd_open_standard() < 0)
+                return EXIT_FAILURE;
         log_set_program("pysbd-broker");
         r = broker_run(argc, argv);
         return r < 0 ? EXIT_FAILURE : r;

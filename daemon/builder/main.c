@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "basic/fd.h"
 #include "basic/log.h"
 #include "builder/inspect.h"
 #include "builder/run.h"
@@ -49,6 +50,8 @@ int main(int argc, char *argv[]) {
         RunOptions options = {};
         int c;
 
+        if (fd_open_standard() < 0)
+                return EXIT_FAILURE;
         log_set_program("pysbd");
         (void) umask(0022);
         while ((c = getopt_long(argc, argv, "h", long_options, NULL)) >= 0)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "basic/fd.h"
 #include "config.h"
 #include "runner/compile.h"
 #include "runner/interp.h"
@@ -20,6 +22,8 @@ static int usage(void) {
 int main(int argc, char **argv) {
         const char *mode = argc > 1 ? argv[1] : "";
 
+        if (fd_open_standard() < 0)
+                return EXIT_FAILURE;
         if (strcmp(mode, "--template") == 0 && argc == 2)
                 return template_main();
         if (strcmp(mode, "--compile-profile") == 0 && argc > 2)

@@ -22,6 +22,32 @@ int fd_close(int fd) {
         return -EBADF;
 }
 
+int fd_open_standard(void) {
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+                int null_fd;
+
+                if (fcntl(fd, F_GETFD) >= 0)
+                        continue;
+                /* The lowest that is free, and those below are taken. */
+                null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+                if (null_fd < 0 || fcntl(null_fd, F_SETFD, 0) < 0)
+                        return -errno;
+        }
+        return 0;
+}
+
+int fd_above_standard(int fd) {
+        int copy;
+
+        if (fd < 0 || fd > STDERR_FILENO)
+                return fd;
+        copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        if (copy < 0)
+                copy = -errno;
+        fd_close(fd);
+        return copy;
+}
+
 static int fd_change_flags(int fd, int get, int set, int flag, bool on) {
         int flags = fcntl(fd, get);
 

@@ -11,6 +11,14 @@
 /* Closes fd unless it is negative, keeps errno, returns -EBADF for `fd = fd_close(fd)`. */
 int fd_close(int fd);
 
+/* Puts /dev/null where one of 0, 1 and 2 is closed, as the first thing that a program does: else its next
+ * descriptor, such as a connection, is what it or a library prints to. */
+int fd_open_standard(void);
+
+/* The same file at a descriptor that is none of 0, 1 and 2: fd itself, or another one instead of it. Takes
+ * fd; negative is forwarded. */
+int fd_above_standard(int fd);
+
 int fd_set_nonblock(int fd, bool nonblock);
 int fd_set_cloexec(int fd, bool cloexec);
 

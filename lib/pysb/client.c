@@ -44,6 +44,10 @@ static int connect_unix(const char *path, int *ret_fd) {
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
                 return -errno;
+        /* What the caller prints where it has closed its output is no call. */
+        fd = fd_above_standard(fd);
+        if (fd < 0)
+                return fd;
         do
                 r = connect(fd, (const struct sockaddr *) &address,
                             (socklen_t) (offsetof(struct sockaddr_un, sun_path) + size));

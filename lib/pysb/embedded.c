@@ -128,8 +128,10 @@ static int make_socket(int *ret_ours, int *ret_theirs) {
         r = fd_socketpair(pair, SOCK_STREAM);
         if (r < 0)
                 return r;
-        ours = pair[0];
+        ours = fd_above_standard(pair[0]);
         theirs = pair[1];
+        if (ours < 0)
+                return ours;
         r = fd_move_up(theirs, ret_theirs);
         if (r < 0)
                 return r;

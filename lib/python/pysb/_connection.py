@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import select
 import socket
 from collections import deque
@@ -40,6 +41,15 @@ def last_word(sock: socket.socket, framer: _wire.Framer) -> None:
         _wire.parameters_of(message)
 
 
+def above_standard(sock: socket.socket) -> socket.socket:
+    """The same connection at a descriptor that is none of 0, 1 and 2: where a program has closed those, what
+    it prints is no call."""
+    if sock.fileno() > 2:
+        return sock
+    with sock:
+        return socket.socket(fileno=fcntl.fcntl(sock.fileno(), fcntl.F_DUPFD_CLOEXEC, 3))
+
+
 class Connection:
     """Serves one call at a time."""
 
@@ -53,7 +63,7 @@ class Connection:
     @classmethod
     def open(cls, address: Optional[str], timeout: Optional[float]) -> "Connection":
         path = path_of(address)
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock = above_standard(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
         sock.settimeout(timeout)
         try:
             sock.connect(path)

@@ -10,6 +10,7 @@ import subprocess
 from typing import Any, List, Tuple
 
 from . import errors
+from ._connection import above_standard
 
 # Where the package is installed, PREFIX/lib/python3/dist-packages/pysb, says where the program is
 _PREFIX = os.path.abspath(os.path.join(os.path.dirname(__file__), *[os.pardir] * 4))
@@ -31,7 +32,7 @@ def start() -> Tuple["subprocess.Popen[Any]", List[socket.socket]]:
         raise errors.ConnectFailed(f"{path}: no program there; PYSBD may name another")
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LISTEN_")}
     environment.update(LISTEN_FDS="2", LISTEN_FDNAMES="varlink:varlink")
-    ours, theirs = zip(*(socket.socketpair() for _ in range(2)))
+    ours, theirs = zip(*(map(above_standard, socket.socketpair()) for _ in range(2)))
     try:
         # A session of its own: Ctrl-C at the terminal is for the client, which then closes its connections
         process = subprocess.Popen(["/bin/sh", "-c", _LAUNCH, path], stdin=theirs[0], stdout=theirs[1],

@@ -16,7 +16,7 @@ from typing import (TYPE_CHECKING, Any, AsyncIterator, Awaitable, Deque, Dict, L
 
 from . import _calls, _embedded, _wire, errors, types
 from ._calls import Call
-from ._connection import is_stale, last_word, path_of
+from ._connection import above_standard, is_stale, last_word, path_of
 from ._follow import Follower
 from ._request import Request, blob_request, cell_request, files_request, job_request, session_request
 from .tools import Tool, Tools, answer_of_exception, answer_of_value, arguments_of, make_tools
@@ -42,7 +42,7 @@ class _Connection:
     @classmethod
     async def open(cls, address: Optional[str], timeout: Optional[float]) -> "_Connection":
         path = path_of(address)
-        connection = cls(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM), timeout)
+        connection = cls(above_standard(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)), timeout)
         try:
             await connection._in_time(
                 asyncio.get_running_loop().sock_connect(connection.socket, path))

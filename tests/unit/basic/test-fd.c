@@ -10,6 +10,8 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "basic/cleanup.h"
@@ -107,11 +109,52 @@ static void test_sealed(void **state) {
         assert_ptr_equal(mmap(NULL, 5, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
 }
 
+static void test_above_standard(void **state) {
+        int fd = dup(STDERR_FILENO);
+
+        assert_int_equal(fd_above_standard(fd), fd);
+        fd_close(fd);
+        assert_int_equal(fd_above_standard(-EMFILE), -EMFILE);
+}
+
+/* In a child: cmocka wants its output. */
+static int check_closed_standard(void) {
+        struct stat null, found;
+        int low, high;
+
+        if (stat("/dev/null", &null) < 0 || close(STDIN_FILENO) < 0 || close(STDERR_FILENO) < 0)
+                return 1;
+        low = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+        high = fd_above_standard(low);
+        if (low != STDIN_FILENO || high <= STDERR_FILENO || is_open(low))
+                return 2;
+        if (!(fcntl(high, F_GETFD) & FD_CLOEXEC) || fd_open_standard() != 0)
+                return 3;
+        for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd += 2)
+                if (fstat(fd, &found) < 0 || found.st_rdev != null.st_rdev ||
+                    fcntl(fd, F_GETFD) != 0)
+                        return 4;
+        /* What is open stays as it is. */
+        return fstat(STDOUT_FILENO, &found) < 0 || found.st_rdev == null.st_rdev ? 5 : 0;
+}
+
+static void test_closed_standard(void **state) {
+        _cleanup_close_ int fd = fd_new_sealed("output", "", 0);
+        pid_t pid = fork();
+        int status;
+
+        if (pid == 0)
+                _exit(dup2(fd, STDOUT_FILENO) < 0 ? 6 : check_closed_standard());
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_close),  cmocka_unit_test(test_cleanup_closes),
-                cmocka_unit_test(test_flags),  cmocka_unit_test(test_pairs),
-                cmocka_unit_test(test_sealed),
+                cmocka_unit_test(test_close),           cmocka_unit_test(test_cleanup_closes),
+                cmocka_unit_test(test_flags),           cmocka_unit_test(test_pairs),
+                cmocka_unit_test(test_sealed),          cmocka_unit_test(test_above_standard),
+                cmocka_unit_test(test_closed_standard),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
