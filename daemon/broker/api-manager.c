@@ -22,18 +22,14 @@
 
 static const JsonField no_fields[] = { {} };
 
-/* The kernel's word at connect time, as SO_PEERCRED is. */
-static bool peer_has_group(int fd, gid_t group) {
-        _cleanup_free_ gid_t *groups = NULL;
-        socklen_t size = 0;
+static bool peer_has_group(const Connection *c, gid_t group) {
+        _cleanup_free_ gid_t *gids = NULL;
+        size_t n;
 
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) >= 0 || errno != ERANGE)
+        if (server_peer_groups(varlink_conn_get_fd(c->conn), c->gid, &gids, &n) < 0)
                 return false;
-        groups = malloc(size);
-        if (!groups || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
-                return false;
-        FOREACH_ARRAY(g, groups, size / sizeof(*groups))
-                if (*g == group)
+        FOREACH_ARRAY(gid, gids, n)
+                if (*gid == group)
                         return true;
         return false;
 }
@@ -43,8 +39,7 @@ bool api_is_administrator(const Connection *c) {
 
         if (c->uid == 0 || c->uid == getuid())
                 return true;
-        return group != (gid_t) -1 &&
-               (c->gid == group || peer_has_group(varlink_conn_get_fd(c->conn), group));
+        return group != (gid_t) -1 && peer_has_group(c, group);
 }
 
 static void answer_empty(Connection *c) {

@@ -80,6 +80,8 @@ static bool broker_is_idle(const Broker *b) {
 static void broker_check_stopped(Broker *b) {
         uint64_t now = b->clock().monotonic_usec;
 
+        if (broker_running(b) == 0)
+                server_hear_all(b->server);
         if (broker_running(b) == 0 && server_is_flushed(b->server))
                 broker_exit(b, 0);
         else if (now >= b->stop_deadline_usec)
@@ -132,6 +134,7 @@ void broker_stop(Broker *b) {
                 return;
         b->is_stopping = true;
         b->stop_deadline_usec = b->clock().monotonic_usec + STOP_USEC_MAX;
+        server_hear_all(b->server);
         server_stop_listening(b->server);
         LIST_FOREACH(l, &b->jobs)
                 scheduler_cancel(b, container_of(l, Job, jobs), "the daemon stops");

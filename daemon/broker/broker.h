@@ -21,7 +21,7 @@
 #include "profile/config.h"
 #include "profile/profile.h"
 
-/* Results that nobody fetched: beyond these the oldest one is forgotten before its time. */
+/* Results that nobody fetched: beyond these the oldest one of who has most is forgotten before its time. */
 #define RETAINED_JOBS_MAX 1024
 #define RETAINED_JOBS_PER_TENANT_MAX 256
 

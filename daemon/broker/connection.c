@@ -414,6 +414,12 @@ void connection_run(Connection *c, int revents) {
                 (void) sd_event_source_set_enabled(c->source, SD_EVENT_ON);
 }
 
+bool connection_is_idle(const Connection *c) {
+        return c->follow == FOLLOW_NONE && !varlink_conn_has_message(c->conn) &&
+               varlink_conn_partial_since_usec(c->conn) == 0 &&
+               varlink_conn_output_bytes(c->conn) == 0 && !session_is_bound(c->broker, c);
+}
+
 void connection_sweep(Connection *c, uint64_t now) {
         uint64_t partial = varlink_conn_partial_since_usec(c->conn);
         uint64_t stalled = varlink_conn_stalled_since_usec(c->conn), tick_usec = UINT64_MAX;

@@ -92,6 +92,9 @@ void connection_free(Connection *connection);
 /* One turn: take calls, answer, free it if it is over. revents is 0 outside of socket events. */
 void connection_run(Connection *connection, int revents);
 
+/* Nothing is lost with it: no call, no answer that waits to be read, no session. */
+bool connection_is_idle(const Connection *connection);
+
 /* Closes it if one of its deadlines has passed; may free it. */
 void connection_sweep(Connection *connection, uint64_t now_usec);
 

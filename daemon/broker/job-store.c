@@ -72,35 +72,59 @@ void job_store_release(Broker *b, Job *job) {
                 job_free(job);
 }
 
-static int retained_refusal(const Tenant *tenant) {
-        int r = tenant_fits(tenant, QUOTA_RETAINED, 0);
+/* Who has too many results of his own; or, where all have too many together, who has most: nobody else's are
+ * forgotten for his. NULL: they are not too many. */
+static Tenant *retained_too_much(const Broker *b) {
+        static const Quota quotas[] = { QUOTA_RETAINED, QUOTA_RETAINED_BYTES };
 
-        return r != 0 ? r : tenant_fits(tenant, QUOTA_RETAINED_BYTES, 0);
-}
+        FOREACH_ARRAY(q, quotas, ELEMENTSOF(quotas)) {
+                Tenant *most = NULL;
 
-static bool retained_is_too_much(const Broker *b) {
-        LIST_FOREACH(l, &b->tenants.all)
-                if (retained_refusal(container_of(l, Tenant, link)) != 0)
-                        return true;
-        return false;
+                LIST_FOREACH(l, &b->tenants.all) {
+                        Tenant *tenant = container_of(l, Tenant, link);
+
+                        if (tenant_fits(tenant, *q, 0) == CHARGE_OVER_TENANT)
+                                return tenant;
+                        if (!most || tenant->used[*q] > most->used[*q])
+                                most = tenant;
+                }
+                if (!tenants_fit(&b->tenants, *q, 0))
+                        return most;
+        }
+        return NULL;
 }
 
 /* A result that somebody waits for right now stays; and that a request has run is known as long as was said. */
+static bool job_store_drop(Broker *b, Job *job) {
+        if (!job_is_finished(job) || job->is_dropped || !list_is_empty(&job->watchers))
+                return false;
+        if (job->spec->request_id && b->clock().monotonic_usec < job->retained_until_usec)
+                job_drop_result(job);
+        else
+                job_free(job);
+        return true;
+}
+
 void job_store_trim(Broker *b) {
-        uint64_t now_usec = b->clock().monotonic_usec;
+        Tenant *tenant = retained_too_much(b);
+        bool has_dropped = true;
 
-        if (!retained_is_too_much(b))
-                return;
-        LIST_FOREACH(l, &b->jobs) {
-                Job *job = container_of(l, Job, jobs);
+        /* Each turn ends with a tenant that has less than another one, or with nothing left to drop. */
+        while (tenant && has_dropped) {
+                Tenant *next = tenant;
 
-                if (!job_is_finished(job) || job->is_dropped || !list_is_empty(&job->watchers) ||
-                    retained_refusal(job_tenant(job)) == 0)
-                        continue;
-                if (job->spec->request_id && now_usec < job->retained_until_usec)
-                        job_drop_result(job);
-                else
-                        job_free(job);
+                has_dropped = false;
+                LIST_FOREACH(l, &b->jobs) {
+                        Job *job = container_of(l, Job, jobs);
+
+                        if (next != tenant)
+                                break;
+                        if (job_tenant(job) != tenant || !job_store_drop(b, job))
+                                continue;
+                        has_dropped = true;
+                        next = retained_too_much(b);
+                }
+                tenant = next;
         }
 }
 

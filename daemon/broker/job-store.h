@@ -25,7 +25,7 @@ Job *job_store_find_box(Broker *b, uint64_t box);
 /* Frees the job if nothing needs it any more. */
 void job_store_release(Broker *b, Job *job);
 
-/* Forgets the oldest results where there are too many. */
+/* Forgets the oldest results of who has too many. */
 void job_store_trim(Broker *b);
 
 /* Forgets the results whose time is over. Calls broker_wake_at() for the others. */

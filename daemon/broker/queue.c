@@ -50,14 +50,6 @@ void queue_remove(QueueItem *item) {
                 list_remove(&tenant->ready);
 }
 
-static QueueItem *tenant_next(const Tenant *tenant) {
-        for (size_t i = PRIORITIES; i-- > 0;)
-                if (tenant->n_waiting[i] > 0)
-                        return container_of(tenant->waiting[i].next, QueueItem, link);
-        assert(false);
-        return NULL;
-}
-
 static bool item_fits(const QueueItem *item, int refusal) {
         return tenant_fits(item->tenant, QUOTA_RUNNING, 1) != refusal &&
                tenant_fits(item->tenant, QUOTA_MEMORY, item->memory_bytes) != refusal;
@@ -67,12 +59,24 @@ static bool item_fits(const QueueItem *item, int refusal) {
 static bool item_will_fit(const QueueItem *item) {
         const Tenant *tenant = item->tenant;
         const Tenants *t = tenant->tenants;
-        uint64_t kept = t->session_bytes;
+        uint64_t kept = t->session_bytes, own = tenant->policy->maximum[QUOTA_MEMORY];
 
-        if (tenant->session_bytes > 0 && tenant->policy->maximum[QUOTA_MEMORY] == UINT64_MAX)
+        if (tenant->session_bytes > 0 && own == UINT64_MAX)
                 kept += t->reserve[QUOTA_MEMORY];
-        return kept <= t->maximum[QUOTA_MEMORY] &&
-               item->memory_bytes <= t->maximum[QUOTA_MEMORY] - kept;
+        return !quota_is_over(kept, item->memory_bytes, t->maximum[QUOTA_MEMORY]) &&
+               !quota_is_over(tenant->session_bytes, item->memory_bytes, own);
+}
+
+/* The first in line; but what waits for sessions, whoever has them, keeps nobody behind it waiting. NULL: all do. */
+static QueueItem *tenant_next(const Tenant *tenant) {
+        for (size_t i = PRIORITIES; i-- > 0;)
+                LIST_FOREACH(l, &tenant->waiting[i]) {
+                        QueueItem *item = container_of(l, QueueItem, link);
+
+                        if (item_will_fit(item))
+                                return item;
+                }
+        return NULL;
 }
 
 static bool tenant_has_one_job(const Tenant *tenant) {
@@ -87,9 +91,9 @@ static QueueItem *queue_due(const Tenants *t, bool is_for_reserve) {
                 const Tenant *tenant = container_of(l, Tenant, ready);
                 QueueItem *item = tenant_next(tenant);
 
-                if (is_for_reserve && !tenant_has_one_job(tenant))
+                if (!item || (is_for_reserve && !tenant_has_one_job(tenant)))
                         continue;
-                if (item_fits(item, CHARGE_OVER_TENANT) && item_will_fit(item) &&
+                if (item_fits(item, CHARGE_OVER_TENANT) &&
                     (!next || tenant->pass < next->tenant->pass))
                         next = item;
         }
@@ -168,14 +172,20 @@ static bool admit_to_queue(const QueueItem *item, uint64_t bytes, uint64_t now, 
         return true;
 }
 
+int queue_item_never_fits(const QueueItem *item) {
+        if (item->memory_bytes > item->tenant->policy->maximum[QUOTA_MEMORY])
+                return CHARGE_OVER_TENANT;
+        return item->memory_bytes > item->tenant->tenants->maximum[QUOTA_MEMORY] ? CHARGE_OVER_NODE
+                                                                                 : 0;
+}
+
 bool queue_admit(const QueueItem *item, uint64_t bytes, uint64_t now, Refusal *ret) {
         Tenant *tenant = item->tenant;
         uint64_t retry_usec;
+        int r = queue_item_never_fits(item);
 
-        if (item->memory_bytes > tenant->policy->maximum[QUOTA_MEMORY])
-                return refuse(ret, CHARGE_OVER_TENANT, QUOTA_MEMORY, 0);
-        if (item->memory_bytes > tenant->tenants->maximum[QUOTA_MEMORY])
-                return refuse(ret, CHARGE_OVER_NODE, QUOTA_MEMORY, 0);
+        if (r != 0)
+                return refuse(ret, r, QUOTA_MEMORY, 0);
         if (!admit_to_queue(item, bytes, now, ret))
                 return false;
         if (!tenant_take_token(tenant, now, &retry_usec))

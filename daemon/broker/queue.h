@@ -13,8 +13,8 @@
  * bounds), never anybody else's.
  *
  * The next job of the chosen tenant waits for the node's memory, and nobody overtakes it: else small
- * jobs would keep a large one waiting for ever. It does not wait in others' way for what sessions hold, which
- * may be for ever, too.
+ * jobs would keep a large one waiting for ever. What waits for what sessions hold, which may be for ever, too, is
+ * in nobody's way, whether of its own tenant or of another one.
  *
  * The node's reserve (tenant.h) is not for who runs something already. While such a one is due and waits, whose
  * only job it is starts before it; who has more that waits keeps to the order, or weights would mean nothing.
@@ -44,6 +44,9 @@ typedef struct Refusal {
         uint64_t retry_usec; /* 0: never, it asks for more than there is */
 } Refusal;
 
+/* Whether it asks for more memory than its tenant may have, or than there is, at all: 0 or a ChargeRefusal. */
+int queue_item_never_fits(const QueueItem *item);
+
 /* Whether this job may come in, to start or to wait: true, or false with a reason. What is taken is
  * one of the tokens for submissions, if it may. */
 bool queue_admit(const QueueItem *item, uint64_t bytes, uint64_t now_usec, Refusal *ret_refusal);
@@ -55,7 +58,7 @@ void queue_add(QueueItem *item);
 void queue_remove(QueueItem *item);
 
 /* Takes the next one out of the queue and charges what runs: QUOTA_RUNNING and QUOTA_MEMORY. NULL if
- * nobody waits or nobody may. O(tenants that wait). */
+ * nobody waits or nobody may. O(tenants that wait), and those that wait for sessions in front of the next. */
 QueueItem *queue_take(Tenants *tenants);
 
 /* A job that queue_take() gave has ended: gives back what runs. */

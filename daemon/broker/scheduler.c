@@ -186,7 +186,41 @@ static void scheduler_run(Broker *b, const Job *fresh) {
         reload_forget(b);
 }
 
+void scheduler_cancel_waiting(Broker *b, Job *job, const char *reason) {
+        char why[JOB_REASON_MAX + 64];
+
+        (void) snprintf(why, sizeof(why), "cancelled before it started: %s", reason);
+        scheduler_finish_without_box(b, job, OUTCOME_CANCELLED, why);
+}
+
+/* It was accepted when there was more memory for it: now it would wait for ever. */
+static void scheduler_drop_too_large(Broker *b, Job *job) {
+        const Tenant *tenant = job_tenant(job);
+        int scope = queue_item_never_fits(&job->queue);
+        bool is_own = scope == CHARGE_OVER_TENANT;
+        const uint64_t *maxima = is_own ? tenant->policy->maximum : tenant->tenants->maximum;
+        char limit[64], maximum[64], reason[JOB_REASON_MAX];
+
+        if (scope == 0)
+                return;
+        (void) snprintf(reason, sizeof(reason),
+                        "its memory limit is %s, and the quota of memory of %s is %s now",
+                        limit_format(LIMIT_MEMORY, job->queue.memory_bytes, limit, sizeof(limit)),
+                        is_own ? "its tenant" : "the node",
+                        limit_format(LIMIT_MEMORY, maxima[QUOTA_MEMORY], maximum, sizeof(maximum)));
+        scheduler_cancel_waiting(b, job, reason);
+}
+
 void scheduler_start_waiting(Broker *b) {
+        LIST_FOREACH(t, &b->tenants.ready) {
+                Tenant *tenant = container_of(t, Tenant, ready);
+
+                for (size_t i = 0; i < PRIORITIES; i++)
+                        LIST_FOREACH(l, &tenant->waiting[i])
+                                scheduler_drop_too_large(
+                                        b,
+                                        container_of(container_of(l, QueueItem, link), Job, queue));
+        }
         scheduler_run(b, NULL);
 }
 
@@ -283,8 +317,6 @@ static bool scheduler_is_collecting(const Job *job) {
 }
 
 void scheduler_cancel(Broker *b, Job *job, const char *reason) {
-        char why[JOB_REASON_MAX + 64];
-
         if (job->session && job_is_cell(job)) {
                 session_cancel_cell(b, job, reason, UINT64_MAX);
                 return;
@@ -295,8 +327,7 @@ void scheduler_cancel(Broker *b, Job *job, const char *reason) {
         }
         switch (job->state) {
         case JOB_QUEUED:
-                (void) snprintf(why, sizeof(why), "cancelled before it started: %s", reason);
-                scheduler_finish_without_box(b, job, OUTCOME_CANCELLED, why);
+                scheduler_cancel_waiting(b, job, reason);
                 scheduler_run(b, NULL);
                 break;
         case JOB_STARTING:
@@ -391,7 +422,7 @@ static void scheduler_node(Broker *b, const BuilderReport *report) {
                 (void) snprintf(b->python_version, sizeof(b->python_version), "%u.%u.%u",
                                 (unsigned) (v >> 24 & 0xff), (unsigned) (v >> 16 & 0xff),
                                 (unsigned) (v >> 8 & 0xff));
-        scheduler_run(b, NULL);
+        scheduler_start_waiting(b);
 }
 
 static void scheduler_decide(const Job *job, const BoxFacts *facts, Verdict *ret_verdict) {

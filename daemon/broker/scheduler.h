@@ -14,7 +14,8 @@ typedef enum SubmitRefusal {
 /* Jobs that can run at once. */
 uint64_t scheduler_slots(const Broker *b);
 
-/* To be called when there may be more places than before. */
+/* To be called when a maximum may be another one than before: what waits and is too large now ends, what may start
+ * does. */
 void scheduler_start_waiting(Broker *b);
 
 /* Accepts a job: it starts, waits, or is finished already (rejected). Returns 0 or a SubmitRefusal
@@ -32,6 +33,9 @@ int scheduler_reject_source(Broker *b, Job *job);
 
 /* The end of a job that has no box, or none of its own. */
 void scheduler_finish_without_box(Broker *b, Job *job, Outcome outcome, const char *why);
+void scheduler_cancel_waiting(Broker *b,
+                              Job *job,
+                              const char *reason); /* one that has not started */
 void scheduler_finish_cell(Broker *b, Job *cell, const BoxFacts *facts);
 
 /* Ends the job, wherever it is; nothing to do if it has ended. */

@@ -14,21 +14,28 @@
 #include "broker/connection.h"
 #include "wire/build.h"
 
-/* More groups than that have no say. */
-#define GROUPS_MAX 256
+/* No more clients wait to be accepted, if none comes meanwhile. */
+#define BACKLOG_MAX 4096
 
-/* The groups of whoever connected, as the kernel noted them then; a process that has changed since, or
- * a pid that is somebody else's now, makes no difference. */
-static size_t peer_groups(int fd, gid_t gid, gid_t gids[static 1 + GROUPS_MAX]) {
-        socklen_t size = GROUPS_MAX * sizeof(gid_t);
+int server_peer_groups(int fd, gid_t gid, gid_t **ret_gids, size_t *ret_n) {
+        _cleanup_free_ gid_t *gids = NULL;
+        socklen_t size = 0;
 
+        /* How many there are comes with the refusal; they do not change. */
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) < 0 && errno != ERANGE)
+                return -errno;
+        gids = malloc(sizeof(gid_t) + size);
+        if (!gids)
+                return -ENOMEM;
         gids[0] = gid;
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids + 1, &size) < 0)
-                size = 0;
-        return 1 + size / sizeof(gid_t);
+        if (size > 0 && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, gids + 1, &size) < 0)
+                return -errno;
+        *ret_gids = TAKE_PTR(gids);
+        *ret_n = 1 + size / sizeof(gid_t);
+        return 0;
 }
 
-/* The tenant of whoever connected, and whether he is a gateway. */
+/* The tenant of whoever connected, and whether he is a gateway. NULL: nobody can say. */
 static Tenant *server_find_tenant(const Server *s, int fd, Peer *peer) {
         Broker *b = s->broker;
         const DaemonConfig *config = b->config;
@@ -36,9 +43,11 @@ static Tenant *server_find_tenant(const Server *s, int fd, Peer *peer) {
         char name[TENANT_NAME_MAX];
 
         if (config->tenants.n > 0 || config->gateway_gid != NO_GATEWAY) {
-                gid_t gids[1 + GROUPS_MAX];
-                size_t n = peer_groups(fd, peer->gid, gids);
+                _cleanup_free_ gid_t *gids = NULL;
+                size_t n;
 
+                if (server_peer_groups(fd, peer->gid, &gids, &n) < 0)
+                        return NULL;
                 entry = tenant_table_find(&config->tenants, peer->uid, gids, n);
                 FOREACH_ARRAY(gid, gids, n)
                         peer->is_gateway |= *gid == config->gateway_gid;
@@ -69,6 +78,40 @@ static void server_turn_away(int fd, const Tenant *tenant, int scope) {
                 (void) send(fd, text, strlen(text) + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* Of a tenant with more connections than this one has; of those tenants the one with most, and of its connections
+ * the one that has done nothing for longest. NULL: there is none. */
+static Connection *server_find_idle(const Server *s, const Tenant *newcomer) {
+        uint64_t most = newcomer->used[QUOTA_CONNECTIONS];
+        Connection *found = NULL;
+
+        LIST_FOREACH(l, &s->connections) {
+                Connection *c = container_of(l, Connection, link);
+                uint64_t n = c->tenant->used[QUOTA_CONNECTIONS];
+
+                if (c->is_manager || n < most || n <= newcomer->used[QUOTA_CONNECTIONS] ||
+                    !connection_is_idle(c))
+                        continue;
+                if (found && n == most &&
+                    varlink_conn_active_usec(c->conn) >= varlink_conn_active_usec(found->conn))
+                        continue;
+                most = n;
+                found = c;
+        }
+        return found;
+}
+
+/* Administrators have a socket of their own, which nobody else can open, and are needed when others have all
+ * connections. Returns 0 or a ChargeRefusal. */
+static int server_make_room(const Server *s, const Tenant *tenant, bool is_manager) {
+        int r = is_manager ? 0 : tenant_fits(tenant, QUOTA_CONNECTIONS, 1);
+        Connection *idle = r == CHARGE_OVER_NODE ? server_find_idle(s, tenant) : NULL;
+
+        if (!idle)
+                return r;
+        connection_free(idle);
+        return 0;
+}
+
 /* Identity is fixed here, once: the kernel's word at connect time, never a pid, never a message. */
 static int server_add(Server *s, int client, bool is_manager) {
         _cleanup_close_ int fd = client;
@@ -84,7 +127,7 @@ static int server_add(Server *s, int client, bool is_manager) {
         tenant = server_find_tenant(s, fd, &peer);
         if (!tenant)
                 return -ENOMEM;
-        r = tenant_fits(tenant, QUOTA_CONNECTIONS, 1);
+        r = server_make_room(s, tenant, peer.is_manager);
         if (r != 0) {
                 server_turn_away(fd, tenant, r);
                 return -EBUSY;
@@ -198,12 +241,12 @@ static void server_pause(Server *s, bool pause) {
                                                            pause ? SD_EVENT_OFF : SD_EVENT_ON);
 }
 
-static int server_on_connect(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
-        Listener *l = userdata;
+/* Takes one client. Returns whether there was one. */
+static bool server_accept(const Listener *l) {
         Server *s = l->server;
         int client;
 
-        client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        client = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (client < 0) {
                 /* A full table would have us spin: the client stays in the backlog for a while. */
                 if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
@@ -212,11 +255,16 @@ static int server_on_connect(sd_event_source *source, int fd, uint32_t revents, 
                         broker_wake_at(s->broker,
                                        s->broker->clock().monotonic_usec + 100 * USEC_PER_MSEC);
                 }
-                return 0;
+                return false;
         }
         if (server_add(s, client, l->is_manager) < 0)
                 log_debug("a client was turned away");
         broker_check_idle(s->broker);
+        return true;
+}
+
+static int server_on_connect(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        (void) server_accept(userdata);
         return 0;
 }
 
@@ -301,6 +349,14 @@ fail:
         return r;
 }
 
+void server_hear_all(Server *s) {
+        FOREACH_ARRAY(l, s->listeners, s->n_listeners)
+                for (size_t i = 0; i < BACKLOG_MAX && server_accept(l); i++)
+                        ;
+        LIST_FOREACH(l, &s->connections)
+                connection_run(container_of(l, Connection, link), EPOLLIN);
+}
+
 void server_stop_listening(Server *s) {
         FOREACH_ARRAY(l, s->listeners, s->n_listeners) {
                 l->source = sd_event_source_unref(l->source);
@@ -345,6 +401,7 @@ bool server_is_flushed(const Server *s) {
                 const Connection *connection = container_of(l, Connection, link);
 
                 if (connection->follow != FOLLOW_NONE ||
+                    varlink_conn_has_message(connection->conn) ||
                     varlink_conn_output_bytes(connection->conn) > 0)
                         return false;
         }

@@ -52,6 +52,14 @@ typedef struct Server {
 int server_new(Broker *broker, const int *fds, size_t n_fds, size_t n_manager, Server **ret_server);
 Server *server_free(Server *server);
 
+/* The group of whoever connected and all others that he is in, as the kernel noted them then; a process that has
+ * changed since, or a pid that is somebody else's now, makes no difference. The caller frees them. */
+int server_peer_groups(int fd, gid_t gid, gid_t **ret_gids, size_t *ret_n);
+
+/* Whoever has connected, and what he has said, has a turn once more: a socket that is closed before it is read
+ * is a lost connection for the other end, whatever it is sent. */
+void server_hear_all(Server *server);
+
 void server_stop_listening(Server *server);
 
 /* Looks at every connection, once. */

@@ -12,9 +12,6 @@
 #include "broker/scheduler.h"
 #include "broker/session-run.h"
 
-/* Nobody knows when somebody closes one. */
-#define RETRY_USEC (UINT64_C(1) * 1000000)
-
 uint64_t session_count_family(Broker *b, const Session *s) {
         uint64_t n = 0;
 
@@ -74,7 +71,8 @@ static int branch_admit(Broker *b, const Session *s, Refusal *ret_refusal) {
 
                 if (r == 0)
                         continue;
-                *ret_refusal = (Refusal){ (ChargeRefusal) r, quotas[i], RETRY_USEC };
+                *ret_refusal =
+                        (Refusal){ (ChargeRefusal) r, quotas[i], session_retry_usec(s->tenant) };
                 return SUBMIT_REFUSED;
         }
         return 0;

@@ -16,6 +16,10 @@
 /* Nobody knows when somebody closes one. */
 #define RETRY_USEC (UINT64_C(1) * 1000000)
 
+uint64_t session_retry_usec(const Tenant *tenant) {
+        return tenant->policy->maximum[QUOTA_SESSIONS] == 0 ? 0 : RETRY_USEC;
+}
+
 Session *session_find(Broker *b, const Tenant *tenant, const char *id) {
         LIST_FOREACH(l, &b->sessions) {
                 Session *s = container_of(l, Session, sessions);
@@ -55,7 +59,7 @@ int session_open(
                 return -errno;
         r = tenant_fits(tenant, QUOTA_SESSIONS, 1);
         if (r != 0)
-                return refuse(ret_refusal, r, QUOTA_SESSIONS, RETRY_USEC);
+                return refuse(ret_refusal, r, QUOTA_SESSIONS, session_retry_usec(tenant));
         r = frame_copy_without_files(&spec->frame, &opening);
         if (r < 0)
                 return r;
@@ -85,7 +89,10 @@ static void session_drop_cell(
         session_remove(s, cell);
         cell->session = NULL;
         cell->session_is_alive = is_alive;
-        scheduler_finish_without_box(b, cell, outcome, why);
+        if (outcome == OUTCOME_CANCELLED)
+                scheduler_cancel_waiting(b, cell, why);
+        else
+                scheduler_finish_without_box(b, cell, outcome, why);
 }
 
 static void
@@ -232,6 +239,13 @@ void session_close(Broker *b, Session *s, const char *reason) {
         else
                 session_gone(b, s);
         broker_check_idle(b);
+}
+
+bool session_is_bound(const Broker *b, const void *connection) {
+        LIST_FOREACH(l, &b->sessions)
+                if (container_of(l, Session, sessions)->bound_to == connection)
+                        return true;
+        return false;
 }
 
 void session_connection_closed(Broker *b, const void *connection) {

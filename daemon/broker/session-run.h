@@ -10,6 +10,12 @@
  * NULL is any. */
 Session *session_find(Broker *b, const Tenant *tenant, const char *id);
 
+/* When there may be room for one more; 0 is never: the tenant may have none. */
+uint64_t session_retry_usec(const Tenant *tenant);
+
+/* Whether a session ends with this connection. */
+bool session_is_bound(const Broker *b, const void *connection);
+
 /* Asks for its box. Returns 0, a SubmitRefusal, or a negative errno. Takes the spec on success. *ret_session
  * is NULL if there was no memory for it then. */
 int session_open(

@@ -123,17 +123,12 @@ Tenant *tenant_unref(Tenant *tenant) {
         return NULL;
 }
 
-/* What is used may be above the maximum: tenant_charge_anyway(). */
-static bool is_over(uint64_t used, uint64_t amount, uint64_t maximum) {
-        return used > maximum || amount > maximum - used;
-}
-
 bool tenants_may_start(const Tenants *t) {
         return !t->is_held || t->used[QUOTA_RUNNING] == 0;
 }
 
 bool tenants_fit(const Tenants *t, Quota quota, uint64_t amount) {
-        return !is_over(t->used[quota], amount, t->maximum[quota]);
+        return !quota_is_over(t->used[quota], amount, t->maximum[quota]);
 }
 
 uint64_t tenant_maximum(const Tenant *tenant, Quota quota, ChargeRefusal scope) {
@@ -147,10 +142,11 @@ uint64_t tenant_maximum(const Tenant *tenant, Quota quota, ChargeRefusal scope) 
 }
 
 int tenant_fits(const Tenant *tenant, Quota quota, uint64_t amount) {
-        if (is_over(tenant->used[quota], amount, tenant_maximum(tenant, quota, CHARGE_OVER_TENANT)))
+        if (quota_is_over(tenant->used[quota], amount,
+                          tenant_maximum(tenant, quota, CHARGE_OVER_TENANT)))
                 return CHARGE_OVER_TENANT;
-        return is_over(tenant->tenants->used[quota], amount,
-                       tenant_maximum(tenant, quota, CHARGE_OVER_NODE))
+        return quota_is_over(tenant->tenants->used[quota], amount,
+                             tenant_maximum(tenant, quota, CHARGE_OVER_NODE))
                        ? CHARGE_OVER_NODE
                        : 0;
 }

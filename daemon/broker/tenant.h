@@ -87,6 +87,11 @@ typedef enum ChargeRefusal {
         CHARGE_OVER_NODE,
 } ChargeRefusal;
 
+/* What is used may be above the maximum: tenant_charge_anyway(). */
+static inline bool quota_is_over(uint64_t used, uint64_t amount, uint64_t maximum) {
+        return used > maximum || amount > maximum - used;
+}
+
 /* Whether something may start at all, now. */
 bool tenants_may_start(const Tenants *tenants);
 

@@ -57,14 +57,18 @@ static const Key keys[] = {
                 max_memory,
                 "Sum of the memory limits of all jobs that run; more wait. Default: what the machine "
                 "has, or MemoryMax= and MemoryHigh= leave to the service"),
-        CONFIG_KEY("daemon.max_connections",
-                   key_parse_count,
-                   max_connections,
-                   "Client connections at once. Default: 1024"),
-        CONFIG_KEY("daemon.max_connections_per_user",
-                   key_parse_count,
-                   max_connections_per_user,
-                   "Client connections of one uid at once. Default: 128"),
+        CONFIG_KEY(
+                "daemon.max_connections",
+                key_parse_count,
+                max_connections,
+                "Client connections at once, those of administrators not counted. Where there is no more room, a "
+                "newcomer has that of an idle connection of a tenant with more than he has. Default: 1024"),
+        CONFIG_KEY(
+                "daemon.max_connections_per_user",
+                key_parse_count,
+                max_connections_per_user,
+                "Client connections of one tenant at once, that is of one uid or, where tenants.toml has a table for "
+                "several users, of all of these together. Default: 128"),
         CONFIG_KEY("daemon.idle_exit",
                    key_parse_duration,
                    idle_exit_usec,

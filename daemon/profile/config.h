@@ -30,7 +30,7 @@ typedef struct DaemonConfig {
         uint64_t max_running_jobs;         /* boxes at once, on the whole node */
         uint64_t max_queued_jobs;          /* accepted, but not started yet */
         uint64_t max_connections;          /* of all clients */
-        uint64_t max_connections_per_user; /* of one uid */
+        uint64_t max_connections_per_user; /* of one tenant without a max_connections of its own */
         uint64_t idle_exit_usec; /* exit when there was nothing to do for so long; 0: never */
         char *default_profile;   /* of a request that names none */
         uint64_t max_memory;     /* sum of the memory limits of what runs; UINT64_MAX is none */

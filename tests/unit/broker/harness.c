@@ -235,7 +235,7 @@ static Client *client_wrap(Harness *h, int fd) {
         return c;
 }
 
-Client *client_new(Harness *h, uid_t uid) {
+Client *client_new_unseen(Harness *h, uid_t uid) {
         struct sockaddr_un address;
         socklen_t size = sizeof(address);
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -248,8 +248,14 @@ Client *client_new(Harness *h, uid_t uid) {
         assert_int_equal(connect(fd, (const struct sockaddr *) &address, size), 0);
         if (uid != own)
                 assert_int_equal(seteuid(own), 0);
-        (void) harness_spin(h);
         return client_wrap(h, fd);
+}
+
+Client *client_new(Harness *h, uid_t uid) {
+        Client *c = client_new_unseen(h, uid);
+
+        (void) harness_spin(h);
+        return c;
 }
 
 Client *client_new_embedded(Harness *h) {
@@ -274,8 +280,12 @@ static json_t *make_call(const char *method, const char *parameters, bool more) 
         return varlink_call_new(name, p, more, false);
 }
 
-void client_call(Client *c, const char *method, const char *parameters, bool more) {
+void client_send(Client *c, const char *method, const char *parameters, bool more) {
         assert_int_equal(varlink_conn_send(c->conn, make_call(method, parameters, more), NULL), 0);
+}
+
+void client_call(Client *c, const char *method, const char *parameters, bool more) {
+        client_send(c, method, parameters, more);
         (void) harness_spin(c->h);
 }
 

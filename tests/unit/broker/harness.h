@@ -50,11 +50,17 @@ typedef struct Client {
 
 /* Connects as this user; needs root for others than our own. */
 Client *client_new(Harness *h, uid_t uid);
+/* The same, but the broker has not accepted it yet. */
+Client *client_new_unseen(Harness *h, uid_t uid);
 /* The client of an embedded broker. */
 Client *client_new_embedded(Harness *h);
 void client_free(Client *c);
 
 /* parameters are JSON text. method is without the interface where it is one of ours. */
+void client_send(Client *c,
+                 const char *method,
+                 const char *parameters,
+                 bool more); /* it is not read yet */
 void client_call(Client *c, const char *method, const char *parameters, bool more);
 void client_call_fd(Client *c, const char *method, const char *parameters, int fd);
 void client_send_raw(Client *c, const char *bytes, size_t size);

@@ -17,6 +17,7 @@
 /* A box: five ends of the builder's and as many of ours, one of them twice. */
 #define FDS_PER_BOX 11
 #define FDS_MAX 256
+#define WAITING_MAX 256
 
 typedef struct Sum {
         uint64_t used[_QUOTA_MAX];
@@ -148,10 +149,20 @@ static void check_maxima(uint64_t used[static _QUOTA_MAX],
         memcpy(used, now, _QUOTA_MAX * sizeof(*used));
 }
 
+/* Of those that do not wait for what the tenant's own sessions hold. Each could start once nothing else runs. */
 static const QueueItem *first_of(const Tenant *tenant) {
-        QueueItem *item = NULL;
+        static QueueItem *items[WAITING_MAX];
+        size_t n = queue_first(tenant, WAITING_MAX, items);
+        uint64_t maximum =
+                MIN(tenant->policy->maximum[QUOTA_MEMORY], tenant->tenants->maximum[QUOTA_MEMORY]);
 
-        return queue_first(tenant, 1, &item) > 0 ? item : NULL;
+        assert_true(n < WAITING_MAX);
+        FOREACH_ARRAY(item, items, n)
+                assert_true((*item)->memory_bytes <= maximum);
+        FOREACH_ARRAY(item, items, n)
+                if (tenant->session_bytes + (*item)->memory_bytes <= maximum)
+                        return *item;
+        return NULL;
 }
 
 /* Nobody waits who could start: of those whose tenant may, one at least waits for the node. And whose only job

@@ -357,6 +357,7 @@ static void test_quota_of_tenant(void **state) {
         assert_string_equal(reply_string(r, "quota"), "sessions");
         assert_int_equal(reply_int(r, "used"), 0);
         assert_int_equal(reply_int(r, "maximum"), 0);
+        assert_null(reply_get(r, "retryAfterUSec")); /* never */
         json_decref(r);
         client_free(c);
 }

@@ -13,6 +13,7 @@
 
 #include "basic/clock.h"
 #include "basic/macro.h"
+#include "broker/scheduler.h"
 #include "harness.h"
 
 #define RUN "{\"request\":{\"code\":\"1\"}}"
@@ -367,6 +368,74 @@ static void test_request_id_cancelled(void **state) {
         harness_free(harness);
 }
 
+/* Who keeps few results loses none because others keep as many as they may. */
+static void test_retained_of_others(void **state) {
+        static const char many[] = "{\"request\":{\"code\":\"1\",\"queueTimeoutUSec\":0,"
+                                   "\"retainUSec\":3600000000}}";
+        char parameters[128];
+        Client *a, *others;
+        json_t *r;
+        Box box;
+
+        start(NULL);
+        a = client_new(harness, ALICE);
+        r = client_ask(a, "Submit", RUN_WITH("\"requestId\":\"7\",\"retainUSec\":3600000000"));
+        (void) snprintf(parameters, sizeof(parameters), "{\"job\":\"%s\"}", reply_string(r, "job"));
+        json_decref(r);
+        box = builder_start(harness);
+        builder_exited(&box, 0);
+        submit(a, RUN);
+        box = builder_start(harness); /* the only place */
+        for (unsigned i = 0; i < 5; i++) {
+                others = client_new(harness, OTHER + i);
+                for (unsigned k = 0; k < RETAINED_JOBS_PER_TENANT_MAX + 5; k++)
+                        submit(others, many);
+                harness_advance(harness, 1);
+                client_free(others);
+        }
+        submit(a, RUN);
+        assert_true(harness->broker->tenants.used[QUOTA_RETAINED] <= RETAINED_JOBS_MAX);
+        r = client_ask(a, "Wait", parameters);
+        assert_string_equal(reply_string(r, "result.outcome"), "success");
+        json_decref(r);
+        builder_exited(&box, 0);
+        box = builder_start(harness);
+        builder_exited(&box, 0);
+        client_free(a);
+        harness_free(harness);
+}
+
+/* What was accepted and has become too large ends, and what is behind it starts. */
+static void test_memory_is_lowered(void **state) {
+        static const char large[] = "cancelled before it started: its memory limit is 512 MiB, "
+                                    "and the quota of memory of its tenant is 256 MiB now";
+        Client *a, *b;
+        Tenant *tenant;
+        json_t *r;
+        Box box;
+
+        start(NULL);
+        a = client_new(harness, ALICE);
+        b = client_new(harness, ALICE);
+        submit(a, RUN);
+        box = builder_start(harness);
+        client_call(b, "Run", RUN_WITH(MEMORY(536870912)), false);
+        submit(a, RUN_WITH(MEMORY(60000000)));
+        tenant = tenants_find(&harness->broker->tenants, "uid:12345");
+        tenant_change_policy(tenant)->maximum[QUOTA_MEMORY] = 256 * MIB;
+        scheduler_start_waiting(harness->broker);
+        r = client_reply(b);
+        assert_string_equal(reply_string(r, "result.outcome"), "cancelled");
+        assert_string_equal(reply_string(r, "result.message"), large);
+        json_decref(r);
+        assert_int_equal(next_memory(&box), 60000000);
+        builder_exited(&box, 0);
+        client_free(a);
+        client_free(b);
+        tenant_set_policy(tenant, &harness->broker->default_policy);
+        harness_free(harness);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_weights),
@@ -374,6 +443,8 @@ int main(void) {
                 cmocka_unit_test(test_maximum_running),
                 cmocka_unit_test(test_memory),
                 cmocka_unit_test(test_submits),
+                cmocka_unit_test(test_retained_of_others),
+                cmocka_unit_test(test_memory_is_lowered),
                 cmocka_unit_test(test_profiles),
                 cmocka_unit_test(test_unknown_uid),
                 cmocka_unit_test(test_foreign_id),

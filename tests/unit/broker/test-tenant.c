@@ -99,6 +99,39 @@ static void test_sessions_hold_memory(void **state) {
         tenants_done(&t);
 }
 
+/* What waits for sessions of its own tenant keeps none of that tenant's other jobs waiting, and is first once
+ * they are closed. */
+static void test_behind_sessions(void **state) {
+        TenantPolicy p = unlimited();
+        QueueItem session, large, small[2];
+        Tenant *a;
+        Tenants t;
+
+        p.maximum[QUOTA_MEMORY] = 50;
+        tenants_init(&t);
+        a = tenants_get(&t, "a", &p);
+        queue_item_init(&session, a, 0, 10, true);
+        queue_item_init(&large, a, 9, 50, false);
+        queue_add(&session);
+        assert_ptr_equal(queue_take(&t), &session);
+        queue_add(&large);
+        FOREACH_ARRAY(item, small, ELEMENTSOF(small)) {
+                queue_item_init(item, a, 0, 30, false);
+                queue_add(item);
+        }
+        assert_ptr_equal(queue_take(&t), &small[0]);
+        assert_null(queue_take(&t));
+        queue_item_ended(&session);
+        assert_null(queue_take(&t)); /* now it waits for what ends */
+        queue_item_ended(&small[0]);
+        assert_ptr_equal(queue_take(&t), &large);
+        queue_item_ended(&large);
+        assert_ptr_equal(queue_take(&t), &small[1]);
+        queue_item_ended(&small[1]);
+        tenant_unref(a);
+        tenants_done(&t);
+}
+
 #define PLACES 8
 
 /* A node of eight places and 80 bytes, two of them and 20 in reserve. */
@@ -223,6 +256,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_forgotten),
                 cmocka_unit_test(test_sessions_hold_memory),
+                cmocka_unit_test(test_behind_sessions),
                 cmocka_unit_test(test_reserve),
                 cmocka_unit_test(test_reserve_of_memory),
                 cmocka_unit_test(test_reserve_and_order),
