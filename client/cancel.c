@@ -8,21 +8,29 @@
 
 enum {
         OPTION_GRACE = _OPTION_OWN,
+        OPTION_REASON,
 };
 
 typedef struct CancelOptions {
         Common common;
         bool has_grace;
         uint64_t grace_usec;
+        const char *reason; /* NULL: the daemon's */
 } CancelOptions;
 
 static int cancel_parse(CancelOptions *o, int argc, char *argv[]) {
         static const struct option options[] = { OPTIONS_CONNECTION,
                                                  { "grace", required_argument, NULL, OPTION_GRACE },
+                                                 { "reason", required_argument, NULL,
+                                                   OPTION_REASON },
                                                  {} };
         int option;
 
         while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+                if (option == OPTION_REASON) {
+                        o->reason = optarg;
+                        continue;
+                }
                 if (option != OPTION_GRACE) {
                         if (common_take(&o->common, option) < 0)
                                 return -EINVAL;
@@ -52,8 +60,8 @@ int verb_cancel(int argc, char *argv[]) {
         for (int i = optind; i < argc; i++) {
                 int r;
 
-                r = o.has_grace ? pysb_cancel_with_grace(client, argv[i], o.grace_usec, NULL)
-                                : pysb_cancel(client, argv[i], NULL);
+                r = o.has_grace ? pysb_cancel_with_grace(client, argv[i], o.grace_usec, o.reason)
+                                : pysb_cancel(client, argv[i], o.reason);
                 if (r < 0)
                         status = common_call_failed(client, r);
         }

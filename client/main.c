@@ -8,6 +8,13 @@
 #include "client/verb.h"
 #include "config.h"
 
+/* Right behind the verb, which may have two words: anywhere else it may be an argument of the program. */
+static bool asks_for_help(int argc, char *argv[]) {
+        if (argc > 1 && argv[0][0] != '-')
+                return strcmp(argv[1], "--help") == 0;
+        return argc > 0 && strcmp(argv[0], "--help") == 0;
+}
+
 int main(int argc, char *argv[]) {
         const Verb *verb;
         int status;
@@ -29,7 +36,8 @@ int main(int argc, char *argv[]) {
                 text_error("%s is no verb; try `pysbctl help`.", argv[1]);
                 return EXIT_NOT_ACCEPTED;
         }
-        status = verb->run(argc - 1, argv + 1);
+        status = asks_for_help(argc - 2, argv + 2) ? verb_help_of(verb)
+                                                   : verb->run(argc - 1, argv + 1);
         if (fflush(stdout) == 0 && !ferror(stdout))
                 return status;
         text_error("Cannot write the output: %m.");

@@ -23,7 +23,7 @@ _pysbctl_sessions() {
 _pysbctl_session_words() {
         case $1 in
         open)
-                echo "--json --idle --lifetime --profile --file --modules --env --memory --timeout --cpu-time" \
+                echo "--json --idle --lifetime --profile --file --modules --env --label --memory --timeout --cpu-time" \
                         "--cpus --processes --disk --output-limit --source-limit --ticks"
                 ;;
         exec)
@@ -41,7 +41,7 @@ _pysbctl_session_words() {
 
 _pysbctl() {
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-        local verb=${COMP_WORDS[1]} words="--address --embedded"
+        local verb=${COMP_WORDS[1]} words="--address --embedded --help"
 
         COMPREPLY=()
         if ((COMP_CWORD == 1)); then
@@ -69,7 +69,7 @@ _pysbctl() {
         -c | --code | -e | --expression | --module | --callable | --inputs | --modules | \
                 --memory | --timeout | --cpu-time | --cpus | --processes | --disk | \
                 --output-limit | --source-limit | --tool | --tool-calls | --tool-wait | --ticks | \
-                --env | --grace | --idle | --lifetime | --priority | --tenant | --request-id | --collect | --collect-limit | \
+                --env | --label | --queue-timeout | --grace | --reason | --idle | --lifetime | --priority | --tenant | --request-id | --collect | --collect-limit | \
                 --address)
                 return
                 ;;
@@ -77,10 +77,10 @@ _pysbctl() {
         case $verb in
         submit | check | eval)
                 words+=" --code --expression --module --callable --inputs --file --modules --analysis"
-                [[ $verb != submit ]] || words+=" --result --display-dir --collect --output-dir --detach --priority --tenant --request-id --events --summary"
+                [[ $verb != submit ]] || words+=" --result --display-dir --collect --output-dir --detach --queue-timeout --priority --tenant --request-id --events --summary"
                 [[ $verb != submit ]] || words+=" --tool"
                 words+=" --profile --memory --timeout --cpu-time --cpus --processes --disk"
-                words+=" --tool-calls --tool-wait --ticks --output-limit --source-limit --collect-limit --stdin --env"
+                words+=" --tool-calls --tool-wait --ticks --output-limit --source-limit --collect-limit --stdin --env --label"
                 [[ $verb == eval ]] || words+=" --json"
                 ;;
         repl)
@@ -89,7 +89,7 @@ _pysbctl() {
                 ;;
         wait) words+=" --json --summary --display-dir $(_pysbctl_jobs)" ;;
         attach) words+=" --events --summary --display-dir $(_pysbctl_jobs)" ;;
-        cancel) words+=" --grace $(_pysbctl_jobs)" ;;
+        cancel) words+=" --grace --reason $(_pysbctl_jobs)" ;;
         forget) words+=" $(_pysbctl_jobs)" ;;
         blob)
                 if [[ ${COMP_WORDS[2]} == put && COMP_CWORD -gt 2 ]]; then

@@ -51,6 +51,8 @@ static const LimitOption limit_options[] = {
 enum {
         OPTION_STDIN = _OPTION_OWN,
         OPTION_ENV,
+        OPTION_LABEL,
+        OPTION_QUEUE_TIMEOUT,
         OPTION_DETACH,
         OPTION_PRIORITY,
         OPTION_REQUEST_ID,
@@ -81,6 +83,8 @@ static const struct option options[] = {
         { "profile", required_argument, NULL, 'p' },
         { "stdin", required_argument, NULL, OPTION_STDIN },
         { "env", required_argument, NULL, OPTION_ENV },
+        { "label", required_argument, NULL, OPTION_LABEL },
+        { "queue-timeout", required_argument, NULL, OPTION_QUEUE_TIMEOUT },
         { "memory", required_argument, NULL, OPTION_LIMITS + 0 },
         { "timeout", required_argument, NULL, OPTION_LIMITS + 1 },
         { "cpu-time", required_argument, NULL, OPTION_LIMITS + 2 },
@@ -113,21 +117,23 @@ static int take_limit(PysbRequest *request, const LimitOption *limit, const char
         return r;
 }
 
-static int take_env(PysbRequest *request, const char *pair) {
+typedef int (*PairSetter)(PysbRequest *request, const char *name, const char *value);
+
+static int take_pair(PysbRequest *request, const char *option, const char *pair, PairSetter set) {
         _cleanup_free_ char *name = NULL;
         const char *equals = strchr(pair, '=');
         int r;
 
         if (!equals || equals == pair) {
-                text_error("--env: %s is no variable; write it like NAME=VALUE.", pair);
+                text_error("%s: %s is no pair; write it like NAME=VALUE.", option, pair);
                 return -EINVAL;
         }
         name = strndup(pair, (size_t) (equals - pair));
         if (!name)
                 return -ENOMEM;
-        r = pysb_request_set_environment(request, name, equals + 1);
+        r = set(request, name, equals + 1);
         if (r < 0)
-                text_error("--env: %s: %s.", name, r == -EILSEQ ? "not UTF-8" : strerror(-r));
+                text_error("%s: %s: %s.", option, name, r == -EILSEQ ? "not UTF-8" : strerror(-r));
         return r;
 }
 
@@ -167,6 +173,13 @@ static int take_time(const char *option, uint64_t *usec) {
         return r;
 }
 
+static int take_queue_timeout(PysbRequest *request) {
+        uint64_t usec;
+        int r = take_time("--queue-timeout", &usec);
+
+        return r < 0 ? r : pysb_request_set_queue_timeout(request, usec);
+}
+
 static int take_collect(SubmitOptions *o, PysbRequest *request, const char *pattern) {
         int r = pysb_request_add_collect(request, pattern, false, false);
 
@@ -192,7 +205,11 @@ static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
                 o->stdin_ = optarg;
                 return 0;
         case OPTION_ENV:
-                return take_env(request, optarg);
+                return take_pair(request, "--env", optarg, pysb_request_set_environment);
+        case OPTION_LABEL:
+                return take_pair(request, "--label", optarg, pysb_request_set_label);
+        case OPTION_QUEUE_TIMEOUT:
+                return take_queue_timeout(request);
         case OPTION_TOOL:
                 return tools_add(&o->tools, request, optarg);
         case OPTION_PRIORITY:

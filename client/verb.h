@@ -45,6 +45,7 @@ int verb_drain(int argc, char *argv[]);
 int verb_resume(int argc, char *argv[]);
 
 int verb_help(int argc, char *argv[]);
+int verb_help_of(const Verb *verb); /* what it takes; 0 */
 
 /* The verb of that name, NULL if there is none. */
 const Verb *verb_find(const char *name);

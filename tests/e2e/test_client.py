@@ -231,6 +231,39 @@ class Serving(harness.OnOneDaemon):
         run = self.daemon.call("wait", "--json", job)
         self.assertEqual(run.result["outcome"], "cancelled", run)
 
+    def test_cancel_with_a_reason(self):
+        """cancel --reason TEXT is in the message of the result"""
+        job = self.detach("import time; time.sleep(1000)", "--timeout", "60s")
+        self.assertEqual(self.daemon.call("cancel", "--reason", "wrong file", job).status, 0)
+        self.assertIn("cancelled: wrong file", self.daemon.call("wait", job).stderr)
+
+    def test_label(self):
+        """--label is what show prints"""
+        job = self.detach("1", "--label", "order=7", "--label", "for=me")
+        self.assertEqual(self.json("show", job)["info"]["labels"], {"order": "7", "for": "me"})
+        run = self.daemon.call("submit", "--label", "order", "-c", "1")
+        self.assertEqual(run.status, 125, run)
+        self.assertIn("NAME=VALUE", run.stderr)
+
+    def test_queue_timeout(self):
+        """--queue-timeout 0 takes a place or gives up"""
+        places = self.client.node().max_running_jobs
+        jobs = [self.detach("import time; time.sleep(1000)", "--timeout", "60s") for _ in range(places)]
+        run = self.daemon.call("submit", "--queue-timeout", "0", "-c", "1")
+        self.assertIn("no place became free in time", run.stderr, run)
+        self.assertEqual(self.daemon.call("cancel", "--grace", "0", *jobs).status, 0)
+
+    def test_help(self):
+        """`VERB --help` is the usage of each verb, and no error"""
+        listed = self.daemon.call("help").stdout.decode()
+        verbs = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line[2].isalpha()]
+        self.assertIn("session", verbs)
+        tree = self.daemon.tree
+        for words in (*([verb] for verb in verbs), ["session", "open"], ["tenant", "set"]):
+            run = harness.run([tree.pysbctl, *words, "--help"], tree.environment)
+            self.assertEqual((run.status, run.stderr), (0, ""), words)
+            self.assertTrue(run.stdout.startswith(f"Usage: pysbctl {words[0]} ".encode()), run)
+
     def test_list_and_show(self):
         """list and show name a job, its state and its profile"""
         job = self.detach("print(1)", "-p", "eval")
