@@ -58,6 +58,7 @@ int connection_new(Server *server, Tenant *tenant, int client, const Peer *peer)
         c->gid = peer->gid;
         c->is_manager = peer->is_manager;
         c->is_gateway = peer->is_gateway;
+        c->is_owner = peer->is_owner;
         r = varlink_conn_new(fd, &varlink_server_limits, now, &c->conn);
         if (r < 0)
                 goto fail;
@@ -67,6 +68,7 @@ int connection_new(Server *server, Tenant *tenant, int client, const Peer *peer)
         if (r < 0)
                 goto fail;
         list_insert_before(&server->connections, &c->link);
+        server->n_owners += c->is_owner;
         tenant_ref(tenant);
         tenant_charge_anyway(tenant, QUOTA_CONNECTIONS, 1);
         server_count(c, ROUND_BYTES_PER_CALL);
@@ -99,6 +101,7 @@ void connection_free(Connection *c) {
                 connection_unfollow(c);
         }
         session_connection_closed(c->broker, c);
+        c->server->n_owners -= c->is_owner;
         list_remove(&c->link);
         list_remove(&c->woken);
         list_remove(&c->held);

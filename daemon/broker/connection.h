@@ -52,6 +52,7 @@ typedef struct Connection {
         gid_t gid;
         bool is_manager;       /* came by the socket for administrators */
         bool is_gateway;       /* may act for any tenant */
+        bool is_owner;         /* the daemon was started with it */
         size_t buffered_bytes; /* as accounted for */
         uint64_t moved_bytes;  /* as counted */
         bool is_dead;          /* to be freed at the end of its turn */
@@ -80,7 +81,7 @@ typedef struct Connection {
 typedef struct Peer {
         uid_t uid;
         gid_t gid;
-        bool is_manager, is_gateway;
+        bool is_manager, is_gateway, is_owner;
 } Peer;
 
 /* Takes fd, whatever happens. Charges the tenant. */

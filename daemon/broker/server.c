@@ -113,17 +113,17 @@ static int server_make_room(const Server *s, const Tenant *tenant, bool is_manag
 }
 
 /* Identity is fixed here, once: the kernel's word at connect time, never a pid, never a message. */
-static int server_add(Server *s, int client, bool is_manager) {
+static int server_add(Server *s, int client, Peer peer) {
         _cleanup_close_ int fd = client;
         struct ucred cred;
         socklen_t size = sizeof(cred);
         _cleanup_(tenant_unrefp) Tenant *tenant = NULL;
-        Peer peer;
         int r;
 
         if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
                 return -errno;
-        peer = (Peer){ .uid = cred.uid, .gid = cred.gid, .is_manager = is_manager };
+        peer.uid = cred.uid;
+        peer.gid = cred.gid;
         tenant = server_find_tenant(s, fd, &peer);
         if (!tenant)
                 return -ENOMEM;
@@ -257,7 +257,7 @@ static bool server_accept(const Listener *l) {
                 }
                 return false;
         }
-        if (server_add(s, client, l->is_manager) < 0)
+        if (server_add(s, client, (Peer){ .is_manager = l->is_manager }) < 0)
                 log_debug("a client was turned away");
         broker_check_idle(s->broker);
         return true;
@@ -298,8 +298,10 @@ static int server_listen(Server *s, int fd, bool is_manager) {
 
         if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) < 0)
                 return -errno;
-        if (!listening)
-                return server_add(s, fd, is_manager);
+        if (!listening) {
+                s->is_owned = true;
+                return server_add(s, fd, (Peer){ .is_manager = is_manager, .is_owner = true });
+        }
         l = &s->listeners[s->n_listeners];
         *l = (Listener){ .server = s, .fd = fd, .is_manager = is_manager };
         r = fd_set_nonblock(fd, true);
@@ -409,7 +411,7 @@ bool server_is_flushed(const Server *s) {
 }
 
 bool server_is_deserted(const Server *s) {
-        return list_is_empty(&s->connections) && s->n_listeners == 0;
+        return s->is_owned && s->n_owners == 0;
 }
 
 void server_sweep(Server *s, uint64_t now_usec) {

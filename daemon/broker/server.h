@@ -36,7 +36,9 @@ typedef struct Server {
         Broker *broker;
         Listener *listeners;
         size_t n_listeners;
-        bool is_paused; /* no descriptor was left for the next client */
+        bool is_owned;   /* was started with connected sockets: for whoever has the other ends */
+        size_t n_owners; /* of these, those that are still open */
+        bool is_paused;  /* no descriptor was left for the next client */
         List connections;
         List woken; /* Connection.woken: to be looked at in the next round of the loop */
         sd_event_source *waker;
@@ -70,7 +72,7 @@ void server_wake_followers(Server *server, int follow);
 
 bool server_is_idle(const Server *server);     /* no connection at all */
 bool server_is_flushed(const Server *server);  /* nothing waits to be read by a client */
-bool server_is_deserted(const Server *server); /* no connection, and none can come */
+bool server_is_deserted(const Server *server); /* the owners are gone */
 
 void server_sweep(Server *server, uint64_t now_usec);
 

@@ -537,18 +537,11 @@ class SyncEmbedded(Sync):
         """pysb.run() by a daemon for this one call"""
         self.assertEqual(pysb.run("6 * 7", embedded=True).value, 42)
 
-    def test_second_stream(self):
-        """a second stream of the same thread on a private daemon is Busy, not a hang"""
-        with pysb.Client(embedded=True) as c:
-            with c.stream(SPIN):
-                self.assertRaises(errors.Busy, c.stream, "1")
-            self.assertEqual(c.run("1").value, 1)
-
     def test_nothing_left(self):
         """close() returns when the private daemon has ended"""
         with pysb.Client(embedded=True) as c:
             c.run("1")
-            pid = c._pool.process.pid
+            pid = c._pool.daemon.process.pid
             family = [p.pid for p in harness.descendants(pid)]
         self.assertFalse(harness.is_alive(pid))
         harness.poll_until(lambda: not any(map(harness.is_alive, family)), "the end of its family")

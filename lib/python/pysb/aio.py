@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import inspect
 import socket
-import subprocess
 from collections import deque
 from types import TracebackType
 from typing import (TYPE_CHECKING, Any, AsyncIterator, Awaitable, Deque, Dict, List, Mapping, Optional,
@@ -46,9 +45,11 @@ class _Connection:
         try:
             await connection._in_time(
                 asyncio.get_running_loop().sock_connect(connection.socket, path))
-        except errors.Disconnected as e:
+        except BaseException as e:
             connection.close()
-            raise errors.ConnectFailed(f"{path}: {e}") from e
+            if isinstance(e, errors.Disconnected):
+                raise errors.ConnectFailed(f"{path}: {e}") from e
+            raise
         return connection
 
     def close(self) -> None:
@@ -98,17 +99,13 @@ class Client:
                  timeout: Optional[float] = None) -> None:
         self._address, self._timeout, self.embedded = address, timeout, embedded
         self._idle: List[_Connection] = []
-        self._process: "Optional[subprocess.Popen[Any]]" = None
-        self._n_private = 0
-        self._holder: "Optional[asyncio.Task[Any]]" = None
+        self._daemon: Optional[_embedded.Daemon] = None
         self._closed = True
 
     async def __aenter__(self) -> Client:
-        self._changed = asyncio.Condition()  # here is the loop that it belongs to
         if self.embedded:
-            self._process, sockets = _embedded.start()
-            self._idle = [_Connection(sock, self._timeout) for sock in sockets]
-            self._n_private = len(self._idle)
+            self._daemon = _embedded.Daemon()
+            self._address = self._daemon.address
         else:
             self._idle = [await _Connection.open(self._address, self._timeout)]
         self._closed = False
@@ -123,47 +120,31 @@ class Client:
         for connection in self._idle:
             connection.close()
         self._idle = []
-        if self._process:
-            process, self._process = self._process, None
-            await asyncio.get_running_loop().run_in_executor(None, _embedded.reap, process)
+        if self._daemon:
+            daemon, self._daemon = self._daemon, None
+            await asyncio.get_running_loop().run_in_executor(None, daemon.end)
 
-    async def _take(self, for_job: bool) -> _Connection:
+    async def _take(self) -> _Connection:
         """As _Pool.take() of the other client."""
         if self._closed:
             raise errors.Disconnected("the client is closed, or 'async with' has not begun")
-        async with self._changed:
-            while True:
-                if self._process and for_job and self._holder is not None:
-                    if self._holder is asyncio.current_task():
-                        raise errors.Busy("a private daemon has one connection for jobs: end this "
-                                          "stream first, or submit()")
-                elif self._idle:
-                    connection = self._idle.pop()
-                    if not is_stale(connection.socket):
-                        self._holder = asyncio.current_task() if for_job else self._holder
-                        return connection
-                    self._drop(connection)
-                    continue
-                elif not self._process:
-                    break
-                elif self._n_private == 0:
-                    raise errors.Disconnected("the private daemon has ended")
-                await self._changed.wait()
-        return await _Connection.open(self._address, self._timeout)
+        while self._idle:
+            connection = self._idle.pop()
+            if not is_stale(connection.socket):
+                return connection
+            connection.close()
+        try:
+            return await _Connection.open(self._address, self._timeout)
+        except errors.ConnectFailed as e:
+            if self._daemon:
+                raise errors.Disconnected("the private daemon has ended") from e
+            raise
 
-    async def _give(self, connection: _Connection, for_job: bool, usable: bool) -> None:
+    def _give(self, connection: _Connection, usable: bool) -> None:
         if usable and not self._closed:
             self._idle.append(connection)
         else:
-            self._drop(connection)
-        if for_job:
-            self._holder = None
-        async with self._changed:
-            self._changed.notify_all()
-
-    def _drop(self, connection: _Connection) -> None:
-        connection.close()
-        self._n_private -= bool(self._process)
+            connection.close()
 
     @staticmethod
     async def _ask(connection: _Connection, call: Call[T]) -> T:
@@ -172,7 +153,7 @@ class Client:
 
     async def _do_more(self, call: Call[T]) -> AsyncIterator[T]:
         """As in the other client."""
-        connection = await self._take(False)
+        connection = await self._take()
         usable = False
         try:
             await connection.send(call.method, dict(call.parameters), True)
@@ -184,10 +165,10 @@ class Client:
             usable = True
             raise
         finally:
-            await self._give(connection, False, usable)
+            self._give(connection, usable)
 
-    async def _do(self, call: Call[T], for_job: bool = False) -> T:
-        connection = await self._take(for_job)
+    async def _do(self, call: Call[T]) -> T:
+        connection = await self._take()
         usable = False
         try:
             await connection.send(call.method, dict(call.parameters), fds=call.fds)
@@ -197,7 +178,7 @@ class Client:
             usable = True  # an answer, too; or nothing was sent
             raise
         finally:
-            await self._give(connection, for_job, usable)
+            self._give(connection, usable)
         return call.read(reply)
 
     #
@@ -209,7 +190,7 @@ class Client:
             async with self.stream(code, **options) as stream:
                 return await stream.wait()
         with contextlib.closing(job_request(code, options)) as request:
-            return await self._do(_calls.run(request), for_job=True)
+            return await self._do(_calls.run(request))
 
     def stream(self, code: Optional[str] = None, **options: Unpack[JobOptions]) -> Stream:
         """Use it by 'async with', which cancels the job at its end."""
@@ -400,7 +381,7 @@ class Session:
             async with self.stream(code, **options) as stream:
                 return await stream.wait()
         request = cell_request(self.id, code, options)
-        return await self.client._do(_calls.execute(request), for_job=True)
+        return await self.client._do(_calls.execute(request))
 
     def stream(self, code: str, **options: Unpack[CellOptions]) -> Stream:
         request = cell_request(self.id, code, options)
@@ -464,12 +445,12 @@ class Stream:
 
     async def __aenter__(self) -> Stream:
         with contextlib.closing(self._request or Request()):
-            self._connection = await self.client._take(True)
+            self._connection = await self.client._take()
             try:
                 await self._connection.send(self._call.method, dict(self._call.parameters), True,
                                             self._call.fds)
             except BaseException:
-                await self._end(usable=False)
+                self._end(usable=False)
                 raise
         return self
 
@@ -494,10 +475,10 @@ class Stream:
         try:
             event = self._follower.feed(await self._connection.receive())
         except BaseException as e:
-            await self._end(usable=isinstance(e, errors.ProtocolError))
+            self._end(usable=isinstance(e, errors.ProtocolError))
             raise
         if event is None:
-            await self._end(usable=True)
+            self._end(usable=True)
             raise StopAsyncIteration
         self._call_tool(event)
         return event
@@ -510,15 +491,7 @@ class Stream:
         return self.result
 
     async def close(self) -> None:
-        if self._connection is None:
-            return
-        if self.client.embedded and self.job and self._call.method != "Attach":
-            with contextlib.suppress(errors.PysbError):
-                await self.client._do(_calls.cancel(self.job, None, 0 if self._call.method == "Run" else None))
-                self._follower.tools = {}
-                async for _ in self:
-                    pass
-        await self._end(usable=False)
+        self._end(usable=False)
 
     def _call_tool(self, event: types.Event) -> None:
         tool = self._follower.tool_of(event)
@@ -527,9 +500,9 @@ class Stream:
             self._answers.add(task)
             task.add_done_callback(self._answers.discard)
 
-    async def _end(self, usable: bool) -> None:
+    def _end(self, usable: bool) -> None:
         connection, self._connection = self._connection, None
         for task in self._answers:
             task.cancel()
         if connection:
-            await self.client._give(connection, True, usable)
+            self.client._give(connection, usable)

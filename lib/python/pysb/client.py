@@ -4,7 +4,6 @@ while it lasts. A Stream belongs to one thread."""
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -29,70 +28,48 @@ T = TypeVar("T")
 
 
 class _Pool:
-    """Connections to one daemon: those that are idle, and how to get another one. A private daemon has
-    two, of which a job's may take one, so that tool calls can be answered and jobs be cancelled."""
+    """Connections to one daemon: those that are idle; another one is made when there is none."""
 
     def __init__(self, address: Optional[str], embedded: bool, timeout: Optional[float]) -> None:
-        self.address, self.timeout = address, timeout
+        self.daemon = _embedded.Daemon() if embedded else None
+        self.address, self.timeout = self.daemon.address if self.daemon else address, timeout
         self.idle: List[Connection] = []
-        self.changed = threading.Condition()
+        self.lock = threading.Lock()
         self.closed = False
-        self.n_private = 0
-        self.holder: Optional[int] = None
-        self.process: "Optional[subprocess.Popen[Any]]" = None
-        if embedded:
-            self.process, sockets = _embedded.start()
-            self.idle = [Connection(sock, timeout) for sock in sockets]
-            self.n_private = len(self.idle)
-        else:
-            self.idle = [Connection.open(address, timeout)]
+        if not embedded:
+            self.idle = [Connection.open(address, timeout)]  # that there is a daemon is known at once
 
-    def take(self, for_job: bool) -> Connection:
-        with self.changed:
-            while True:
-                if self.closed:
-                    raise errors.Disconnected("the client is closed")
-                if self.process and for_job and self.holder is not None:
-                    if self.holder == threading.get_ident():
-                        raise errors.Busy("a private daemon has one connection for jobs: end this "
-                                          "stream first, or submit()")
-                elif self.idle:
-                    connection = self.idle.pop()
-                    if not is_stale(connection.socket):
-                        self.holder = threading.get_ident() if for_job else self.holder
-                        return connection
-                    self._drop(connection)
-                    continue
-                elif not self.process:
-                    break
-                elif self.n_private == 0:
-                    raise errors.Disconnected("the private daemon has ended")
-                self.changed.wait(self.timeout)
-        return Connection.open(self.address, self.timeout)
+    def take(self) -> Connection:
+        with self.lock:
+            if self.closed:
+                raise errors.Disconnected("the client is closed")
+            while self.idle:
+                connection = self.idle.pop()
+                if not is_stale(connection.socket):
+                    return connection
+                connection.close()
+        try:
+            return Connection.open(self.address, self.timeout)
+        except errors.ConnectFailed as e:
+            if self.daemon:
+                raise errors.Disconnected("the private daemon has ended") from e
+            raise
 
-    def give(self, connection: Connection, for_job: bool, usable: bool) -> None:
-        with self.changed:
+    def give(self, connection: Connection, usable: bool) -> None:
+        with self.lock:
             if usable and not self.closed:
                 self.idle.append(connection)
             else:
-                self._drop(connection)
-            if for_job:
-                self.holder = None
-            self.changed.notify_all()
-
-    def _drop(self, connection: Connection) -> None:
-        connection.close()
-        self.n_private -= bool(self.process)
+                connection.close()
 
     def close(self) -> None:
-        with self.changed:
-            self.closed = True
+        with self.lock:
+            was_closed, self.closed = self.closed, True
             for connection in self.idle:
                 connection.close()
             self.idle = []
-            self.changed.notify_all()
-        if self.process:
-            _embedded.reap(self.process)
+        if self.daemon and not was_closed:
+            self.daemon.end()
 
 
 class Client:
@@ -112,7 +89,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close streams first: a private daemon has ended when this returns."""
+        """A private daemon, and all that runs in it, has ended when this returns."""
         self._pool.close()
 
     #
@@ -125,7 +102,7 @@ class Client:
             with self.stream(code, **options) as stream:
                 return stream.wait()
         with closing(job_request(code, options)) as request:
-            return self._do(_calls.run(request), for_job=True)
+            return self._do(_calls.run(request))
 
     def stream(self, code: Optional[str] = None, **options: Unpack[JobOptions]) -> Stream:
         """Runs one program; iterate over its events. close(), or the end of 'with', cancels it."""
@@ -246,7 +223,7 @@ class Client:
 
     def _do_more(self, call: Call[T]) -> Iterator[T]:
         """Each reply of a call that has several."""
-        connection = self._pool.take(False)
+        connection = self._pool.take()
         usable = False
         try:
             connection.send(call.method, dict(call.parameters), True)
@@ -258,10 +235,10 @@ class Client:
             usable = True  # an answer, too
             raise
         finally:
-            self._pool.give(connection, False, usable)
+            self._pool.give(connection, usable)
 
-    def _do(self, call: Call[T], for_job: bool = False) -> T:
-        connection = self._pool.take(for_job)
+    def _do(self, call: Call[T]) -> T:
+        connection = self._pool.take()
         usable = False
         try:
             connection.send(call.method, dict(call.parameters), fds=call.fds)
@@ -271,7 +248,7 @@ class Client:
             usable = True  # an answer, too; or nothing was sent
             raise
         finally:
-            self._pool.give(connection, for_job, usable)
+            self._pool.give(connection, usable)
         return call.read(reply)
 
     def _answer(self, job: str, call: types.ToolCall, tool: Tool) -> None:
@@ -360,7 +337,7 @@ class Session:
             with self.stream(code, **options) as stream:
                 return stream.wait()
         request = cell_request(self.id, code, options)
-        return self.client._do(_calls.execute(request), for_job=True)
+        return self.client._do(_calls.execute(request))
 
     def stream(self, code: str, **options: Unpack[CellOptions]) -> Stream:
         """Runs one cell; iterate over its events. close(), or the end of 'with', interrupts it."""
@@ -424,9 +401,8 @@ class Stream:
 
     def __init__(self, client: Client, call: Call[types.Result], follower: Follower) -> None:
         self.client, self._follower = client, follower
-        self._method = call.method
         self._workers = ThreadPoolExecutor(WORKERS, "pysb-tool") if follower.tools else None
-        self._connection: Optional[Connection] = client._pool.take(True)
+        self._connection: Optional[Connection] = client._pool.take()
         try:
             self._connection.send(call.method, dict(call.parameters), True, call.fds)
         except BaseException:
@@ -477,17 +453,6 @@ class Stream:
 
     def close(self) -> None:
         """Cancels a job of Client.stream() that still runs, unless it is detached; a cell is interrupted."""
-        if self._connection is None:
-            return
-        if self.client.embedded and self.job and self._method != "Attach":
-            # There is no other connection to be had: this one must be read to its end
-            try:
-                self.client._do(_calls.cancel(self.job, None, 0 if self._method == "Run" else None))
-                self._follower.tools = {}
-                for _ in self:
-                    pass
-            except errors.PysbError:
-                pass
         self._end(usable=False)
 
     def _call_tool(self, event: types.Event) -> None:
@@ -498,6 +463,6 @@ class Stream:
     def _end(self, usable: bool) -> None:
         connection, self._connection = self._connection, None
         if connection:
-            self.client._pool.give(connection, True, usable)
+            self.client._pool.give(connection, usable)
         if self._workers:
             self._workers.shutdown(wait=False)

@@ -2,7 +2,7 @@
 """What can go wrong, as classes.
 
 PysbError
-    ConnectFailed, Disconnected, Timeout, BadReply, Busy, NoValue
+    ConnectFailed, Disconnected, Timeout, BadReply, NoValue
     ProtocolError   the daemon refused a call; one class for each error of the interface
     OutcomeError    a job ended otherwise than by success; one class for each outcome
     ToolFailure     raised by a tool: what the program sees as ToolError
@@ -37,10 +37,6 @@ class Timeout(PysbError, TimeoutError):
 
 class BadReply(PysbError):
     """The answer is none to this call."""
-
-
-class Busy(PysbError):
-    """A private daemon has one connection for jobs, and this thread or task has one on it already."""
 
 
 class NoValue(PysbError):

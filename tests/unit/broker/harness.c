@@ -120,16 +120,17 @@ static int make_listener(void) {
         return fd;
 }
 
-static void make_sockets(bool embedded) {
+/* Returns how many the broker gets. */
+static size_t make_sockets(bool embedded, int ret_fds[static 2]) {
         int fds[2];
 
-        if (!embedded) {
-                listen_fd = make_listener();
-                return;
-        }
+        ret_fds[0] = listen_fd = make_listener();
+        if (!embedded)
+                return 1;
         assert_int_equal(fd_socketpair(fds, SOCK_STREAM), 0);
-        listen_fd = fds[0];
+        ret_fds[1] = fds[0];
         embedded_client = fds[1];
+        return 2;
 }
 
 static void builder_node(Harness *h, uint32_t slots, uint64_t memory_bytes) {
@@ -149,14 +150,12 @@ static void builder_node(Harness *h, uint32_t slots, uint64_t memory_bytes) {
 Harness *harness_new(const HarnessOptions *o) {
         Harness *h = calloc(1, sizeof(*h));
         BrokerOptions options = {
-                .listen_fds = &listen_fd,
-                .n_listen_fds = 1,
                 .admin_gid = (gid_t) -1,
                 .embedded = o->embedded,
                 .idle_exit_usec = o->idle_exit_usec,
                 .clock = harness_clock,
         };
-        int link[2];
+        int link[2], listen_fds[2];
 
         assert_non_null(h);
         (void) signal(SIGPIPE, SIG_IGN);
@@ -168,7 +167,8 @@ Harness *harness_new(const HarnessOptions *o) {
         assert_int_equal(fd_set_nonblock(h->builder, true), 0);
         h->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         assert_true(h->null_fd >= 0);
-        make_sockets(o->embedded);
+        options.n_listen_fds = make_sockets(o->embedded, listen_fds);
+        options.listen_fds = listen_fds;
         options.builder_fd = link[0];
         options.null_fd = h->null_fd;
         options.store = harness_store();

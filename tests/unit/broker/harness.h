@@ -23,7 +23,7 @@ typedef struct HarnessOptions {
         uint64_t memory_bytes; /* that the builder says; 0 is nothing */
         uint64_t max_queued_jobs, max_connections_per_user;
         const char *config; /* flat lines; NULL is none */
-        bool embedded;      /* one connected socket instead of a listening one */
+        bool embedded;      /* a connected socket beside the listening one */
         uint64_t idle_exit_usec;
 } HarnessOptions;
 

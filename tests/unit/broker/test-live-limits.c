@@ -528,9 +528,10 @@ static void test_idle_exit_retained(void **state) {
         harness_free(harness);
 }
 
-/* An embedded daemon belongs to one connection: jobs end with it, and then the daemon. */
+/* An embedded daemon belongs to whoever has the other end of the socket that it was started with: jobs end
+ * with that one, and then the daemon, whoever else is there. */
 static void test_embedded(void **state) {
-        Client *c;
+        Client *c, *other;
         Box box;
 
         harness = harness_new(&(HarnessOptions){ .slots = 1, .embedded = true });
@@ -539,12 +540,16 @@ static void test_embedded(void **state) {
         json_decref(client_ask(c, "Submit", "{\"request\":{\"code\":\"\",\"profile\":\"raw\"}}"));
         box = builder_start(harness);
         assert_int_equal(box.request.plan, 1);
+        client_free(client_new(harness, geteuid()));
+        assert_true(harness_spin(harness)); /* others come and go */
+        other = client_new(harness, geteuid());
         client_free(c);
         builder_expect_kill(&box, END_CANCEL);
         assert_true(harness_spin(harness));
         builder_ended(&box, &(BoxFacts){ .end_reason = END_CANCEL });
         harness_advance(harness, 0);
         assert_false(harness_spin(harness));
+        client_free(other);
         harness_free(harness);
 }
 
