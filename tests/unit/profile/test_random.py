@@ -22,7 +22,7 @@ SEED = int(os.environ.get("PYSB_PROPERTY_SEED") or random.SystemRandom().randran
 CASES = 1000
 # daemon/profile/flat.c: FLAT_LINE_MAX
 LINE_MAX_BYTES = 4096
-LINE = re.compile(r'[^:\n]+:[1-9][0-9]*: [A-Za-z0-9_.-]+ = (?:"(?:[^"\\\n]|\\["\\])*"|-?[0-9]+|true|false)')
+LINE = re.compile(r'[^:\n]+:[1-9][0-9]*: [A-Za-z0-9_.-]+ = (?:"(?:[^"\\\n]|\\["\\])*"|-?[0-9]+|true|false|\[\])')
 PIECES = [
     "=", ".", ",", "[", "]", "[[", "]]", "{", "}", '"', '"""', "'", "'''", "#", "\\", "\n", "\r\n", "\r", "\t", "\0",
     "\x1b[31m", "\u202e", "\ufeff", "é", "\U0001f40d", "nan", "inf", "1.5", "0x7f", "1_000", "-0", "+1", "9" * 400,

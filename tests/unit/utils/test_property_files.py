@@ -113,6 +113,8 @@ class Property(unittest.TestCase):
             is_ours_ok = error
         if "leads outside" in str(is_ours_ok):
             return False  # a symlink, from its new place: tools have nothing against it
+        if ok and "are the same file" in str(is_ours_ok) and self.snapshot("tool") == before:
+            return False  # cp -r of a symlink to itself, in another directory by name: success without a change
         note = f"seed {SEED}: {words!r} on {before!r}: {is_ours_ok!r}"
         self.assertEqual(ok, is_ours_ok is True, note)
         if ok:
