@@ -108,7 +108,7 @@ class Killing(Base):
         self.assertEqual(daemon.stop(), 0)
 
     def test_any_process_at_any_moment(self):
-        """50 times: clients are told, every process is gone, the next daemon serves"""
+        """R-R1 50 times: clients are told, every process is gone, the next daemon serves"""
         print(f"# PYSB_KILL_SEED={SEED}", flush=True)
         rng = random.Random(SEED)
         killed = dict.fromkeys(VICTIMS, 0)
@@ -149,7 +149,7 @@ class Stopping(Base):
         self.assert_nobody_left()
 
     def test_in_order(self):
-        """SIGTERM while jobs run: every client gets `cancelled`"""
+        """R-R2 SIGTERM while jobs run: every client gets `cancelled`"""
         daemon = harness.Daemon(harness.build_tree())
         streams = self.work(daemon, 3 * JOBS)
         self.assertEqual(daemon.stop(), 0)
@@ -178,7 +178,7 @@ class Stopping(Base):
         self.assert_nobody_left()
 
     def test_everything_at_once(self):
-        """SIGTERM while a cell runs, a job ignores signals, and jobs wait: all of them get `cancelled`"""
+        """R-R2 SIGTERM while a cell runs, a job ignores signals, and jobs wait: all of them get `cancelled`"""
         daemon = harness.Daemon(harness.build_tree())
         with pysb.Client(f"unix:{daemon.address}", timeout=harness.PATIENCE) as client:
             streams = [client.open_session().stream("while True: pass"), client.stream(STUBBORN, profile="raw")]

@@ -263,7 +263,7 @@ class Service(unittest.TestCase):
         self.assertEqual(result["exception"]["type"], "MemoryError")
 
     def test_cpu_max_throttles(self):
-        """half a CPU is throttled, and the result says for how long"""
+        """RS-10a R-L7 half a CPU is throttled, and the result says for how long"""
         code = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
         result = self.check(submit(code, "--cpus", "0.3", "--timeout", "50s", "--cpu-time", "30s"),
                             "success", 0)
@@ -286,7 +286,7 @@ class Service(unittest.TestCase):
         self.assertIn("process", result["message"])
 
     def test_limits_are_in_the_leaf(self):
-        """the leaf of a running job has the job's limits, swap off and group kill"""
+        """RS-11a R-L2 the leaf of a running job has the job's limits, swap off and group kill"""
         job = self.run_job(WAIT, "--memory", "48M", "--cpus", "0.5")
         path = leaf(job)
         self.assertTrue(path.startswith(JOBS + "/"), path)
@@ -412,7 +412,7 @@ class Service(unittest.TestCase):
         self.assertEqual(result["stdout"]["text"], "again\n")
 
     def test_any_process_killed(self):
-        """kill -9 of any process at any moment: no process, cgroup, namespace or mount is left, and it serves"""
+        """DR-01a R-R1 kill -9 of any process at any moment: no process, cgroup, namespace or mount is left, and it serves"""
         print(f"# PYSB_KILL_SEED={restart.SEED}", flush=True)
         self.check(submit("print(1)"), "success", 0)
         poll_until(lambda: not leaves(), "rest")
