@@ -22,8 +22,8 @@
 #define GRACE_USEC 10000000
 
 static const char program[] = "print('What is your name?', flush=True)\n"
-                              "print(f'Hello, {input()}.', flush=True)\n"
                               "try:\n"
+                              "    print(f'Hello, {input()}.', flush=True)\n"
                               "    while True:\n"
                               "        pass\n"
                               "except KeyboardInterrupt:\n"

@@ -16,8 +16,8 @@ import pysb
 
 PROGRAM = """
 print('What is your name?', flush=True)
-print(f'Hello, {input()}.', flush=True)
 try:
+    print(f'Hello, {input()}.', flush=True)
     while True:
         pass
 except KeyboardInterrupt:

@@ -164,10 +164,12 @@ class Daemon(unittest.TestCase):
         """DR-14a R-R7 slow work of the kernel: while a job of half a GiB is torn down, others are served"""
         self.start()
         code = "x = bytearray(400 << 20)\nfor i in range(0, len(x), 4096): x[i] = 1\nprint('ready', flush=True)\nimport time\ntime.sleep(60)"
-        with self.daemon.connect(ALICE) as big, self.daemon.connect(BOB) as bob:
-            big.run(code=code, limits={"memoryBytes": 600 * MIB, "wallTimeUSec": 60_000_000})
-            big.next("output")
-        # Its client has gone: it is killed now
+        with self.daemon.connect(BOB) as bob:
+            with self.daemon.connect(ALICE) as big:
+                big.run(code=code, limits={"memoryBytes": 600 * MIB, "wallTimeUSec": 60_000_000})
+                while big.receive()["event"]["kind"] != "output":
+                    pass
+            # Its client has gone: it is killed now
             bob.call("Run", request={"code": "1"})
         harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
         self.serves()

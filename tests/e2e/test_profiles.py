@@ -71,10 +71,11 @@ class Profiles(Served):
                               check=True).stdout
 
     def values(self, path):
-        """All that a profile comes to on this machine, but not where it comes from. (What a package
-        preloads besides itself may stand elsewhere in the list.)"""
+        """All that a profile comes to on this machine, but not where it comes from, and not which lists are
+        empty. (What a package preloads besides itself may stand elsewhere in the list.)"""
         values = [line.split(": ", 1)[1] for line in self.compile(path).splitlines()]
-        return sorted(v for v in values if not v.startswith(("profile.extends ", "profile.digest ")))
+        return sorted(v for v in values
+                      if not v.startswith(("profile.extends ", "profile.digest ")) and not v.endswith(" = []"))
 
     def test_check(self):
         """all shipped profiles pass --check, where they are and as copies elsewhere"""
