@@ -18,6 +18,7 @@
 #include "proto/link.h"
 
 #define PROFILE "default"
+#define PROGRAM_USEC_MAX (30 * USEC_PER_SEC)
 
 struct SelfTest {
         Builder *builder;
@@ -135,12 +136,23 @@ void self_test_take(Builder *builder, const BuilderReport *report) {
         builder->self_test = self_test_free(test);
 }
 
-/* The profile of requests that name none, unless the operator has another one; its template is the one that is
- * likely to be needed first. */
+static bool profile_is_usable(const Profile *profile) {
+        char problem[256];
+
+        return !profile_problem(profile, problem, sizeof(problem));
+}
+
+/* The profile of requests that name none, unless the operator has another one: its template is the one that is likely
+ * to be needed first. One that lacks packages has none; that is no reason to serve nobody. */
 static size_t self_test_profile(const ProfileStore *store) {
         int index = profile_store_find(store, PROFILE);
 
-        return index < 0 ? 0 : (size_t) index;
+        if (index >= 0 && profile_is_usable(store->profiles[index]))
+                return (size_t) index;
+        for (size_t i = 0; i < store->n_profiles; i++)
+                if (profile_is_usable(store->profiles[i]))
+                        return i;
+        return 0;
 }
 
 static int self_test_open_fds(SelfTest *test, int fds[BUILDER_FDS_MAX]) {
@@ -179,6 +191,9 @@ static int self_test_prepare(SelfTest *test, size_t profile, int fds[BUILDER_FDS
                 .layers = builder_layers(test->builder),
                 .root = (int64_t) root.st_dev,
         };
+        /* The others are those of a job; but what an operator thinks of its time has nothing to do with it. */
+        test->box.limits.value[LIMIT_WALL_TIME] = PROGRAM_USEC_MAX;
+        test->box.limits.value[LIMIT_CPU_TIME] = PROGRAM_USEC_MAX;
         return self_test_open_fds(test, fds);
 }
 

@@ -118,9 +118,10 @@ class Private(World):
         self.write("bad", '[limits]\nmemory = "64 parsecs"')
         return {}
 
-    def lacking_default(self):
-        """No box of default can be made any more: its template lacks a package."""
-        self.write("default", '[python]\npackages = ["no_such_x"]')
+    def all_lacking(self):
+        """No box can be made any more: each template lacks a package."""
+        for profile in self.connect().call("ListProfiles")["profiles"]:
+            self.write(profile["name"], '[python]\npackages = ["no_such_x"]')
         self.manage("Reload")
         return {}
 
@@ -135,10 +136,11 @@ class Private(World):
 
     def clean(self):
         self.manage("Resume")
-        for name in ("bad", "default"):
-            if os.path.exists(f"{self.operators}/{name}.toml"):
-                os.unlink(f"{self.operators}/{name}.toml")
-                self.manage("Reload")
+        written = set(os.listdir(self.operators)) - {"lacking.toml"}
+        for name in written:
+            os.unlink(os.path.join(self.operators, name))
+        if written:
+            self.manage("Reload")
         super().clean()
 
     def stop(self):
@@ -265,7 +267,7 @@ ERRORS = [
         lambda w: {**w.tool_call(), "callId": "nonsense", "resultJson": "1"}),
     Row(f"{MANAGER}.InvalidRequest", f"{MANAGER}.SetLogLevel", lambda w: {"level": 8}),
     Row(f"{MANAGER}.ReloadFailed", f"{MANAGER}.Reload", lambda w: w.bad_profile()),
-    Row(f"{MANAGER}.SelfTestFailed", f"{MANAGER}.SelfTest", lambda w: w.lacking_default()),
+    Row(f"{MANAGER}.SelfTestFailed", f"{MANAGER}.SelfTest", lambda w: w.all_lacking()),
     Row(f"{MANAGER}.TenantNotFound", f"{MANAGER}.SetTenant", lambda w: {"tenant": "nobody", "quota": {}}),
     Row(f"{VARLINK}.ExpectedMore", f"{SANDBOX}.Attach", lambda w: {"job": w.finished()}),
     Row(f"{VARLINK}.InterfaceNotFound", f"{VARLINK}.GetInterfaceDescription", lambda w: {"interface": "a.b"}),
