@@ -100,17 +100,16 @@ static void request_changed(World *w, FuzzInput *in) {
 static void report_of_init(World *w, FuzzInput *in) {
         const Interpreter *i = world_interpreter(w, fuzz_byte(in));
         uint8_t kind = fuzz_byte(in), what = fuzz_byte(in);
-        BoxReport report = {
-                .kind = kind % (_BOX_REPORT_MAX + 1),
-                .error = (int32_t) pick_number(in),
-                .step = (uint32_t) pick_number(in),
-                .at_usec = what & 1 ? pick_number(in) : 0,
-                .tasks_peak = pick_number(in),
-                .n_denied = (uint32_t) pick_number(in),
-                .cpu_user_usec = pick_number(in),
-        };
+        BoxReport report = { .kind = kind % (_BOX_REPORT_MAX + 1) };
         _cleanup_close_ int pidfd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
+        report.error = (int32_t) pick_number(in);
+        report.step = (uint32_t) pick_number(in);
+        if (what & 1)
+                report.at_usec = pick_number(in);
+        report.tasks_peak = pick_number(in);
+        report.n_denied = (uint32_t) pick_number(in);
+        report.cpu_user_usec = pick_number(in);
         if (i)
                 (void) link_send(i->control, &report,
                                  what & 2 ? sizeof(report) : what % sizeof(report) + 1, &pidfd,

@@ -86,26 +86,26 @@ static void say_frame(World *w, size_t box, FuzzInput *in) {
 }
 
 static void answer_files(World *w, size_t box, FuzzInput *in) {
-        FilesAnswerPacket packet = {
-                .answer = {
-                        .kind = fuzz_byte(in),
-                        .type = fuzz_byte(in),
-                        .rule = fuzz_byte(in),
-                        .error = fuzz_byte(in),
-                        .size_bytes = fuzz_byte(in),
-                },
-        };
+        FilesAnswerPacket packet = {};
+        FilesAnswer *answer = &packet.answer;
+        const void *payload;
         size_t size;
-        const void *payload = fuzz_take(in, sizeof(packet.payload), &size);
 
-        packet.answer.size = (uint32_t) size;
+        answer->kind = fuzz_byte(in);
+        answer->type = fuzz_byte(in);
+        answer->rule = fuzz_byte(in);
+        answer->error = fuzz_byte(in);
+        answer->size_bytes = fuzz_byte(in);
+        payload = fuzz_take(in, sizeof(packet.payload), &size);
+        answer->size = (uint32_t) size;
         if (size > 0)
                 memcpy(packet.payload, payload, size);
-        world_box_write(w, box, WORLD_FILES, &packet, sizeof(packet.answer) + size);
+        world_box_write(w, box, WORLD_FILES, &packet, sizeof(*answer) + size);
 }
 
 static void step_of_box(World *w, char what, FuzzInput *in) {
         size_t box = fuzz_byte(in);
+        uint8_t status;
 
         switch (what) {
         case 'F':
@@ -127,7 +127,8 @@ static void step_of_box(World *w, char what, FuzzInput *in) {
                 world_box_close(w, box, fuzz_byte(in));
                 break;
         case 'E':
-                world_box_end(w, box, fuzz_byte(in), fuzz_byte(in));
+                status = fuzz_byte(in);
+                world_box_end(w, box, status, fuzz_byte(in));
                 break;
         default:
                 break;
