@@ -34,6 +34,9 @@ int common_take(Common *common, int option) {
         case OPTION_DISPLAY_DIR:
                 common->display_dir = optarg;
                 return 0;
+        case OPTION_OUTPUT_DIR:
+                common->output_dir = optarg;
+                return 0;
         default:
                 return -EINVAL;
         }

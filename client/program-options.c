@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "basic/io.h"
@@ -64,6 +65,12 @@ static const char *default_path(const char *host) {
         return slash + 1;
 }
 
+static bool is_executable(const char *host) {
+        struct stat st;
+
+        return stat(host, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0;
+}
+
 int program_add_file(PysbRequest *request, const char *value) {
         _cleanup_free_ char *data = NULL, *host = strdup(value);
         char *colon;
@@ -72,15 +79,17 @@ int program_add_file(PysbRequest *request, const char *value) {
 
         if (!host)
                 return -ENOMEM;
-        colon = strrchr(host, ':');
+        /* A name that has a colon itself is taken as such. */
+        colon = access(host, F_OK) < 0 ? strrchr(host, ':') : NULL;
         if (colon)
                 *colon = '\0';
         r = read_input(host, FILE_MAX_BYTES, &data, &size);
         if (r < 0)
                 return r;
-        return say(
-                pysb_request_add_file(request, colon ? colon + 1 : default_path(host), data, size),
-                value, "the name must be UTF-8");
+        r = pysb_request_add_file(request, colon ? colon + 1 : default_path(host), data, size);
+        if (r >= 0 && is_executable(host))
+                r = pysb_request_set_file_mode(request, true, false);
+        return say(r, value, "the name must be UTF-8");
 }
 
 /* Names with commas between them. */

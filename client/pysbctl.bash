@@ -87,8 +87,8 @@ _pysbctl() {
                 words+=" --profile --tool --idle --lifetime --file --modules --env --memory --timeout --cpu-time --cpus"
                 words+=" --processes --disk --output-limit --source-limit --tool-calls --tool-wait --ticks --display-dir"
                 ;;
-        wait) words+=" --json --summary --display-dir $(_pysbctl_jobs)" ;;
-        attach) words+=" --events --summary --display-dir $(_pysbctl_jobs)" ;;
+        wait) words+=" --json --summary --display-dir --output-dir $(_pysbctl_jobs)" ;;
+        attach) words+=" --events --summary --display-dir --output-dir $(_pysbctl_jobs)" ;;
         cancel) words+=" --grace --reason $(_pysbctl_jobs)" ;;
         forget) words+=" $(_pysbctl_jobs)" ;;
         blob)

@@ -123,7 +123,7 @@ static int start_cell(const Repl *repl, Buf *lines, Follow *follow) {
         if (r >= 0)
                 r = pysb_start_cell(repl->client, repl->session, request, follow_callback, follow);
         if (r == -EILSEQ)
-                text_error("This is no UTF-8.");
+                text_error("A statement must be UTF-8 text without NUL.");
         else if (r < 0)
                 (void) common_call_failed(repl->client, r);
         return r;

@@ -62,7 +62,6 @@ enum {
         OPTION_LIFETIME,
         OPTION_QUEUE,
         OPTION_COLLECT,
-        OPTION_OUTPUT_DIR,
         OPTION_LIMITS, /* + index in limit_options */
 };
 
@@ -220,9 +219,6 @@ static int take_option(int option, SubmitOptions *o, PysbRequest *request) {
                 return take_request_id(request, optarg);
         case OPTION_COLLECT:
                 return take_collect(o, request, optarg);
-        case OPTION_OUTPUT_DIR:
-                o->output_dir = optarg;
-                return 0;
         case OPTION_DETACH:
                 o->detach = true;
                 return 0;
@@ -282,6 +278,10 @@ static int check_session(const SubmitOptions *o, const char *verb) {
                 text_error("--queue is for `session exec`.");
         else if ((is_open || is_exec) && (o->detach || o->tools.n > 0 || o->stdin_))
                 text_error("session %s takes none of --detach, --tool and --stdin.", verb);
+        else if (is_exec && (o->program.expression || o->program.module))
+                text_error(
+                        "session exec takes neither -e nor --module; use -c, whose last expression "
+                        "is the value.");
         else if (is_open && o->common.embedded)
                 text_error("A session needs a daemon that stays; --embedded ends with this call.");
         else
@@ -309,10 +309,10 @@ static int check(const SubmitOptions *o, const char *verb) {
                 text_error("--events and --result exclude each other.");
         else if (o->detach && (o->common.events || o->common.value || o->common.display_dir))
                 text_error("--detach excludes --events, --result and --display-dir; use attach.");
-        else if (!is_submit && (o->collects || o->output_dir))
+        else if (!is_submit && (o->collects || o->common.output_dir))
                 text_error("%s takes neither --collect nor --output-dir.", verb);
-        else if (o->output_dir && (!o->collects || o->detach))
-                text_error("--output-dir goes with --collect, and not with --detach.");
+        else if (o->common.output_dir && (!o->collects || o->detach))
+                text_error("--output-dir goes with --collect, and not with --detach; use wait.");
         else if (o->tools.n > 0 && !is_submit && !is_repl)
                 text_error("--tool: only submit and repl answer tool calls.");
         else if (o->detach && o->tools.n > 0)

@@ -15,7 +15,6 @@ typedef struct SubmitOptions {
         ProgramOptions program;
         Tools tools;
         bool collects;
-        const char *output_dir;
         const char *stdin_;  /* a file for the program's standard input */
         Feed feed;           /* of it, while the program runs */
         const char *session; /* of `session exec`: where the program is a cell; else NULL */

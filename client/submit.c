@@ -69,7 +69,7 @@ static int submit_and_follow(SubmitOptions *o, PysbClient *client, PysbRequest *
                 .to_stderr = common->value,
                 .is_quiet = common->json,
                 .displays.dir = common->display_dir,
-                .outputs.dir = o->output_dir,
+                .outputs.dir = common->output_dir,
                 .tools = &o->tools,
                 .feed = &o->feed,
                 .interrupts = true,
@@ -113,7 +113,8 @@ int verb_submit(int argc, char *argv[]) {
                 return r;
         interrupt_setup();
         if (displays_prepare(options.common.display_dir) < 0 ||
-            outputs_prepare(options.output_dir) < 0 || common_connect(&options.common, &client) < 0)
+            outputs_prepare(options.common.output_dir) < 0 ||
+            common_connect(&options.common, &client) < 0)
                 r = EXIT_NOT_ACCEPTED;
         else if (options.detach)
                 r = submit_detached(&options.common, client, request);

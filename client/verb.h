@@ -58,6 +58,7 @@ enum {
         OPTION_EVENTS,
         OPTION_SUMMARY,
         OPTION_DISPLAY_DIR,
+        OPTION_OUTPUT_DIR,
         OPTION_PROMPT,
         OPTION_TENANT,
         _OPTION_OWN, /* the verb's own start here */
@@ -84,6 +85,7 @@ typedef struct Common {
         bool prompt; /* of `profile show` */
         bool value;  /* --result: the value of the job is all that goes to standard output */
         const char *display_dir; /* NULL: displays are only counted */
+        const char *output_dir;  /* NULL: the files that come back are only counted */
         const char *source;      /* what the program is called; NULL is not known */
 } Common;
 

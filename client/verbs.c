@@ -90,7 +90,8 @@ static const struct {
         { " session ",
           "session open takes what is for all of its cells, session exec what is for one, and\n"
           "      --queue             wait for the cells before it\n" },
-        { " attach wait ", "attach and wait take --display-dir and --summary, too.\n" },
+        { " attach wait ",
+          "attach and wait take --display-dir, --output-dir and --summary, too.\n" },
         { NULL, "Options of all verbs:\n"
                 "      --address ADDRESS   the daemon, such as unix:/run/pysb/io.pysb.sandbox\n"
                 "      --embedded          start a private daemon for this call\n" },

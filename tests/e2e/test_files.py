@@ -371,6 +371,33 @@ class Client(OnFiles):
         self.assertEqual(run.status, 125, run)
         self.assertFalse(os.path.exists(self.out))
 
+    def test_detached(self):
+        """the files of a job that went on by itself come by wait and by attach"""
+        code = write("a/b", "kept") + "open('big', 'w').write('x' * 5_000_000)"
+        job = self.submit(code, "--collect-limit", "6M", "--detach").stdout.decode().strip()
+        for verb in "wait", "attach":
+            run = self.daemon.call(verb, job)
+            self.assertEqual((run.status, run.stderr), (
+                0, "pysbctl: The program hands back 2 files; --output-dir DIR writes them there.\n"), verb)
+            run = self.daemon.call(verb, "--output-dir", self.out, job)
+            self.assertEqual((run.status, run.stderr), (0, ""), verb)
+            self.assertEqual((self.read("a/b"), len(self.read("big"))), ("kept", 5_000_000), verb)
+            run = self.daemon.call(verb, "--output-dir", self.out, job)
+            self.assertEqual(run.status, 1, verb)
+            self.assertIn("a/b: exists already", run.stderr)
+            shutil.rmtree(self.out)
+
+    def test_given(self):
+        """--file keeps the executable bit, and takes a name with a colon that exists"""
+        for name, mode in ("run:it", 0o755), ("run", 0o644):
+            with open(f"{self.directory}/{name}", "w", encoding="utf-8") as file:
+                file.write(name)
+            os.chmod(file.name, mode)
+        code = "import os\nfor n in 'run:it', 'x', 'y': print(open(n).read(), os.stat(n).st_mode & 0o111 != 0)"
+        run = self.daemon.call("submit", "--file", f"{self.directory}/run:it", "--file", f"{self.directory}/run:x",
+                               "--file", f"{self.directory}/run:it:y", "-c", code)
+        self.assertEqual((run.stdout, run.stderr), (b"run:it True\nrun False\nrun:it True\n", ""))
+
 
 if __name__ == "__main__":
     tap.run(Collect, Hostile, Client)

@@ -101,6 +101,12 @@ class File(Repl):
         self.repl("print(1)\n1 / 0\n", status=1)
         self.repl("raise SystemExit(7)\n", status=7)
 
+    def test_no_text(self):
+        for line in b"print(1)\0\n", b"print('\xff')\n":
+            run = self.daemon.call("repl", stdin=line)
+            self.assertEqual((run.status, run.stderr),
+                             (125, "pysbctl: A statement must be UTF-8 text without NUL.\n"))
+
     def test_ends(self):
         """by exit() and quit, and nothing at all is fine"""
         for text in ("", "\n# nothing\n", "1\nexit()\nprint('no')\n", "quit\nprint('no')\n"):

@@ -34,6 +34,11 @@ class Shell(harness.OnOneDaemon):
         harness.read_until(process.stdout, b"on\n")
         return process
 
+    def test_exec_of_no_cell(self):
+        """a cell is code: an expression or a module is refused before anything is sent"""
+        for option in "-e", "--module":
+            self.assertIn("neither -e nor --module", self.session("exec", "none", option, "x", status=125).stderr)
+
     def test_exec(self):
         """variables live from one exec to the next, by -c, a file and standard input"""
         session = self.open("-p", "default", "--env", "COLOUR=red", "--idle", "5min")
