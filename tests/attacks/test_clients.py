@@ -336,7 +336,8 @@ class Clients(unittest.TestCase):
             self.assertIn(self.refused(connection, "Run", request={"code": "1", "environment": environment}).name, ("InvalidRequest", "TooLarge"))
         result = connection.call("Run", request={"code": "import os\nprint(os.environ['GOOD'])", "environment": {"GOOD": "LD_PRELOAD=/x"}})["result"]
         self.assertEqual(result["stdout"]["text"], "LD_PRELOAD=/x\n")
-        for pid in (self.daemon.process.pid, self.broker.pid, *(p.pid for p in harness.descendants(self.daemon.process.pid))):
+        harness.poll_until(lambda: not self.daemon.boxed(), "the end of the box")
+        for pid in (self.daemon.process.pid, self.broker.pid, *(p.pid for p in self.daemon.templates())):
             with open(f"/proc/{pid}/environ", "rb") as file:
                 self.assertNotIn(b"GOOD", file.read())
 

@@ -165,9 +165,10 @@ class Observed(unittest.TestCase):
         """PR-03m R-PR3 user namespace: one id of the range for each job, no groups, not soon given again"""
         seen = []
         for _ in range(20):
+            harness.poll_until(lambda: not self.target.boxed(), "the end of the box before")
             with self.running() as (boxed, _):
                 ids = {n for p in boxed.values() for n in p.uids + p.gids}
-                self.assertEqual(len(ids), 1)
+                self.assertEqual(len(ids), 1, [p.fields for p in boxed.values()])
                 self.assertEqual({p.fields["Groups"] for p in boxed.values()}, {""})
                 seen.append(ids.pop())
         self.assertEqual(len(set(seen)), len(seen), "an id was given again at once")

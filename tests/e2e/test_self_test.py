@@ -142,6 +142,8 @@ class AtStart(unittest.TestCase):
                 self.assertIn(f"pysbd exited with {REFUSED}:", daemon.refusal)
                 found = {line.split()[2].rstrip(":") for line in daemon.refusal.splitlines()
                          if line.startswith("pysbd: Self-test ")}
+                if harness.SANITIZED:
+                    expected = expected - {"terminal"}  # their run-times call ioctl(), so it is not tried
                 self.assertLessEqual(expected, found, daemon.refusal)
                 self.assertIn(f"the layer {layer} to stop", daemon.refusal)
                 self.assertIn("Boot a kernel that has it", daemon.refusal)
