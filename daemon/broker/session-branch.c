@@ -148,6 +148,8 @@ int session_branch(
         }
         *ret_branch = branch;
         session_go_on(b, s); /* now, or as soon as its interpreter is there */
+        /* What waits for the memory that it holds from now on keeps nobody waiting any more. */
+        scheduler_start_waiting(b);
         return 0;
 }
 

@@ -68,24 +68,13 @@ static void keep_files(Simulation *s, SimBox *box) {
         fail_msg("more files channels than places");
 }
 
-static bool waits_for_sessions(const QueueItem *item) {
-        const Tenant *tenant = item->tenant;
-        const Tenants *t = tenant->tenants;
-        uint64_t own = tenant->policy->maximum[QUOTA_MEMORY], kept = t->session_bytes;
-
-        if (own == UINT64_MAX)
-                kept += t->reserve[QUOTA_MEMORY];
-        return tenant->session_bytes + item->memory_bytes > own ||
-               kept + item->memory_bytes > t->maximum[QUOTA_MEMORY];
-}
-
 /* Nobody of the same tenant was before it in line, unless he waits for what sessions hold. */
 static void check_order(const Simulation *s, const Job *job) {
         LIST_FOREACH(l, &s->broker->jobs) {
                 const Job *other = container_of(l, Job, jobs);
 
                 if (other->state != JOB_QUEUED || job_is_cell(other) ||
-                    job_tenant(other) != job_tenant(job) || waits_for_sessions(&other->queue))
+                    job_tenant(other) != job_tenant(job) || sim_waits_for_sessions(&other->queue))
                         continue;
                 assert_true(other->queue.priority <= job->queue.priority);
                 assert_true(other->queue.priority < job->queue.priority ||

@@ -149,7 +149,18 @@ static void check_maxima(uint64_t used[static _QUOTA_MAX],
         memcpy(used, now, _QUOTA_MAX * sizeof(*used));
 }
 
-/* Of those that do not wait for what the tenant's own sessions hold. Each could start once nothing else runs. */
+bool sim_waits_for_sessions(const QueueItem *item) {
+        const Tenant *tenant = item->tenant;
+        const Tenants *t = tenant->tenants;
+        uint64_t own = tenant->policy->maximum[QUOTA_MEMORY], kept = t->session_bytes;
+
+        if (own == UINT64_MAX && tenant->session_bytes > 0)
+                kept += t->reserve[QUOTA_MEMORY];
+        return (own < UINT64_MAX && tenant->session_bytes + item->memory_bytes > own) ||
+               kept + item->memory_bytes > t->maximum[QUOTA_MEMORY];
+}
+
+/* Of those that do not wait for what sessions hold. Each could start once nothing else runs. */
 static const QueueItem *first_of(const Tenant *tenant) {
         static QueueItem *items[WAITING_MAX];
         size_t n = queue_first(tenant, WAITING_MAX, items);
@@ -160,7 +171,7 @@ static const QueueItem *first_of(const Tenant *tenant) {
         FOREACH_ARRAY(item, items, n)
                 assert_true((*item)->memory_bytes <= maximum);
         FOREACH_ARRAY(item, items, n)
-                if (tenant->session_bytes + (*item)->memory_bytes <= maximum)
+                if (!sim_waits_for_sessions(*item))
                         return *item;
         return NULL;
 }

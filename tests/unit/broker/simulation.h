@@ -113,6 +113,7 @@ void sim_client_step(Simulation *s, SimClient *client);
 void sim_client_close(SimClient *client);
 
 /* simulation-check.c: what is always true. */
+bool sim_waits_for_sessions(const QueueItem *item); /* whoever has them */
 void sim_check(Simulation *s);
 SimEnd *sim_find_end(Simulation *s, const char *id); /* its place, where it may not be yet */
 void sim_note_end(Simulation *s, const char *id, const char *outcome);

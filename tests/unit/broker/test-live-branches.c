@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "basic/io.h"
+#include "basic/macro.h"
 #include "proto/link.h"
 #include "session-harness.h"
 
@@ -360,10 +361,52 @@ static void test_hooks_without_end(void **state) {
         client_free(c);
 }
 
+#define SUBMIT(bytes) "{\"request\":{\"code\":\"1\",\"limits\":{\"memoryBytes\":" #bytes "}}}"
+
+/* What waited for a job and waits for a session from now on keeps nobody behind it waiting. */
+static void test_line_behind_a_branch(void **state) {
+        Client *c = client_new(*state, geteuid()), *other = client_new(*state, geteuid());
+        char id[ID_SIZE], branch_id[ID_SIZE];
+        Box base, branch, running, small;
+        TenantPolicy *policy;
+        Tenant *tenant;
+
+        allow_branches(*state, 1);
+        tenant = container_of(((Harness *) *state)->broker->tenants.all.next, Tenant, link);
+        policy = tenant_change_policy(tenant);
+        policy->maximum[QUOTA_RUNNING] = 4;
+        policy->maximum[QUOTA_MEMORY] = 512 * MIB;
+        base = open_session(c, "{\"limits\":{\"memoryBytes\":134217728}}", id);
+        json_decref(client_ask(other, "Submit", SUBMIT(134217728)));
+        running = builder_start(*state);
+        json_decref(client_ask(other, "Submit", SUBMIT(300000000)));
+        json_decref(client_ask(other, "Submit", SUBMIT(67108864)));
+        builder_expect_nothing(*state); /* in line behind the large one, which waits for a job */
+        branch = begin_branch(c, &base, id);
+        small = builder_start(*state);
+        assert_int_equal(small.request.limits.value[LIMIT_MEMORY], 67108864);
+        answer(&base, BRANCH_MADE);
+        builder_started(&branch);
+        take_branch(c, branch_id);
+        builder_exited(&small, 0);
+        builder_exited(&running, 0);
+        builder_expect_nothing(*state);
+        close_one(c, &branch, branch_id);
+        running = builder_start(*state);
+        assert_int_equal(running.request.limits.value[LIMIT_MEMORY], 300000000);
+        builder_exited(&running, 0);
+        close_one(c, &base, id);
+        expect_nothing_used(*state);
+        client_free(c);
+        client_free(other);
+        tenant_set_policy(tenant, &((Harness *) *state)->broker->default_policy);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_made, setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_refused, setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_line_behind_a_branch, setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_not_now, setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_deaths, setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_end_before_it_begins, setup, harness_teardown),
