@@ -15,6 +15,7 @@ import time
 import harness
 import service
 import varlink
+from pysb import errors
 
 HOSTILE = 4004
 MIB = 1 << 20
@@ -165,7 +166,7 @@ def connect_again(daemon, uid):
         connection = daemon.connect(uid)
         try:
             connection.call("WhoAmI")
-        except (EOFError, ConnectionError):
+        except (EOFError, ConnectionError, varlink.Refused, errors.QuotaExceeded):
             connection.close()
             return None
         return connection
