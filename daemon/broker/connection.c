@@ -2,6 +2,7 @@
 #include "broker/connection.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -323,7 +324,8 @@ static void connection_count(Connection *c) {
         c->moved_bytes = moved_bytes;
 }
 
-/* Returns 1 after a call, 0 if there is none now, or a negative errno: garbage. */
+/* Returns 1 after a call, 0 if there is none now, or a negative errno: garbage. A call whose answer nobody can
+ * hear any more is not made: whoever pipelines costly ones and goes away leaves no work behind. */
 static int connection_next_call(Connection *c) {
         size_t bytes = varlink_conn_message_bytes(c->conn);
         int r;
@@ -333,8 +335,10 @@ static int connection_next_call(Connection *c) {
         r = varlink_conn_receive_call(c->conn, &c->call);
         if (r <= 0)
                 return r;
-        server_count(c, ROUND_BYTES_PER_CALL);
-        api_handle(c);
+        if (c->call.oneway || !varlink_conn_is_gone(c->conn)) {
+                server_count(c, ROUND_BYTES_PER_CALL);
+                api_handle(c);
+        }
         /* Descriptors that the method did not ask for; and megabytes of a program must not stay here
          * for as long as it runs. */
         varlink_fds_done(&c->call.fds);
@@ -415,6 +419,13 @@ void connection_run(Connection *c, int revents) {
                                              (uint32_t) varlink_conn_get_events(c->conn));
         if (list_is_empty(&c->held))
                 (void) sd_event_source_set_enabled(c->source, SD_EVENT_ON);
+}
+
+void connection_resume(Connection *c) {
+        struct pollfd p = { .fd = varlink_conn_get_fd(c->conn),
+                            .events = (short) varlink_conn_get_events(c->conn) };
+
+        connection_run(c, ppoll(&p, 1, &(struct timespec){}, NULL) < 0 ? EPOLLIN : p.revents);
 }
 
 bool connection_is_idle(const Connection *c) {

@@ -93,6 +93,9 @@ void connection_free(Connection *connection);
 /* One turn: take calls, answer, free it if it is over. revents is 0 outside of socket events. */
 void connection_run(Connection *connection, int revents);
 
+/* One turn of a connection whose socket nobody has watched: it may have closed meanwhile. */
+void connection_resume(Connection *connection);
+
 /* Nothing is lost with it: no call, no answer that waits to be read, no session. */
 bool connection_is_idle(const Connection *connection);
 

@@ -228,7 +228,7 @@ static int server_on_round(sd_event_source *source, uint64_t usec, void *userdat
 
                 list_remove(&connection->held);
                 if (!server_hold(s, connection))
-                        connection_run(connection, EPOLLIN);
+                        connection_resume(connection);
         }
         return 0;
 }
@@ -356,7 +356,7 @@ void server_hear_all(Server *s) {
                 for (size_t i = 0; i < BACKLOG_MAX && server_accept(l); i++)
                         ;
         LIST_FOREACH(l, &s->connections)
-                connection_run(container_of(l, Connection, link), EPOLLIN);
+                connection_resume(container_of(l, Connection, link));
 }
 
 void server_stop_listening(Server *s) {

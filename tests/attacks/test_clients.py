@@ -68,7 +68,7 @@ class Clients(unittest.TestCase):
     def tearDown(self):
         for connection in self.opened:
             connection.close()
-        with self.daemon.connect(ALICE) as connection:
+        with flood.connect_again(self.daemon, ALICE) as connection:
             for session in connection.call("ListSessions")["sessions"]:
                 connection.call("CloseSession", session=session["session"])
         flood.cancel_all(self.daemon, ALICE)

@@ -296,13 +296,42 @@ static void test_gone(void **state) {
         builder_exited(&box, 0);
 }
 
+/* What nobody hears the answer of is not done, unless nobody wanted to: no debt stays behind. */
+static void test_gone_calls(void **state) {
+        static const char oneway[] =
+                "{\"method\":\"io.pysb.sandbox.Submit\",\"oneway\":true,\"parameters\":"
+                "{\"request\":{\"code\":\"1\",\"detach\":true}}}";
+        const uint64_t rounds = ROUND_BYTES_PER_BYTE * (uint64_t) MIB / ROUND_BYTES_MAX;
+        _cleanup_close_ int fd = memfd_create("blob", MFD_CLOEXEC);
+        uint64_t round;
+        Box box;
+
+        need_root();
+        assert_int_equal(ftruncate(fd, MIB), 0);
+        json_decref(client_ask(good, "WhoAmI", "{}"));
+        for (unsigned i = 0; i < 3; i++)
+                send_fd(hostile, "io.pysb.sandbox.PutBlob", "{\"fileDescriptor\":0}", fd);
+        assert_int_equal(send(varlink_conn_get_fd(hostile->conn), oneway, sizeof(oneway), 0),
+                         sizeof(oneway));
+        /* The first one makes a debt, and the others wait for the end of it. */
+        assert_true(run_until_held(harness));
+        round = harness->broker->server->round;
+        varlink_conn_free(TAKE_PTR(hostile->conn));
+        begin_round(harness);
+        box = builder_start(harness);
+        assert_in_range(harness->broker->server->round - round, rounds, 2 * rounds - 1);
+        client_free(hostile);
+        hostile = client_new(harness, HOSTILE);
+        builder_exited(&box, 0);
+}
+
 #define LIVE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 LIVE(test_held),           LIVE(test_alone),        LIVE(test_newcomer),
                 LIVE(test_files_measured), LIVE(test_debt),         LIVE(test_large_message),
-                LIVE(test_gone),           LIVE(test_buffers_full),
+                LIVE(test_gone),           LIVE(test_buffers_full), LIVE(test_gone_calls),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
