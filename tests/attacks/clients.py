@@ -4,8 +4,10 @@
 import array
 import contextlib
 import grp
+import json
 import os
 import socket
+import subprocess
 import sys
 import time
 
@@ -16,6 +18,7 @@ import attack
 import flood
 import harness
 import service
+import target
 import varlink
 
 ALICE, BOB, STRANGER = 2001, 2002, 65533
@@ -27,19 +30,24 @@ class OfMachine:
 
     address = "/run/pysb/io.pysb.sandbox"
 
+    def __init__(self):
+        self.process = target.Service()
+        self.boxed, self.templates = self.process.boxed, self.process.templates
+
     def connect(self, uid):
         with service.identity(uid, [grp.getgrnam("pysb").gr_gid]):
             return varlink.Connection(self.address)
 
-    @property
-    def process(self):
-        import target
-        return target.Service()
-
-    def boxed(self):
-        return self.process.boxed()
+    @staticmethod
+    def read_log():
+        subprocess.run(["journalctl", "--sync"], check=True)
+        lines = subprocess.check_output(["journalctl", "-b", "-u", "pysbd.service", "-o", "json", "--all"]).splitlines()
+        # What is no plain text is a list of bytes there
+        messages = [json.loads(line)["MESSAGE"] for line in lines]
+        return "\n".join(m if isinstance(m, str) else bytes(m).decode("utf-8", "replace") for m in messages)
 
     def stop(self):
+        self.process.stop()
         return 0
 
 

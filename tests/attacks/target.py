@@ -5,6 +5,7 @@ programs in the same profiles."""
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 
@@ -84,6 +85,10 @@ class Embedded:
     def boxed(self):
         return self.daemon.boxed()
 
+    def dump_plan(self, profile):
+        tree = self.daemon.tree
+        return harness.run([tree.pysbd, "--dump-plan", profile], tree.environment).stdout.decode()
+
     def stop(self):
         status = self.daemon.stop()
         shutil.rmtree(self.directory)
@@ -95,12 +100,12 @@ class Service:
 
     ADDRESS = "unix:/run/pysb/io.pysb.sandbox"
 
-    @property
-    def pid(self):
-        for name in os.listdir("/proc"):
-            if name.isdigit() and harness.Process(int(name)).fields["Name"] == "pysbd":
-                return int(name)
-        raise AssertionError("no service")
+    def __init__(self):
+        self.pid = self.main_pid()
+
+    @staticmethod
+    def main_pid():
+        return int(subprocess.check_output(["systemctl", "show", "--value", "-pMainPID", "pysbd.service"]))
 
     def client(self):
         return pysb.Client(self.ADDRESS, timeout=harness.PATIENCE)
@@ -108,8 +113,15 @@ class Service:
     def boxed(self):
         return [p for p in harness.descendants(self.pid) if p.nested_pid is not None]
 
+    def templates(self):
+        return [p for p in harness.descendants(self.pid) if p.command_line()[0] == b"pysb-runner" and p.nested_pid is None]
+
+    @staticmethod
+    def dump_plan(profile):
+        return subprocess.check_output(["/usr/libexec/pysb/pysbd", "--dump-plan", profile]).decode()
+
     def stop(self):
-        pass
+        assert self.main_pid() == self.pid, "the service has been restarted"
 
 
 def make():

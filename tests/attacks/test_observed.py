@@ -19,7 +19,7 @@ import tap
 
 NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
 WAIT = "import signal; print('ready', flush=True); signal.pause()"
-HEADER = "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"
+HEADER = os.environ.get("PYSB_ATTACK_HEADER", "/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 ALLOW, LOG, TRACE, NOTIFY = 0x7FFF0000, 0x7FFC0000, 0x7FF00000, 0x7FC00000
 CALLS_MOST = {"eval": 120, "default": 170, "raw": 170}
 
@@ -197,8 +197,7 @@ class Observed(unittest.TestCase):
                 with Traced(boxed.popitem()[1].pid) as traced:
                     program = traced.filter(0)
                 answers = {n: evaluate(program, n) for n in range(1024)}
-                dump = harness.run([self.target.daemon.tree.pysbd, "--dump-plan", profile], self.target.daemon.tree.environment)
-                rows = re.findall(r"^  allow (\w+)(.*)$", dump.stdout.decode(), re.M)
+                rows = re.findall(r"^  allow (\w+)(.*)$", self.target.dump_plan(profile), re.M)
                 always = {known[name] for name, condition in rows if not condition}
                 sometimes = {known[name] for name, condition in rows if condition} - always
                 allowed = {n for n, answer in answers.items() if answer == ALLOW}

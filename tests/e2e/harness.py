@@ -221,18 +221,27 @@ class Process:
         return os.readlink(f"/proc/{self.pid}/ns/{kind}")
 
 
+def parents():
+    """The parent of each process of the machine."""
+    found = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                found[int(name)] = int(file.read().rsplit(b")", 1)[1].split()[1])
+        except OSError:
+            pass  # it ended meanwhile
+    return found
+
+
 def descendants(root):
-    processes = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
+    parent_of, found, wanted = parents(), [], {root}
+    while wanted:
+        wanted = {pid for pid, parent in parent_of.items() if parent in wanted}
+        for pid in wanted:
             try:
-                processes[int(name)] = Process(int(name))
+                found.append(Process(pid))
             except (OSError, KeyError):
                 pass  # it ended meanwhile
-    found, wanted = [], {root}
-    while wanted:
-        wanted = {pid for pid, p in processes.items() if p.parent in wanted}
-        found += [processes[pid] for pid in wanted]
     return found
 
 

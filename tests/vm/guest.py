@@ -7,121 +7,27 @@ import grp
 import json
 import os
 import random
-import re
-import select
 import shutil
-import signal
 import stat
 import subprocess
 import sys
-import time
 import unittest
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-sys.path.insert(1, HERE)
+sys.path[1:1] = [HERE, os.path.dirname(HERE)]
 import doctor
 import restart
 import tap
 import wheels
-from cgroups import CGROUP, JOBS, PRESSURE, box_processes, holders, leaf, leaves, read, status_fields
+from cgroups import JOBS, PRESSURE, box_processes, holders, leaf, leaves, read, status_fields
+from machine import (CLIENT, PATIENCE, RAW, WAIT, Running, client, install, journal, main_pid, poll_until, properties, shell,
+                     submit)
 from manager import MANAGER_SOCKET, manage
 
 SOCKET = "/run/pysb/io.pysb.sandbox"
-CLIENT = "tester"  # an ordinary user in the group pysb
 NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
 FIRST_ID, IDS = 1879048192, 65536
-PATIENCE = 60
-WAIT = "import signal; print('ready', flush=True); signal.pause()"
-
-# What an operator would write: raw, for everybody; and it tests the compiling of operators' files
-OPERATOR_PROFILE = 'extends = "raw"\ndescription = "raw for all"\ngranted = true\n'
-
-
-def shell(*command, check=True, **keywords):
-    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                         stdin=subprocess.DEVNULL, timeout=PATIENCE * 2, **keywords)
-    text = run.stdout.decode("utf-8", "replace")
-    if check and run.returncode != 0:
-        raise AssertionError(f"{command}: exit status {run.returncode}\n{text}")
-    return text
-
-
-def install():
-    shutil.copytree(os.path.join(HERE, "tree"), "/", dirs_exist_ok=True, symlinks=True)
-    shell("ldconfig")
-    shell("systemd-sysusers")
-    shell("systemd-tmpfiles", "--create", "/usr/lib/tmpfiles.d/pysb.conf")
-    shell("useradd", "-G", "pysb", CLIENT)
-    with open("/etc/pysb/profiles/vmraw.toml", "w", encoding="ascii") as file:
-        file.write(OPERATOR_PROFILE)
-    shell("systemctl", "daemon-reload")
-
-
-def journal():
-    return (shell("journalctl", "-b", "--no-pager", "-o", "short-monotonic", check=False)[-20000:] +
-            shell("systemctl", "status", "--no-pager", "pysbd.service", check=False))
-
-
-def poll_until(condition, what, seconds=PATIENCE):
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s for {what}")
-        select.select([], [], [], 0.05)
-
-
-def properties(*names):
-    text = shell("systemctl", "show", "pysbd.service", *(f"-p{name}" for name in names))
-    return dict(line.split("=", 1) for line in text.splitlines())
-
-
-def main_pid():
-    return int(properties("MainPID")["MainPID"])
-
-
-def client(*arguments):
-    return ["setpriv", f"--reuid={CLIENT}", f"--regid={CLIENT}", "--init-groups", "pysbctl", *arguments]
-
-
-def submit(code, *options, profile="vmraw"):
-    """Runs code and returns (Result, exit status, stderr)."""
-    run = subprocess.run(client("submit", "--json", "-p", profile, "-c", code, *options),
-                         stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
-                         stdin=subprocess.DEVNULL, timeout=PATIENCE * 2)
-    try:
-        result = json.loads(run.stdout)
-    except ValueError:
-        result = None
-    return result, run.returncode, run.stderr.decode("utf-8", "replace")
-
-
-class Running:
-    """A job that waits, from its "ready" on."""
-
-    def __init__(self, code=WAIT, *options):
-        before = set(box_processes())
-        self.process = subprocess.Popen(
-            client("submit", "-p", "vmraw", "--timeout", "50s", "-c", code, *options),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-        text = b""
-        while b"ready" not in text:
-            ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
-            chunk = os.read(self.process.stdout.fileno(), 4096) if ready else b""
-            if not chunk:
-                raise AssertionError(f"no job: {self.process.communicate()}")
-            text += chunk
-        pids = set(box_processes()) - before
-        # Of the box's processes, init is number 1 of its pid namespace
-        nested = {int(status_fields(pid)["NSpid"].split()[1]): pid for pid in pids}
-        self.init = nested.pop(1)
-        self.pid = min(nested.items())[1]
-
-    def end(self):
-        self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=PATIENCE)
+PROFILES = os.path.join(HERE, "../attacks/profiles")
 
 
 class Service(unittest.TestCase):
@@ -419,7 +325,7 @@ class Service(unittest.TestCase):
         rng, before = random.Random(restart.SEED), restart.traces()
         for n in range(restart.KILLS):
             victim = ("builder", "broker", "template", "init")[n % 4]
-            killed, statuses, old = restart.kill_one(rng, victim, rng.randrange(3), client)
+            killed, statuses, old = restart.kill_one(rng, victim, rng.randrange(3))
             self.assertNotIn(0, statuses, killed)
             if killed in ("builder", "broker"):
                 poll_until(lambda: not old & set(restart.processes()), f"the end of all after kill -9 of the {killed}")
@@ -465,7 +371,7 @@ class Service(unittest.TestCase):
             "/etc/pysb/profiles/reloaded.toml": 'extends = "default"\ndescription = "x"\ngranted = true\n',
             "/etc/pysb/pysbd.toml": "max_queued_jobs = 7\n",
             "/etc/pysb/tenants.toml": f'[team]\nuids = ["{CLIENT}"]\nmax_running = 3\nweight = 50\ncpu_weight = 300\n'
-                                      'profiles = ["reloaded", "vmraw", "default"]\n',
+                                      'profiles = ["reloaded", RAW, "default"]\n',
         }
         job = self.run_job()
         pid = main_pid()
@@ -505,8 +411,12 @@ class Service(unittest.TestCase):
         self.check(submit("print(1)"), "success", 0)
 
     def test_packages(self):
-        """wheels that were vetted into /etc/pysb/wheels and /var/lib/pysb/wheels work under the unit"""
+        """a start with many profiles of the operator; wheels that were vetted into /etc/pysb/wheels and /var/lib/pysb/wheels work
+        under the unit"""
         os.mkdir("/var/lib/pysb")
+        for name in os.listdir(PROFILES):
+            shutil.copy(os.path.join(PROFILES, name), "/etc/pysb/profiles")
+            self.addCleanup(os.unlink, f"/etc/pysb/profiles/{name}")
         for place, name in (("/etc/pysb/wheels", "round"), ("/var/lib/pysb/wheels", "square")):
             wheel = wheels.make("/root", name, "1.0", {f"{name}.py": "def area(x):\n    return x * x\n"})
             shell("pysbctl", "profile", "vet", "--into", place, wheel)
@@ -519,6 +429,7 @@ class Service(unittest.TestCase):
         for name in ("round", "square"):
             result = self.check(submit(f"import {name}\nprint({name}.area(3))", profile=name), "success", 0)
             self.assertEqual(result["stdout"]["text"], "9\n")
+        self.check(submit("1", profile="attack-eval-cage"), "success", 0)
 
     def test_journal_fields(self):
         """a finished job is one journal entry with its fields"""
@@ -527,7 +438,7 @@ class Service(unittest.TestCase):
         text = shell("journalctl", "-b", "-o", "json", f"PYSB_JOB={result['job']}")
         entries = [json.loads(line) for line in text.splitlines()]
         self.assertTrue(entries, "no entry")
-        self.assertTrue(any(e.get("PYSB_OUTCOME") == "success" and e.get("PYSB_PROFILE") == "vmraw"
+        self.assertTrue(any(e.get("PYSB_OUTCOME") == "success" and e.get("PYSB_PROFILE") == RAW
                             and e.get("PYSB_TENANT") for e in entries), entries)
 
     def test_unknown_key_refuses(self):

@@ -4,16 +4,15 @@ must be as it was."""
 
 import glob
 import os
-import random
 import select
 import signal
 import subprocess
 
 from cgroups import leaves
+from machine import PATIENCE, RAW, client
 
 KILLS = 8
 SEED = int(os.environ.get("PYSB_KILL_SEED", "20251128"))
-PATIENCE = 120
 PROGRAMS = (b"pysbd", b"pysbd-broker", b"pysb-runner")
 FORKS = "import os, signal\nos.fork()\nprint('ready', flush=True)\nsignal.pause()"
 
@@ -74,9 +73,9 @@ def wait_for_line(process):
     os.read(process.stdout.fileno(), 4096)
 
 
-def kill_one(rng, victim, n_lines, client):
+def kill_one(rng, victim, n_lines):
     """Starts two jobs, waits for so many first lines, and kills; returns what was killed and the exit statuses."""
-    jobs = [start_job(client("submit", "-p", "vmraw", "--timeout", "50s", "-c", FORKS)) for _ in range(2)]
+    jobs = [start_job(client("submit", "-p", RAW, "--timeout", "50s", "-c", FORKS)) for _ in range(2)]
     for job in jobs[:n_lines]:
         wait_for_line(job)
     found = processes()
