@@ -16,6 +16,7 @@
 
 #include "basic/io.h"
 #include "basic/parse.h"
+#include "basic/sys.h"
 #include "client/doctor.h"
 
 #define FILE_BYTES_MAX (1024 * KIB)
@@ -109,7 +110,7 @@ static void check_user_namespaces(const DoctorMachine *m, DoctorFinding *f) {
         int64_t number = 0;
 
         if (!machine_has(m, "/proc/self/ns/user")) {
-                doctor_say(f, DOCTOR_FAIL, "the kernel has none");
+                doctor_say(f, DOCTOR_FAIL, "the kernel has none that is new enough");
                 set_fix(f, "Boot a kernel with CONFIG_USER_NS.");
                 return;
         }
@@ -200,8 +201,11 @@ static void check_systemd(const DoctorMachine *m, DoctorFinding *f) {
 }
 
 static void check_landlock(const DoctorMachine *m, DoctorFinding *f) {
-        if (m->landlock_abi > 0) {
+        if (m->landlock_abi >= LANDLOCK_ABI_MIN) {
                 doctor_say(f, DOCTOR_PASS, "ABI %d", m->landlock_abi);
+                if (m->landlock_abi < LANDLOCK_ABI_WHOLE)
+                        set_fix(f,
+                                "Linux 6.12 has it for TCP, commands to devices, signals and abstract sockets, too.");
                 return;
         }
         doctor_say(f, DOCTOR_DEGRADED, "the kernel has none");

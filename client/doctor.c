@@ -2,16 +2,15 @@
 #include "client/doctor.h"
 
 #include <assert.h>
-#include <linux/landlock.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "basic/parse.h"
+#include "basic/sys.h"
 #include "client/exit-status.h"
 #include "client/text.h"
 
@@ -78,12 +77,6 @@ void doctor_say(DoctorFinding *f, DoctorStatus status, const char *format, ...) 
         va_end(ap);
 }
 
-static int landlock_abi(void) {
-        long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-
-        return abi > 0 ? (int) abi : 0;
-}
-
 static void print_text(const DoctorReport *report) {
         FOREACH_ARRAY(f, report->findings, report->n) {
                 printf("%-9s %s: ", doctor_status_to_string(f->status), f->name);
@@ -133,7 +126,7 @@ int verb_doctor(int argc, char *argv[]) {
                 {},
         };
         _cleanup_(doctor_report_done) DoctorReport report = {};
-        DoctorMachine machine = { .root = "", .landlock_abi = landlock_abi() };
+        DoctorMachine machine = { .root = "", .landlock_abi = sys_landlock_abi() };
         Common common = {};
         struct utsname u;
 

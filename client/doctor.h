@@ -58,7 +58,7 @@ void doctor_say(DoctorFinding *finding, DoctorStatus status, const char *format,
 typedef struct DoctorMachine {
         const char *root;    /* of /proc, /sys and /etc; "" is ours */
         const char *release; /* of the kernel */
-        int landlock_abi;    /* 0: the kernel has no Landlock */
+        int landlock_abi;    /* as of sys_landlock_abi() */
 } DoctorMachine;
 
 /* Everything that files say; doctor-machine.c. */

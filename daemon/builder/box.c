@@ -458,6 +458,7 @@ int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
                 .has_cgroup = box->leaf_fd >= 0,
                 .has_counter = box->builder->counter_error == 0,
                 .is_probe = box->id == SELF_TEST_BOX,
+                .landlock_abi = box->builder->landlock_abi,
                 .vm_bytes = template_vm_bytes,
                 .limits = box->limits,
         };

@@ -10,6 +10,7 @@
 #include "basic/counter.h"
 #include "basic/fd.h"
 #include "basic/log.h"
+#include "basic/sys.h"
 #include "builder/plan-set.h"
 #include "builder/reload.h"
 #include "builder/request.h"
@@ -38,7 +39,10 @@ int builder_new(sd_event *event,
         _cleanup_(builder_freep) Builder *builder = NULL;
         uint32_t n_slots;
         PlanSet *set;
-        int r;
+        int abi = sys_landlock_abi(), r;
+
+        if (abi < 0)
+                return abi;
 
         builder = malloc(sizeof(*builder));
         if (!builder)
@@ -51,6 +55,7 @@ int builder_new(sd_event *event,
                 .node_cpu_percent = (uint64_t) get_nprocs() * 100,
                 /* By now we have no more privilege than a box where this is asked for. */
                 .counter_error = -counter_probe(COUNTER_JOB),
+                .landlock_abi = abi < LANDLOCK_ABI_MIN ? 0 : (uint32_t) abi,
                 .max_boxes = (uint32_t) config->max_running_jobs,
                 .unsent = BUF_INIT((config->max_running_jobs * REPORTS_PER_BOX_MAX + REPORTS_MAX) *
                                    sizeof(BuilderReport)),
@@ -115,8 +120,11 @@ uint64_t builder_layers(const Builder *builder) {
         uint64_t layers = builder->cgroups.layers;
 
         for (Layer l = 0; l < LAYER_CGROUP_MEMORY; l++)
-                if (l != LAYER_UID_RANGE || builder->identity.has_id_range)
-                        layers |= LAYER_BIT(l);
+                layers |= LAYER_BIT(l);
+        if (!builder->identity.has_id_range)
+                layers &= ~LAYER_BIT(LAYER_UID_RANGE);
+        if (builder->landlock_abi == 0)
+                layers &= ~LAYER_BIT(LAYER_LANDLOCK);
         return layers;
 }
 

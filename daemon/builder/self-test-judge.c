@@ -87,12 +87,16 @@ static void want_inside(const SelfTestBox *box, Want *wants) {
 }
 
 /* An operator's `default` may have no files and no /proc: there is less to look at then. */
-static void want_mounts(const PlanImage *plan, Want *wants) {
+static void want_files(const SelfTestBox *box, Want *wants) {
+        const PlanImage *plan = box->plan;
+
         if (!(plan->flags & PLAN_FLAG_NO_FILES)) {
                 wants[PROBE_FILE_MODE] = want(-EACCES);
                 wants[PROBE_WRITE_ROOT] = want(-EROFS);
                 wants[PROBE_WRITE_LIBRARY] = want(0);
                 wants[PROBE_EXECUTE_FILE] = want(0);
+                if (box_has_layer(box, LAYER_LANDLOCK))
+                        wants[PROBE_WRITE_RANDOM] = want(-EACCES);
         }
         FOREACH_ARRAY(step, plan->steps, plan->n_steps) {
                 if (step->op != OP_MOUNT_PROC)
@@ -109,7 +113,7 @@ SelfTestVerdict self_test_judge(const SelfTestBox *box, const ProbeRecord *recor
 
         want_outside(box, wants);
         want_inside(box, wants);
-        want_mounts(box->plan, wants);
+        want_files(box, wants);
         for (Probe p = 0; p < _PROBE_MAX; p++) {
                 if (wants[p].kind == WANT_NOTHING)
                         continue;

@@ -83,6 +83,8 @@ static int cage_apply_step(const CageBox *box, const PlanStep *step) {
                 return cage_drop_capabilities();
         case OP_NO_NEW_PRIVILEGES:
                 return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+        case OP_LANDLOCK:
+                return cage_restrict_files(plan, box->make.landlock_abi);
         case OP_RLIMITS:
                 return cage_set_rlimits(&box->make);
         case OP_SECCOMP:

@@ -36,6 +36,9 @@ int cage_loopback_up(void);
 int cage_prepare_capabilities(void);
 int cage_drop_capabilities(void);
 
+/* landlock.c: for this process and all that it starts, from now on. Does nothing where abi is 0. */
+int cage_restrict_files(const PlanImage *plan, uint32_t abi);
+
 /* rlimits.c */
 int cage_set_rlimits(const TemplateMake *make);
 

@@ -149,6 +149,7 @@ static void probe_files(const PlanImage *plan, int64_t *seen) {
         }
         seen[PROBE_WRITE_LIBRARY] = n_writable;
         seen[PROBE_EXECUTE_FILE] = n_executable;
+        seen[PROBE_WRITE_RANDOM] = result_of_fd(open("/dev/urandom", O_WRONLY | O_CLOEXEC));
         seen[PROBE_WRITE_ROOT] = result_of(mkdir("/probe", 0700));
         if (seen[PROBE_WRITE_ROOT] == 0)
                 (void) rmdir("/probe");

@@ -30,6 +30,22 @@ int sys_tid_address(int **ret_address) {
         return prctl(PR_GET_TID_ADDRESS, ret_address, 0, 0, 0) < 0 ? -errno : 0;
 }
 
+int sys_landlock_create_ruleset(const LandlockRuleset *ruleset) {
+        long fd = syscall(SYS_landlock_create_ruleset, ruleset, sizeof(*ruleset), 0);
+
+        return fd < 0 ? -errno : (int) fd;
+}
+
+int sys_landlock_allow_beneath(int ruleset_fd, const struct landlock_path_beneath_attr *rule) {
+        return syscall(SYS_landlock_add_rule, ruleset_fd, LANDLOCK_RULE_PATH_BENEATH, rule, 0) < 0
+                       ? -errno
+                       : 0;
+}
+
+int sys_landlock_restrict_self(int ruleset_fd, uint32_t flags) {
+        return syscall(SYS_landlock_restrict_self, ruleset_fd, flags) < 0 ? -errno : 0;
+}
+
 int sys_openat2(int directory_fd, const char *path, const struct open_how *how) {
         long fd = syscall(SYS_openat2, directory_fd, path, how, sizeof(*how));
 

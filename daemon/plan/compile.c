@@ -59,10 +59,11 @@ static const Row rows[] = {
           "/etc/hosts", 0644 },
         { OP_WRITE_FILE, WHEN_FILES | WHEN_LOOPBACK, "hosts: files\n", "/etc/nsswitch.conf", 0644 },
 
-        /* mknod() is not possible in a user namespace: the nodes of the daemon's own /dev. */
-        { OP_BIND_DEVICE, WHEN_FILES, "/dev/null", "/dev/null" },
-        { OP_BIND_DEVICE, WHEN_FILES, "/dev/zero", "/dev/zero" },
-        { OP_BIND_DEVICE, WHEN_FILES, "/dev/full", "/dev/full" },
+        /* mknod() is not possible in a user namespace: the nodes of the daemon's own /dev. Nobody has to write
+         * to the host's source of random numbers. */
+        { OP_BIND_DEVICE, WHEN_FILES, "/dev/null", "/dev/null", PLAN_WRITABLE },
+        { OP_BIND_DEVICE, WHEN_FILES, "/dev/zero", "/dev/zero", PLAN_WRITABLE },
+        { OP_BIND_DEVICE, WHEN_FILES, "/dev/full", "/dev/full", PLAN_WRITABLE },
         { OP_BIND_DEVICE, WHEN_FILES, "/dev/random", "/dev/random" },
         { OP_BIND_DEVICE, WHEN_FILES, "/dev/urandom", "/dev/urandom" },
 
@@ -80,6 +81,7 @@ static const Row rows[] = {
         { OP_DROP_CAPABILITIES },
         { OP_NO_NEW_PRIVILEGES },
 
+        { OP_LANDLOCK },
         { OP_RLIMITS },
         { OP_SECCOMP },
 };

@@ -43,6 +43,9 @@ static void print_arg(const PlanStep *step, FILE *f) {
         case OP_BIND_READ_ONLY:
                 fputs(step->arg == PLAN_OPTIONAL ? " optional" : "", f);
                 break;
+        case OP_BIND_DEVICE:
+                fputs(step->arg == PLAN_WRITABLE ? " writable" : "", f);
+                break;
         case OP_ID_MAP:
         case OP_SET_IDS:
         case OP_MOUNT_ROOT:
@@ -51,7 +54,6 @@ static void print_arg(const PlanStep *step, FILE *f) {
         case OP_CGROUP:
         case OP_PRIVATE_MOUNTS:
         case OP_SYMLINK:
-        case OP_BIND_DEVICE:
         case OP_MOUNT_PROC:
         case OP_PIVOT_ROOT:
         case OP_READ_ONLY_ROOT:
@@ -62,6 +64,7 @@ static void print_arg(const PlanStep *step, FILE *f) {
         case OP_NOT_DUMPABLE:
         case OP_DROP_CAPABILITIES:
         case OP_NO_NEW_PRIVILEGES:
+        case OP_LANDLOCK:
         case OP_RLIMITS:
         case OP_SECCOMP:
         case _OP_MAX:

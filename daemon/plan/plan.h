@@ -35,10 +35,11 @@ typedef enum PlanOp {
         OP_WRITE_FILE,     /* target with the bytes of source; arg: mode */
         OP_BIND_READ_ONLY, /* source (host) on target: ro,nosuid,nodev, not recursive; arg:
                               PLAN_OPTIONAL if a missing source is no error */
-        OP_BIND_DEVICE, /* source (a host device node) on an empty file target: ro,nosuid,noexec */
-        OP_MOUNT_TMPFS, /* target: nosuid,nodev,noexec with the box's disk limits; arg: mode */
-        OP_MOUNT_PROC,  /* target: subset=pid,hidepid=invisible,nosuid,nodev,noexec,ro */
-        OP_PIVOT_ROOT,  /* into the new root, detach the old one, chdir to / */
+        OP_BIND_DEVICE, /* source (a host device node) on an empty file target: ro,nosuid,noexec; arg:
+                           PLAN_WRITABLE */
+        OP_MOUNT_TMPFS,    /* target: nosuid,nodev,noexec with the box's disk limits; arg: mode */
+        OP_MOUNT_PROC,     /* target: subset=pid,hidepid=invisible,nosuid,nodev,noexec,ro */
+        OP_PIVOT_ROOT,     /* into the new root, detach the old one, chdir to / */
         OP_READ_ONLY_ROOT, /* remount the root tmpfs ro */
         /* INNER */
         OP_HOSTNAME,        /* source: the name */
@@ -49,6 +50,7 @@ typedef enum PlanOp {
         OP_DROP_CAPABILITIES, /* bounding set and all five sets, by libcap */
         OP_NO_NEW_PRIVILEGES,
         /* LAST */
+        OP_LANDLOCK, /* the same files once more, whatever is mounted: rules made of the steps above */
         OP_RLIMITS, /* from the box's limits */
         OP_SECCOMP, /* the filter of the image, installed with a user-notification listener that
                          init keeps; then every descriptor but 0, 1, 2 and the channel is closed */
@@ -56,6 +58,7 @@ typedef enum PlanOp {
 } PlanOp;
 
 #define PLAN_OPTIONAL 1
+#define PLAN_WRITABLE 1
 #define PLAN_STEPS_MAX 96
 #define PLAN_ARENA_MAX 65536
 #define PLAN_FILTER_MAX 2048

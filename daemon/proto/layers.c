@@ -24,6 +24,9 @@ static const LayerInfo layers[_LAYER_MAX] = {
         [LAYER_CAPABILITIES] = { "capabilities", NULL },
         [LAYER_NO_NEW_PRIVILEGES] = { "no-new-privileges", NULL },
         [LAYER_SECCOMP] = { "seccomp", NULL },
+        [LAYER_LANDLOCK] = { "landlock",
+                             "The kernel has no Landlock: mounts and the filter of system calls "
+                             "hold without it; boot with landlock in lsm=." },
         [LAYER_RLIMITS] = { "rlimits", NULL },
         [LAYER_CGROUP_MEMORY] = { "cgroup-memory",
                                   "No delegated cgroup v2 memory controller: RLIMIT_AS bounds each "
@@ -56,6 +59,7 @@ static const char *const remedies[_LAYER_MAX] = {
         [LAYER_CAPABILITIES] = KERNEL("CONFIG_MULTIUSER"),
         [LAYER_NO_NEW_PRIVILEGES] = KERNEL("Linux 3.5"),
         [LAYER_SECCOMP] = KERNEL("CONFIG_SECCOMP_FILTER"),
+        [LAYER_LANDLOCK] = KERNEL("CONFIG_SECURITY_LANDLOCK"),
         [LAYER_RLIMITS] = KERNEL("setrlimit()"),
         [LAYER_CGROUP_MEMORY] = DELEGATION,
         [LAYER_CGROUP_CPU] = DELEGATION,

@@ -18,6 +18,7 @@ typedef enum Layer {
         LAYER_CAPABILITIES,
         LAYER_NO_NEW_PRIVILEGES,
         LAYER_SECCOMP,
+        LAYER_LANDLOCK, /* missing where the kernel has none */
         LAYER_RLIMITS,
         LAYER_CGROUP_MEMORY,
         LAYER_CGROUP_CPU,

@@ -76,6 +76,8 @@ static const struct {
                                   "A file of the host that a job reads could be changed by it." },
         [PROBE_EXECUTE_FILE] = { "execute-file", LAYER_READ_ONLY_ROOT,
                                  "A job can execute what it has written to a file." },
+        [PROBE_WRITE_RANDOM] = { "write-random", LAYER_LANDLOCK,
+                                 "A job can write to the kernel's source of random numbers." },
         [PROBE_MOUNT_FLAGS] = { "mount-flags", LAYER_READ_ONLY_ROOT,
                                 "A mount of a box allows set-user-ID programs or devices, or is "
                                 "shared with the host." },

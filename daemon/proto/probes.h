@@ -53,6 +53,7 @@ typedef enum Probe {
         PROBE_WRITE_ROOT,    /* mkdir() in / */
         PROBE_WRITE_LIBRARY, /* how many files and directories of the host could be changed */
         PROBE_EXECUTE_FILE,  /* how many file systems let a page of a file be executed */
+        PROBE_WRITE_RANDOM,  /* open() for writing of a device whose mode would allow it */
         PROBE_MOUNT_FLAGS, /* how many mounts allow set-user-ID or devices, or tell others of themselves */
         _PROBE_MAX,
 } Probe;

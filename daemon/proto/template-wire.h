@@ -38,11 +38,13 @@ enum {
 
 typedef struct TemplateMake {
         uint64_t box;
-        uint32_t has_files;   /* MAKE_FD_FILES comes with it */
-        uint32_t has_cgroup;  /* MAKE_FD_CGROUP comes with it */
-        uint32_t has_counter; /* the job can be counted: COUNTER_JOB */
-        uint32_t is_probe;    /* instead of a job: the program of the self-test */
-        uint64_t vm_bytes;    /* TemplateHello.vm_bytes, for RLIMIT_AS */
+        uint32_t has_files;    /* MAKE_FD_FILES comes with it */
+        uint32_t has_cgroup;   /* MAKE_FD_CGROUP comes with it */
+        uint32_t has_counter;  /* the job can be counted: COUNTER_JOB */
+        uint32_t is_probe;     /* instead of a job: the program of the self-test */
+        uint32_t landlock_abi; /* what it is to use; 0: the kernel has none, and results say so */
+        uint32_t _reserved;
+        uint64_t vm_bytes; /* TemplateHello.vm_bytes, for RLIMIT_AS */
         Limits limits;
 } TemplateMake;
 
@@ -109,6 +111,6 @@ typedef struct BoxReport {
 } BoxReport;
 
 _Static_assert(sizeof(TemplateHello) == 32, "wire layout");
-_Static_assert(sizeof(TemplateMake) == 32 + sizeof(Limits), "wire layout");
+_Static_assert(sizeof(TemplateMake) == 40 + sizeof(Limits), "wire layout");
 _Static_assert(sizeof(TemplateMade) == 16, "wire layout");
 _Static_assert(sizeof(BoxReport) == 88 + 8 * DENIED_CALLS_MAX, "wire layout");

@@ -107,12 +107,19 @@ for name in sorted(os.listdir("/dev")):
     found = os.lstat("/dev/" + name)
     judge(name in ("null", "zero", "full", "random", "urandom"), name)
     judge(stat.S_ISCHR(found.st_mode) and os.major(found.st_rdev) == 1, name, found.st_rdev)
-fd = os.open("/dev/urandom", os.O_RDWR)
+fd = os.open("/dev/urandom", os.O_RDONLY)
 for name, command in (("RNDGETENTCNT", 0x80045200), ("RNDADDTOENTCNT", 0x40045201), ("RNDCLEARPOOL", 0x5206),
                       ("RNDRESEEDCRNG", 0x5207), ("BLKGETSIZE64", 0x80081272)):
     value, error = call(16, fd, command, 0)
     judge(value == -1 and error in DENIALS, name, value, error)
 """, CAGES),
+    Attack("FS-05l", "R-FS3", "Landlock", "feeding the host's source of random numbers", """
+for name in ("random", "urandom"):
+    for flags in (os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_TRUNC):
+        raises(lambda: os.write(os.open("/dev/" + name, flags), b"x"), OSError)
+for name in ("null", "zero"):
+    judge(os.write(os.open("/dev/" + name, os.O_WRONLY), b"x") == 1, name)
+"""),
     Attack("FS-06a", "R-FS4", "nosuid", "programs with set-id bits", """
 seen = 0
 nosuid = set()

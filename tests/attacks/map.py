@@ -47,6 +47,7 @@ STEPS = {
     "not-dumpable": ("process", "R-L9 R-SC1"),
     "drop-capabilities": ("capabilities", "R-PR1 R-FS3 R-FS5"),
     "no-new-privileges": ("no_new_privs", "R-PR2 R-FS4"),
+    "landlock": ("Landlock", "R-FS2 R-FS3 R-FS4 R-NW1 R-NW2 R-NS2"),
     "rlimits": ("resource limits", "R-PR4 R-L1 R-L2 R-L6 R-L9"),
     "seccomp": ("seccomp", "R-SC1 R-SC2 R-SC3 R-SC4 R-SC5 R-SC6 R-SC7 R-SC8 R-NW3 R-PR2 R-D5"),
 }

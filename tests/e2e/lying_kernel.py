@@ -16,7 +16,8 @@ LIES = {
     "umount2": [(166, None, None)],
     "close_range": [(436, None, None)],
     "seccomp": [(317, 0, 1)],  # SECCOMP_SET_MODE_FILTER
-    "PR_SET_NO_NEW_PRIVS": [(157, 0, 38), (317, 0, 1)],  # without which a filter would be refused
+    "landlock_restrict_self": [(446, None, None)],
+    "PR_SET_NO_NEW_PRIVS": [(157, 0, 38), (317, 0, 1), (446, None, None)],  # without which a filter and rules would be refused
 }
 
 

@@ -62,7 +62,7 @@ class WholeMachine(Boot):
         output("systemctl", "restart", "pysbd.service")
         pid = output("systemctl", "show", "--value", "-pMainPID", "pysbd.service").strip()
         output("journalctl", "--sync")
-        self.assertIn("a sandbox stopped all of 40 probes", output("journalctl", "-b", "-o", "cat", f"_PID={pid}"))
+        self.assertIn("a sandbox stopped all of 41 probes", output("journalctl", "-b", "-o", "cat", f"_PID={pid}"))
 
 
 class Lacking(Boot):
@@ -105,7 +105,7 @@ class CgroupV1(Lacking):
 class WithoutLandlock(Lacking):
     """lsm= without it: the service serves."""
 
-    degraded = {"landlock": "none"}
+    degraded = {"landlock": "none", "layers": "landlock"}
     fixes = {"landlock": "lsm="}
 
 

@@ -34,7 +34,8 @@ static int setup(void **state) {
         f->plan.steps[0].op = OP_MOUNT_PROC;
         f->box = (SelfTestBox){
                 .plan = &f->plan,
-                .layers = FIRST_CGROUP_LAYERS | LAYER_BIT(LAYER_UID_RANGE),
+                .layers = FIRST_CGROUP_LAYERS | LAYER_BIT(LAYER_UID_RANGE) |
+                          LAYER_BIT(LAYER_LANDLOCK),
                 .uid = 70000,
                 .gid = 70000,
                 .root = 41,
@@ -62,6 +63,7 @@ static int setup(void **state) {
         f->good.seen[PROBE_TASKS] = 5;
         f->good.seen[PROBE_LOCKED_MEMORY] = 65536;
         f->good.seen[PROBE_WRITE_ROOT] = -EROFS;
+        f->good.seen[PROBE_WRITE_RANDOM] = -EACCES;
         *state = f;
         return 0;
 }
@@ -135,6 +137,7 @@ static void test_bad(void **state) {
                 { PROBE_WRITE_ROOT, 0 },
                 { PROBE_WRITE_LIBRARY, 1 },
                 { PROBE_EXECUTE_FILE, 2 },
+                { PROBE_WRITE_RANDOM, 0 },
                 { PROBE_MOUNT_FLAGS, 1 },
         };
         Fixture *f = *state;
@@ -150,7 +153,7 @@ static void test_bad(void **state) {
 /* What boxes of this daemon do not have is not tried, and whatever was seen there means nothing. */
 static void test_skipped(void **state) {
         static const Probe files[] = { PROBE_FILE_MODE, PROBE_WRITE_ROOT, PROBE_WRITE_LIBRARY,
-                                       PROBE_EXECUTE_FILE };
+                                       PROBE_EXECUTE_FILE, PROBE_WRITE_RANDOM };
         static const Probe proc[] = { PROBE_HOST_PROC, PROBE_CAPABILITY_SETS, PROBE_MOUNT_FLAGS };
         Fixture *f = *state;
         uint64_t absent = 0;

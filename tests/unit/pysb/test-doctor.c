@@ -56,7 +56,7 @@ typedef struct Case {
         const char *what;
         File file;
         const char *release; /* NULL: a good one */
-        bool has_no_landlock;
+        int landlock_abi;    /* negative is none, 0 the newest */
         const char *name;
         DoctorStatus status;
         const char *found, *fix; /* parts of the texts; NULL is none at all */
@@ -144,8 +144,12 @@ static const Case cases[] = {
           .status = DOCTOR_DEGRADED,
           .found = "not",
           .fix = "systemd" },
-        { "no Landlock", .has_no_landlock = true, .name = "landlock", .status = DOCTOR_DEGRADED,
+        { "no Landlock", .landlock_abi = -1, .name = "landlock", .status = DOCTOR_DEGRADED,
           .found = "none", .fix = "lsm=" },
+        { "a Landlock without rename", .landlock_abi = 1, .name = "landlock",
+          .status = DOCTOR_DEGRADED, .found = "none", .fix = "lsm=" },
+        { "Landlock for files only", .landlock_abi = 2, .name = "landlock", .status = DOCTOR_PASS,
+          .found = "ABI 2", .fix = "6.12" },
         { "a user in the range",
           { "/etc/passwd", "me:x:1000:1000::/:/bin/sh\nbox:x:1879048200:5::/:/x\n" },
           .name = "ids",
@@ -242,7 +246,7 @@ static const DoctorFinding *look(const Case *c, DoctorReport *report) {
         DoctorMachine machine = {
                 .root = root,
                 .release = c->release ? c->release : "6.1.0-56-cloud-amd64",
-                .landlock_abi = c->has_no_landlock ? 0 : 2,
+                .landlock_abi = c->landlock_abi ?: 7,
         };
         const DoctorFinding *found = NULL;
 
