@@ -67,7 +67,7 @@ class Service(unittest.TestCase):
         """nothing is degraded, and the cgroup's three layers are in force"""
         result = self.check(submit("print(1)"), "success", 0)
         self.assertFalse(result["degraded"])
-        for layer in ("cgroup-memory", "cgroup-cpu", "cgroup-pids", "uid-range", "seccomp"):
+        for layer in ("cgroup-memory", "cgroup-cpu", "cgroup-pids", "uid-range", "seccomp", "landlock"):
             self.assertIn(layer, result["isolation"])
         usage = result["usage"]
         self.assertGreater(usage["memoryPeakBytes"], 0)
