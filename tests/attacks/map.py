@@ -117,9 +117,12 @@ REQUIREMENTS = {
     "R-A2": "Quotas and grants",
     "R-R1": "kill -9 leaves nothing",
     "R-R2": "A stop in order",
+    "R-R3": "Started by its socket, and no client hangs",
     "R-R4": "Without memory, descriptors or disk it refuses, and recovers",
+    "R-R5": "Without its cgroup no job starts",
     "R-R6": "A step that fails is the end of the job",
     "R-R7": "Slow work of the kernel slows nobody else",
+    "R-R8": "Limits do not follow the wall clock",
     "R-R9": "Dangerous configuration is refused",
 }
 

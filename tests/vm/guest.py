@@ -15,13 +15,15 @@ import unittest
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[1:1] = [HERE, os.path.dirname(HERE)]
+import accidents
+import branches
 import doctor
 import restart
 import tap
 import wheels
 from cgroups import JOBS, PRESSURE, box_processes, holders, leaf, leaves, read, status_fields
-from machine import (CLIENT, PATIENCE, RAW, WAIT, Running, client, install, journal, main_pid, poll_until, properties, shell,
-                     submit)
+from machine import (CLIENT, DROPINS, LONG, PATIENCE, RAW, WAIT, Running, client, install, journal, main_pid, poll_until,
+                     properties, shell, submit)
 from manager import MANAGER_SOCKET, manage
 
 SOCKET = "/run/pysb/io.pysb.sandbox"
@@ -95,7 +97,7 @@ class Service(unittest.TestCase):
         code = ("import os, mmap\nfor _ in range(5):\n    if os.fork() == 0: break\n"
                 "m = mmap.mmap(-1, 30 << 20)\nfor i in range(0, 30 << 20, 4096): m[i] = 1\n"
                 "import signal; signal.pause()")
-        result = self.check(submit(code, "--memory", "64M", "--timeout", "50s"),
+        result = self.check(submit(code, "--memory", "64M", "--timeout", LONG),
                             "memory_limit", 137)
         self.assertIn("64 MiB", result["message"])
         self.assertGreaterEqual(result["usage"]["memoryPeakBytes"], 60 << 20)
@@ -104,7 +106,7 @@ class Service(unittest.TestCase):
         """files in /app count as the job's memory"""
         code = ("f = open('/app/f', 'wb')\nfor _ in range(60): f.write(bytes(1 << 20)); f.flush()\n"
                 "f = open('/tmp/f', 'wb')\nfor _ in range(60): f.write(bytes(1 << 20)); f.flush()")
-        self.check(submit(code, "--memory", "40M", "--disk", "64M", "--timeout", "50s"),
+        self.check(submit(code, "--memory", "40M", "--disk", "64M", "--timeout", LONG),
                    "memory_limit", 137)
 
     def test_usage(self):
@@ -116,7 +118,7 @@ class Service(unittest.TestCase):
                 "        m = use()\n        os.write(w, b'.')\n        signal.pause()\n"
                 "m = use()\nos.read(r, 1)\nos.read(r, 1)\n"
                 "for i in range(100): open(f'/app/{i}', 'wb').write(bytes(100_000))")
-        usage = self.check(submit(code, "--timeout", "50s"), "success", 0)["usage"]
+        usage = self.check(submit(code, "--timeout", LONG), "success", 0)["usage"]
         self.assertEqual(usage["processesPeak"], 3, usage)
         self.assertEqual((usage["diskBytes"], usage["diskFiles"]), (100 * 25 * 4096, 100), usage)
         # 20 MiB each, and the files
@@ -129,13 +131,13 @@ class Service(unittest.TestCase):
         result = self.check(submit(code, "--processes", "2"), "success", 0)
         self.assertEqual(result["limits"], "processes 2 of 2 (100 %): raise limits.processes")
         code = "import time\nwhile time.process_time() < 0.5: pass"
-        result = self.check(submit(code, "--cpus", "0.2", "--timeout", "50s"), "success", 0)
+        result = self.check(submit(code, "--cpus", "0.2", "--timeout", LONG), "success", 0)
         self.assertRegex(result["limits"], r"held back for .* by the CPU share of 20 %: .*limits\.cpu")
 
     def test_counters(self):
         """GetNode says why there are no counters: the unit, then the sysctl, then this machine"""
         paranoid = "/proc/sys/kernel/perf_event_paranoid"
-        before, dropin = read(paranoid), "/run/systemd/system/pysbd.service.d/counters.conf"
+        before, dropin = read(paranoid), f"{DROPINS}/counters.conf"
 
         def restart(level):
             with open(paranoid, "w", encoding="ascii") as file:
@@ -145,7 +147,6 @@ class Service(unittest.TestCase):
             return json.loads(shell(*client("status", "--json")))["node"]["counters"]
         try:
             self.assertIn("EPERM", restart("2"))
-            os.makedirs(os.path.dirname(dropin), exist_ok=True)
             with open(dropin, "w", encoding="ascii") as file:
                 file.write("[Service]\nSystemCallFilter=perf_event_open\n")
             # More than 2 is Debian's own, and refuses also what stays in user mode
@@ -159,33 +160,33 @@ class Service(unittest.TestCase):
     def test_memory_error(self):
         """one large allocation is a MemoryError that the program sees first"""
         code = "try: bytearray(10**9)\nexcept MemoryError: print('clean')"
-        result = self.check(submit(code, "--memory", "50M", "--timeout", "50s"), "success", 0)
+        result = self.check(submit(code, "--memory", "50M", "--timeout", LONG), "success", 0)
         self.assertEqual(result["stdout"]["text"], "clean\n")
 
     def test_memory_piecemeal(self):
         """memory that grows slowly is a MemoryError, too, and not a kill, within memory.max"""
         code = "x = []\nwhile True: x.append(bytearray(100000))"
-        result = self.check(submit(code, "--memory", "50M", "--timeout", "50s"), "memory_limit", 137)
+        result = self.check(submit(code, "--memory", "50M", "--timeout", LONG), "memory_limit", 137)
         self.assertEqual(result["exception"]["type"], "MemoryError")
 
     def test_cpu_max_throttles(self):
         """RS-10a R-L7 half a CPU is throttled, and the result says for how long"""
         code = "import time\nend = time.process_time() + 0.6\nwhile time.process_time() < end: pass"
-        result = self.check(submit(code, "--cpus", "0.3", "--timeout", "50s", "--cpu-time", "30s"),
+        result = self.check(submit(code, "--cpus", "0.3", "--timeout", LONG, "--cpu-time", "30s"),
                             "success", 0)
         self.assertGreater(result["usage"]["cpuThrottledUSec"], 0)
 
     def test_cpu_time_of_all_processes(self):
         """CPU time counts over all processes of a job"""
         code = "import os\nfor _ in range(3): os.fork()\nwhile True: pass"
-        self.check(submit(code, "--cpu-time", "2s", "--timeout", "50s"), "cpu_time_limit", 124)
+        self.check(submit(code, "--cpu-time", "2s", "--timeout", LONG), "cpu_time_limit", 124)
 
     def test_pids_max_holds(self):
         """a fork bomb stops at pids.max, which the message names"""
         code = ("import os, signal\nn = 1\ntry:\n    while True:\n"
                 "        if os.fork() == 0: signal.pause()\n        n += 1\n"
                 "except OSError as e: print(n, e.errno); raise")
-        result = self.check(submit(code, "--timeout", "50s"), "exception", 1)
+        result = self.check(submit(code, "--timeout", LONG), "exception", 1)
         count, errno = map(int, result["stdout"]["text"].split())
         self.assertEqual(count, 32)
         self.assertEqual(errno, 11)
@@ -277,7 +278,7 @@ class Service(unittest.TestCase):
                              {v["subject"] for v in result["violations"]})
 
     def test_foreign_user(self):
-        """a user outside of the group pysb cannot connect"""
+        """PC-07a R-A1 the socket's mode: a user outside of the group pysb cannot connect"""
         shell("useradd", "stranger")
         run = subprocess.run(["setpriv", "--reuid=stranger", "--regid=stranger", "--clear-groups", "pysbctl", "status"],
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
@@ -402,7 +403,7 @@ class Service(unittest.TestCase):
         self.assertEqual((main_pid(), os.path.exists(f"/proc/{job.pid}")), (pid, True))
 
     def test_stop_cancels(self):
-        """systemctl stop while a job runs: its client gets `cancelled`; the next call starts the service"""
+        """DR-02a R-R2 systemctl stop while a job runs: its client gets `cancelled`; the next call starts the service"""
         job = Running()
         shell("systemctl", "stop", "pysbd.service")
         _, said = job.process.communicate(timeout=PATIENCE)
@@ -507,5 +508,6 @@ class WithoutMemoryController(unittest.TestCase):
 if __name__ == "__main__":
     install()
     name = sys.argv.pop(1)
-    tests = {"service": [Service], "no-memory": [WithoutMemoryController]}.get(name, [])
-    tap.run(*doctor.BOOTS[name], *tests, after_failure=journal)
+    tests = {"service": [Service], "accidents": [accidents.Accidents, branches.Branches],
+             "no-memory": [WithoutMemoryController]}.get(name, [])
+    tap.run(*doctor.BOOTS.get(name, []), *tests, after_failure=journal)

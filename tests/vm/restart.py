@@ -9,7 +9,7 @@ import signal
 import subprocess
 
 from cgroups import leaves
-from machine import PATIENCE, RAW, client
+from machine import LONG, PATIENCE, RAW, client
 
 KILLS = 8
 SEED = int(os.environ.get("PYSB_KILL_SEED", "20251128"))
@@ -75,7 +75,7 @@ def wait_for_line(process):
 
 def kill_one(rng, victim, n_lines):
     """Starts two jobs, waits for so many first lines, and kills; returns what was killed and the exit statuses."""
-    jobs = [start_job(client("submit", "-p", RAW, "--timeout", "50s", "-c", FORKS)) for _ in range(2)]
+    jobs = [start_job(client("submit", "-p", RAW, "--timeout", LONG, "-c", FORKS)) for _ in range(2)]
     for job in jobs[:n_lines]:
         wait_for_line(job)
     found = processes()
