@@ -12,6 +12,7 @@
 #include "basic/log.h"
 #include "builder/plan-set.h"
 #include "builder/self-test.h"
+#include "builder/spare.h"
 #include "builder/sys.h"
 #include "builder/template.h"
 #include "builder/usage.h"
@@ -22,7 +23,7 @@
 #define STOP_TIMEOUT_USEC (100 * USEC_PER_MSEC)
 #define CPU_CHECK_MIN_USEC (2 * USEC_PER_MSEC)
 
-static List *box_bucket(Builder *builder, uint64_t id) {
+List *box_bucket(Builder *builder, uint64_t id) {
         return &builder->boxes[id % BUILDER_BUCKETS];
 }
 
@@ -43,7 +44,7 @@ static void box_unref_sources(Box *box) {
         box->cpu_source = sd_event_source_disable_unref(box->cpu_source);
 }
 
-static void box_free(Box *box) {
+void box_free(Box *box) {
         box_unref_sources(box);
         list_remove(&box->bucket);
         list_remove(&box->queue);
@@ -66,6 +67,11 @@ static void box_report_end(Box *box, const BoxFacts *facts) {
         BuilderReport report = { .kind = BUILDER_ENDED, .box = box->id, .facts = *facts };
 
         box->state = BOX_OVER;
+        if (box->is_spare) {
+                if (box->end_reason == END_BY_ITSELF)
+                        spare_failed(box);
+                return;
+        }
         box->wall_source = sd_event_source_disable_unref(box->wall_source);
         box->cpu_source = sd_event_source_disable_unref(box->cpu_source);
         box->builder->n_boxes--;
@@ -304,6 +310,7 @@ static void box_ready(Box *box, const BoxReport *report) {
         }
         started.setup_usec = box->ready_usec - box->requested_usec;
         builder_report(box->builder, &started);
+        spare_refill(box->set, box->plan);
 }
 
 void box_tool_wait(Box *box, uint64_t waited_usec, bool is_waiting) {
@@ -408,191 +415,19 @@ int box_watch_control(Box *box) {
         return sd_event_source_set_priority(box->control_source, SD_EVENT_PRIORITY_NORMAL - 1);
 }
 
-/* The box is cloned: maps, then "go". Until then its init waits and has run nothing. */
-static int box_release(Box *box) {
-        static const char go = BOX_GO;
-        Builder *builder = box->builder;
-        int r;
+/* Nothing of them is left when we are gone. */
+static void box_free_list(List *boxes) {
+        LIST_FOREACH(i, boxes) {
+                Box *box = container_of(i, Box, bucket);
 
-        r = box_watch_exit(box);
-        if (r < 0)
-                return r;
-        r = box_watch_control(box);
-        if (r < 0)
-                return r;
-        r = box_set_deadline(box, clock_monotonic_usec() + SETUP_TIMEOUT_USEC);
-        if (r < 0)
-                return r;
-        r = sys_pidfd_pid(box->pidfd, &box->pid);
-        if (r < 0)
-                return r;
-        r = identity_write_maps(&builder->identity, box->pid, box->slot, PLAN_INSIDE_ID);
-        if (r < 0)
-                return r;
-        if (box->id == SELF_TEST_BOX)
-                self_test_look(builder->self_test, box);
-        return link_send(box->control_fd, &go, sizeof(go), NULL, 0);
-}
-
-void box_cloned(Box *box, int pidfd) {
-        int r;
-
-        list_remove(&box->queue);
-        box->pidfd = pidfd;
-        box->state = BOX_SETUP;
-        r = box_release(box);
-        if (r < 0) {
-                box->setup_error = -r;
-                (void) sys_kill_pidfd(pidfd);
-                if (!box->exit_source)
-                        box_fail(box, r);
-        } else if (box->end_reason != END_BY_ITSELF)
-                (void) sys_kill_pidfd(pidfd);
-}
-
-int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
-        _cleanup_close_ int control_fd = -EBADF;
-        TemplateMake make = {
-                .box = box->id,
-                .has_files = box->has_files,
-                .has_cgroup = box->leaf_fd >= 0,
-                .has_counter = box->builder->counter_error == 0,
-                .is_probe = box->id == SELF_TEST_BOX,
-                .landlock_abi = box->builder->landlock_abi,
-                .vm_bytes = template_vm_bytes,
-                .limits = box->limits,
-        };
-        int fds[_MAKE_FD_MAX], control[2], r;
-        size_t n_fds;
-
-        /* RLIMIT_CPU counts all cells together. */
-        if (box->is_session)
-                make.limits.value[LIMIT_CPU_TIME] = SESSION_LIFETIME_USEC_MAX;
-        r = fd_socketpair(control, SOCK_SEQPACKET);
-        if (r < 0)
-                return r;
-        box->control_fd = control[0];
-        control_fd = control[1];
-        r = fd_set_nonblock(box->control_fd, true);
-        if (r < 0)
-                return r;
-        fds[MAKE_FD_CONTROL] = control_fd;
-        memcpy(fds + MAKE_FD_STDIN, box->fds, BUILDER_START_FDS * sizeof(int));
-        n_fds = MAKE_FD_FILES;
-        if (box->has_files)
-                fds[n_fds++] = box->fds[BUILDER_START_FDS];
-        if (box->leaf_fd >= 0)
-                fds[n_fds++] = box->leaf_fd;
-        r = link_send(link_fd, &make, sizeof(make), fds, n_fds);
-        if (r < 0)
-                return r;
-        FOREACH_ARRAY(fd, box->fds, BUILDER_FDS_MAX)
-                *fd = fd_close(*fd);
-        return 0;
-}
-
-Box *box_add(PlanSet *set, uint64_t id) {
-        Box *box = malloc(sizeof(*box));
-
-        if (!box)
-                return NULL;
-        *box = (Box){
-                .builder = set->builder,
-                .set = set,
-                .id = id,
-                .interpreter_pidfd = -EBADF,
-                .control_fd = -EBADF,
-                .pidfd = -EBADF,
-                .leaf_fd = -EBADF,
-                .setup_step = UINT32_MAX,
-                .requested_usec = clock_monotonic_usec(),
-        };
-        FOREACH_ARRAY(fd, box->fds, BUILDER_FDS_MAX)
-                *fd = -EBADF;
-        list_insert_before(box_bucket(set->builder, id), &box->bucket);
-        list_init(&box->queue);
-        list_init(&box->branches);
-        set->builder->n_boxes++;
-        set->n_boxes++;
-        return box;
-}
-
-static Box *box_new(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_FDS_MAX]) {
-        Builder *builder = set->builder;
-        uint32_t slot;
-        Box *box;
-
-        if (slots_take(builder->slots, &slot) < 0)
-                return NULL;
-        box = box_add(set, request->box);
-        if (!box) {
-                slots_release(builder->slots, slot);
-                return NULL;
+                if (box->pidfd >= 0 && sys_kill_pidfd(box->pidfd) >= 0)
+                        (void) sys_reap_pidfd(box->pidfd, &(siginfo_t){});
+                box_free(box);
         }
-        box->plan = request->plan;
-        box->slot = slot;
-        box->limits = request->limits;
-        box->has_files = fds[BUILDER_START_FDS] >= 0;
-        box->is_session = request->is_session;
-        /* Each branch is a process. */
-        if (box->is_session)
-                box->limits.value[LIMIT_THREADS] +=
-                        set->store->profiles[box->plan]->session_branches;
-        memcpy(box->fds, fds, sizeof(box->fds));
-        return box;
-}
-
-/* No box came into being for this request. */
-void box_refuse(Builder *builder, uint64_t id, int error) {
-        BuilderReport report = {
-                .kind = BUILDER_ENDED,
-                .box = id,
-                .facts = {
-                        .setup_error = -error,
-                        .setup_step = UINT32_MAX,
-                        .setup_op = _OP_MAX,
-                },
-        };
-
-        builder_report(builder, &report);
-}
-
-void box_start(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_FDS_MAX]) {
-        Template **template = &set->templates[request->plan];
-        Builder *builder = set->builder;
-        Box *box = NULL;
-        int r = 0;
-
-        /* One more for ourselves: whoever asks how the boxes are need not wait for a place. */
-        if (builder->n_boxes < builder->max_boxes + (request->box == SELF_TEST_BOX))
-                box = box_new(set, request, fds);
-        if (!box) {
-                for (size_t i = 0; i < BUILDER_FDS_MAX; i++)
-                        fd_close(fds[i]);
-                box_refuse(builder, request->box, -EAGAIN);
-                return;
-        }
-        if (builder->cgroups.layers != 0)
-                r = cgroup_leaf_new(&builder->cgroups, box->slot, &box->limits, request->cpu_weight,
-                                    &box->leaf_fd);
-        if (r >= 0 && !*template)
-                r = template_new(set, request->plan, template);
-        if (r < 0) {
-                log_error("Preparing a box failed: %s", strerror(-r));
-                box_fail(box, r);
-                return;
-        }
-        template_add(*template, box);
 }
 
 void box_free_all(Builder *builder) {
+        box_free_list(&builder->spares);
         FOREACH_ARRAY(bucket, builder->boxes, BUILDER_BUCKETS)
-                LIST_FOREACH(i, bucket) {
-                        Box *box = container_of(i, Box, bucket);
-
-                        /* Nothing of it is left when we are gone. */
-                        if (box->pidfd >= 0 && sys_kill_pidfd(box->pidfd) >= 0)
-                                (void) sys_reap_pidfd(box->pidfd, &(siginfo_t){});
-                        box_free(box);
-                }
+                box_free_list(bucket);
 }

@@ -9,7 +9,7 @@
 
 typedef enum BoxState {
         BOX_WAITING, /* for a template, or for its clone */
-        BOX_SETUP,   /* cloned; its init walks the plan */
+        BOX_SETUP, /* cloned; its init walks the plan. A spare one stays here until it has a job */
         BOX_RUNNING, /* the job runs */
         BOX_OVER,    /* ENDED is reported; its init hands out files, or is on its way out */
 } BoxState;
@@ -22,11 +22,11 @@ typedef struct Box {
         uint32_t plan;
         uint32_t slot;
         Limits limits;
-        List bucket; /* Builder.boxes */
+        List bucket; /* Builder.boxes, or .spares */
         List queue;  /* Template.waiting or .making */
 
-        int fds[BUILDER_FDS_MAX]; /* as in BUILDER_START, until they are sent */
-        bool has_files;           /* the last of them */
+        int fds[BUILDER_FDS_MAX]; /* as in BUILDER_START and BoxStart, until they are sent */
+        bool has_files;           /* the last of them was there */
         /* A session that was branched: the box that has the slot, the leaf and init, and what shares them. */
         struct Box *trunk;     /* of a branch; else NULL */
         List branches;         /* of a trunk; of a branch, its place there */
@@ -41,6 +41,7 @@ typedef struct Box {
         EndReason end_reason;
         uint64_t requested_usec, ready_usec;
         WallClock clock; /* once it is ready */
+        bool is_spare;   /* nobody knows of it, it has no id, and its limits are the default ones */
         bool is_session, in_cell;
         bool cell_restarts;     /* a cell runs in what ends by RESTART */
         bool wants_idle;        /* CELL_ENDED is due when no interrupt is on its way any more */
@@ -55,6 +56,9 @@ typedef struct Box {
 /* Makes a box from a request that was checked; takes the descriptors over. Failures are reported
  * to the broker as ENDED, not returned. */
 void box_start(PlanSet *set, const BuilderRequest *request, int fds[BUILDER_FDS_MAX]);
+
+/* Makes one that has no job yet. It is reported nowhere until box_start() finds it of use. */
+int box_start_spare(PlanSet *set, uint32_t plan);
 
 Box *box_find(Builder *builder, uint64_t id);
 
@@ -115,6 +119,10 @@ Box *box_add(PlanSet *set, uint64_t id);
 void box_refuse(Builder *builder, uint64_t id, int error);
 int box_watch_control(Box *box);
 int box_watch_exit(Box *box); /* of its init */
+
+/* Where it is found by its id; and its end, which nobody is told. */
+List *box_bucket(Builder *builder, uint64_t id);
+void box_free(Box *box);
 
 /* Init's answers. */
 void box_branching(Box *base, int pidfd);

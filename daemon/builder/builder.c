@@ -15,6 +15,7 @@
 #include "builder/reload.h"
 #include "builder/request.h"
 #include "builder/self-test.h"
+#include "builder/spare.h"
 #include "builder/sys.h"
 #include "builder/template.h"
 #include "proto/layers.h"
@@ -57,6 +58,7 @@ int builder_new(sd_event *event,
                 .counter_error = -counter_probe(COUNTER_JOB),
                 .landlock_abi = abi < LANDLOCK_ABI_MIN ? 0 : (uint32_t) abi,
                 .max_boxes = (uint32_t) config->max_running_jobs,
+                .max_spares = (uint32_t) config->max_spare_boxes,
                 .unsent = BUF_INIT((config->max_running_jobs * REPORTS_PER_BOX_MAX + REPORTS_MAX) *
                                    sizeof(BuilderReport)),
                 .is_embedded = is_embedded,
@@ -65,6 +67,7 @@ int builder_new(sd_event *event,
                 .broker_pidfd = -EBADF,
         };
         list_init(&builder->sets);
+        list_init(&builder->spares);
         *cgroups = CGROUP_TREE_NONE;
         FOREACH_ARRAY(bucket, builder->boxes, BUILDER_BUCKETS)
                 list_init(bucket);
@@ -97,6 +100,7 @@ Builder *builder_free(Builder *builder) {
         builder->broker_source = sd_event_source_disable_unref(builder->broker_source);
         builder->broker_exit_source = sd_event_source_disable_unref(builder->broker_exit_source);
         builder->pressure_source = sd_event_source_disable_unref(builder->pressure_source);
+        builder->spare_source = sd_event_source_disable_unref(builder->spare_source);
         box_free_all(builder);
         reload_free(builder->reload);
         self_test_free(builder->self_test);
@@ -204,10 +208,12 @@ builder_on_broker_exit(sd_event_source *source, int fd, uint32_t revents, void *
 
 static int builder_on_pressure(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         const BuilderReport pressure = { .kind = BUILDER_PRESSURE };
+        Builder *builder = userdata;
 
         if (!(revents & EPOLLPRI)) /* the cgroup is gone, and would say so for ever */
                 return sd_event_source_set_enabled(source, SD_EVENT_OFF);
-        builder_report(userdata, &pressure);
+        spare_end_all(builder, NULL);
+        builder_report(builder, &pressure);
         return 0;
 }
 
@@ -301,6 +307,7 @@ void builder_stop(Builder *builder) {
         FOREACH_ARRAY(bucket, builder->boxes, BUILDER_BUCKETS)
                 LIST_FOREACH(i, bucket)
                         box_kill(container_of(i, Box, bucket), END_SHUTDOWN);
+        spare_end_all(builder, NULL);
         if (sd_event_add_time_relative(builder->event, NULL, CLOCK_MONOTONIC, STOP_TIMEOUT_USEC, 0,
                                        builder_on_stop_timeout, builder) < 0)
                 (void) sd_event_exit(builder->event, 0);

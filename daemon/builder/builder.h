@@ -54,7 +54,10 @@ typedef struct Builder {
         Buf unsent; /* BuilderReports that the broker did not take yet */
 
         List boxes[BUILDER_BUCKETS]; /* by id */
-        uint32_t *dying;             /* slots whose cgroup is not empty yet */
+        List spares;                 /* Box.bucket of those that have none, oldest first */
+        uint32_t max_spares;
+        sd_event_source *spare_source;
+        uint32_t *dying; /* slots whose cgroup is not empty yet */
         size_t n_dying;
         sd_event_source *dying_source;
         bool stopping;

@@ -252,8 +252,7 @@ bool cgroup_tree_is_complete(const CgroupTree *tree) {
         return true;
 }
 
-static int
-cgroup_leaf_limit(const CgroupTree *tree, int fd, const Limits *limits, uint32_t cpu_weight) {
+int cgroup_leaf_limit(const CgroupTree *tree, int fd, const Limits *limits, uint32_t cpu_weight) {
         const uint64_t *limit = limits->value;
         char text[48];
         int r = 0;

@@ -42,6 +42,12 @@ int cgroup_leaf_new(const CgroupTree *tree,
                     uint32_t cpu_weight,
                     int *ret_fd);
 
+/* Gives it other ones. */
+int cgroup_leaf_limit(const CgroupTree *tree,
+                      int leaf_fd,
+                      const Limits *limits,
+                      uint32_t cpu_weight);
+
 /* CPU time used so far, of all processes. */
 int cgroup_leaf_cpu_usec(int leaf_fd, uint64_t *ret_usec);
 

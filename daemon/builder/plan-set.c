@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "basic/log.h"
+#include "builder/spare.h"
 #include "builder/template.h"
 
 int plan_set_new(Builder *builder, ProfileStore *store, PlanSet **ret_set) {
@@ -70,6 +71,7 @@ void plan_set_forget(Builder *builder, uint32_t generation) {
                 if (set == builder->plans || set->generation >= generation)
                         continue;
                 set->is_forgotten = true;
+                spare_end_all(builder, set);
                 plan_set_check(set);
         }
 }

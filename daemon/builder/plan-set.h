@@ -6,6 +6,12 @@
 
 #include "builder/builder.h"
 
+/* What is asked of a profile, and so how many boxes of it wait for jobs: spare.h. */
+typedef struct Demand {
+        uint32_t n_wanted, n_least; /* the fewest that there were since the last look */
+        bool is_known;              /* somebody has asked for it */
+} Demand;
+
 struct PlanSet {
         Builder *builder;
         List sets; /* Builder.sets, newest first */
@@ -13,6 +19,7 @@ struct PlanSet {
         ProfileStore *store;
         PlanImage *plans[PROFILES_MAX];    /* NULL until it is compiled */
         Template *templates[PROFILES_MAX]; /* NULL until somebody asks for the profile */
+        Demand demand[PROFILES_MAX];
         uint32_t n_boxes;
         bool is_forgotten; /* no request will name it */
 };

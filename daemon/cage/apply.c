@@ -62,7 +62,7 @@ static int cage_apply_step(const CageBox *box, const PlanStep *step) {
         case OP_BIND_DEVICE:
                 return cage_bind_device(source, target);
         case OP_MOUNT_TMPFS:
-                return cage_mount_tmpfs(target, (mode_t) step->arg, &box->make.limits);
+                return cage_mount_tmpfs(target, (mode_t) step->arg, &box->make);
         case OP_MOUNT_PROC:
                 return cage_mount_proc(target);
         case OP_PIVOT_ROOT:
@@ -86,7 +86,7 @@ static int cage_apply_step(const CageBox *box, const PlanStep *step) {
         case OP_LANDLOCK:
                 return cage_restrict_files(plan, box->make.landlock_abi);
         case OP_RLIMITS:
-                return cage_set_rlimits(&box->make);
+                return cage_set_rlimits(box);
         case OP_SECCOMP:
                 return cage_set_filter(plan);
         case _OP_MAX:

@@ -15,19 +15,25 @@ typedef struct CageBox {
         const PlanImage *plan;
         TemplateMake make;
         int fds[_MAKE_FD_MAX]; /* -EBADF where none came */
+        BoxStart start;        /* once it has come */
 } CageBox;
 
-/* Called in the new job process, after the last step of the plan: it runs the program that comes by
- * RUNNER_FD_CHANNEL (descriptors 0, 1, 2 and 3 are in place, nothing else is open) and never
- * returns. */
-typedef void (*CageJobMain)(const CageBox *box);
+/* What a job's process does of its own. */
+typedef struct CageJob {
+        /* First, while nobody may have asked for a job yet: all that is the same for every one. May be NULL. */
+        void (*prepare)(void);
+        /* After the last step of the plan: runs the program that comes by RUNNER_FD_CHANNEL (descriptors 0, 1, 2 and
+         * 3 are in place, nothing else is open) and never returns. */
+        void (*run)(const CageBox *box);
+} CageJob;
 
-/* A CageJobMain: tries what a job must not be able to do, and sends a ProbeRecord by RUNNER_FD_CHANNEL. */
-void cage_probe_main(const CageBox *box);
+/* Tries what a job must not be able to do, and sends a ProbeRecord by RUNNER_FD_CHANNEL. */
+extern const CageJob cage_probe_job;
 
 /* The child of clone3: becomes the box's init (PID 1). Waits for the id maps, walks the plan, forks
- * the job process and serves it until it ends. Never returns, never runs a byte of the job. */
-_noreturn_ void cage_init_main(const CageBox *box, CageJobMain job_main);
+ * the job process, which waits for its BoxStart, and serves it until it ends. Never returns, never runs a byte of the
+ * job. */
+_noreturn_ void cage_init_main(const CageBox *box, const CageJob *job);
 
 /* In a job whose session is being branched: 0 in the branch, which then has the descriptors of its own at their
  * numbers, its process id in the base, or a negative errno: nobody has allowed it. */

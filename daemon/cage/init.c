@@ -25,16 +25,6 @@
 #include "proto/link.h"
 #include "proto/runner-wire.h"
 
-/* The job has 0, 1, 2 and RUNNER_FD_CHANNEL; what init keeps follows. */
-enum {
-        INIT_FD_SYNC_WRITE = RUNNER_FD_CHANNEL + 1, /* the job's end until it is caged */
-        INIT_FD_SYNC_READ,
-        INIT_FD_CONTROL,
-        INIT_FD_CHILDREN, /* signalfd of SIGCHLD */
-        INIT_FD_FILES,    /* the last one: only with has_files */
-        INIT_FD_END,
-};
-
 #define APP "/app"
 
 /* The low numbers are for the listener, which comes later: then RLIMIT_NOFILE of the job holds. */
@@ -46,6 +36,7 @@ enum {
 
 /* What the job process tells init once it is caged, before any byte of the job. */
 typedef struct JobSync {
+        BoxStart start;
         int32_t error; /* positive errno of a failed step */
         uint32_t step;
         int32_t listener_fd; /* in init's own table: the two are shared until then */
@@ -73,60 +64,6 @@ static int init_wait_go(int control_fd) {
         return n == 1 && go == BOX_GO ? 0 : -ECANCELED;
 }
 
-static int init_move_fd(int from, int to) {
-        return dup3(from, to, to <= RUNNER_FD_CHANNEL ? 0 : O_CLOEXEC) < 0 ? -errno : 0;
-}
-
-/* Puts the first n descriptors at their numbers, and closes all beyond those that init has. */
-static int init_move_fds(const CageBox *box, int *from, int n) {
-        unsigned end = box->make.has_files ? INIT_FD_END : INIT_FD_FILES;
-        int r;
-
-        /* First out of each other's way, then into place. */
-        FOREACH_ARRAY(fd, from, n) {
-                *fd = fcntl(*fd, F_DUPFD_CLOEXEC, INIT_FD_END);
-                if (*fd < 0)
-                        return -errno;
-        }
-        for (int i = 0; i < n; i++) {
-                r = init_move_fd(from[i], i);
-                if (r < 0)
-                        return r;
-        }
-        return close_range(end, ~0U, 0) < 0 ? -errno : 0;
-}
-
-/* What a job has, and the pipe by which it says that it is caged. */
-static int init_place_job_fds(const int job_fds[static BOX_RESTART_FDS], int *from) {
-        int sync_fds[2], r;
-
-        r = fd_pipe(sync_fds, 0);
-        if (r < 0)
-                return r;
-        memcpy(from, job_fds, BOX_RESTART_FDS * sizeof(int));
-        from[INIT_FD_SYNC_WRITE] = sync_fds[1];
-        from[INIT_FD_SYNC_READ] = sync_fds[0];
-        return 0;
-}
-
-/* Puts every descriptor at its number and closes all others, the template's own among them. */
-static int init_place_fds(const CageBox *box) {
-        int from[INIT_FD_END], r;
-        sigset_t children;
-
-        r = init_place_job_fds(box->fds + MAKE_FD_STDIN, from);
-        if (r < 0)
-                return r;
-        (void) sigemptyset(&children);
-        (void) sigaddset(&children, SIGCHLD);
-        if (sigprocmask(SIG_BLOCK, &children, NULL) < 0)
-                return -errno;
-        from[INIT_FD_CONTROL] = box->fds[MAKE_FD_CONTROL];
-        from[INIT_FD_CHILDREN] = signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
-        from[INIT_FD_FILES] = box->fds[MAKE_FD_FILES];
-        return init_move_fds(box, from, box->make.has_files ? INIT_FD_END : INIT_FD_FILES);
-}
-
 /* Counts this process and what it will start, for init: afterwards the filter denies it. */
 static int init_open_counter(const CageBox *box) {
         int fd, high_fd;
@@ -141,8 +78,9 @@ static int init_open_counter(const CageBox *box) {
         return high_fd;
 }
 
-/* The job's process: the last steps of the plan, then the listener goes to init, then the job. */
-static _noreturn_ void init_be_job(const CageBox *box, CageJobMain job_main) {
+/* The job's process: what is the same for all jobs, then it learns which one it is, then the last steps of the plan,
+ * then the listener goes to init, then the job. */
+static _noreturn_ void init_be_job(CageBox *box, const CageJob *job, bool is_started) {
         struct rusage usage = {};
         JobSync sync = {};
         sigset_t none;
@@ -152,8 +90,17 @@ static _noreturn_ void init_be_job(const CageBox *box, CageJobMain job_main) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         (void) getrusage(RUSAGE_SELF, &usage);
         sync.rss_bytes = (uint64_t) usage.ru_maxrss * KIB;
+        sync.step = UINT32_MAX;
+        if (job->prepare)
+                job->prepare();
+        r = cage_apply(box, PHASE_JOB, PHASE_JOB, &sync.step);
+        if (r >= 0 && !is_started)
+                r = init_take_start(box);
+        (void) prctl(PR_SET_NAME, "pysb-job");
+        sync.start = box->start;
         sync.counter_fd = init_open_counter(box);
-        r = cage_apply(box, PHASE_LAST, PHASE_LAST, &sync.step);
+        if (r >= 0)
+                r = cage_apply(box, PHASE_LAST, PHASE_LAST, &sync.step);
         /* The table is shared with init until here: this leaves the listener to init and gives the
          * job a table of its own, without it. */
         if (r == 0 && close_range(INIT_FD_SYNC_READ, ~0U, CLOSE_RANGE_UNSHARE) < 0)
@@ -164,7 +111,7 @@ static _noreturn_ void init_be_job(const CageBox *box, CageJobMain job_main) {
         if (io_write_full(INIT_FD_SYNC_WRITE, &sync, sizeof(sync)) < 0 || r < 0)
                 _exit(1);
         (void) close(INIT_FD_SYNC_WRITE);
-        job_main(box);
+        job->run(box);
         _exit(1);
 }
 
@@ -183,7 +130,8 @@ static int init_read_sync(pid_t job_pid, JobSync *ret_sync) {
         return -ECHILD;
 }
 
-static int init_start_job(Init *init, uint32_t *ret_step) {
+/* is_started: the box has had its BoxStart before. Else this waits until it comes. */
+static int init_start_job(Init *init, bool is_started, uint32_t *ret_step) {
         struct clone_args args = {
                 .flags = CLONE_FILES | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
                 .exit_signal = SIGCHLD,
@@ -197,7 +145,7 @@ static int init_start_job(Init *init, uint32_t *ret_step) {
         if (pid < 0)
                 return (int) pid;
         if (pid == 0)
-                init_be_job(init->box, init->job_main);
+                init_be_job(init->box, init->job, is_started);
         init->interpreters[0].pid = (pid_t) pid;
         r = init_read_sync(init->interpreters[0].pid, &sync);
         if (r < 0)
@@ -206,6 +154,10 @@ static int init_start_job(Init *init, uint32_t *ret_step) {
                 *ret_step = sync.step;
                 return -sync.error;
         }
+        (void) prctl(PR_SET_NAME, "pysb-init");
+        init->box->start = sync.start;
+        if (!is_started && sync.start.has_files)
+                init->files_fd = INIT_FD_FILES;
         init->listener_fd = sync.listener_fd;
         init->counter_fd = sync.counter_fd;
         init->job_rss_bytes = sync.rss_bytes;
@@ -261,20 +213,17 @@ static void init_report_ready(const Init *init, BoxReportKind kind) {
 
 /* Another job after the first one, in the same files: this process is still a copy of the template. */
 static int init_restart(Init *init, const int job_fds[static BOX_RESTART_FDS]) {
-        int from[INIT_FD_CONTROL], r;
         uint32_t step = UINT32_MAX;
+        int r;
 
         (void) kill(-1, SIGKILL);
         (void) init_reap(init, 0);
         init_drain_children();
         init->interpreters[0].has_ended = false;
         init->interpreters[0].nudge_at_usec = UINT64_MAX;
-        r = init_place_job_fds(job_fds, from);
+        r = init_place_next_job(init->box, job_fds); /* the old listener and counter close */
         if (r >= 0)
-                r = init_move_fds(init->box, from,
-                                  INIT_FD_CONTROL); /* the old listener and counter close */
-        if (r >= 0)
-                r = init_start_job(init, &step);
+                r = init_start_job(init, true, &step);
         if (r >= 0)
                 init_report_ready(init, BOX_RESTARTED);
         return r;
@@ -466,10 +415,10 @@ static void init_serve(Init *init) {
  * turn, so the next one says how many the job ever made beside its first one: none or one of them is an
  * answer, and of more nobody knows which of them met. */
 static uint64_t init_tasks_peak(const Init *init) {
-        const TemplateMake *make = &init->box->make;
+        const CageBox *box = init->box;
         pid_t next, made;
 
-        if (make->has_cgroup || limits_tasks(&make->limits) == 1)
+        if (box->make.has_cgroup || limits_tasks(&box->start.limits) == 1)
                 return 0; /* it is counted, or there is nothing to count */
         next = vfork();
         if (next == 0)
@@ -504,34 +453,36 @@ static void init_report_end(const Init *init) {
         (void) link_send(init->interpreters[0].control_fd, &report, sizeof(report), NULL, 0);
 }
 
-void cage_init_main(const CageBox *box, CageJobMain job_main) {
+void cage_init_main(const CageBox *template_box, const CageJob *job) {
+        CageBox box = *template_box;
         Init init = {
-                .box = box,
-                .job_main = job_main,
+                .box = &box,
+                .job = job,
                 .listener_fd = -EBADF,
                 .counter_fd = -EBADF,
                 .interpreters = { { .control_fd = INIT_FD_CONTROL, .nudge_at_usec = UINT64_MAX } },
                 .n_interpreters = 1,
-                .files_fd = box->make.has_files ? INIT_FD_FILES : -EBADF,
+                .files_fd = -EBADF,
         };
-        int control_fd = box->fds[MAKE_FD_CONTROL], r;
+        int control_fd = box.fds[MAKE_FD_CONTROL], r;
         uint32_t step = UINT32_MAX;
 
+        (void) prctl(PR_SET_NAME, "pysb-spare"); /* until it has a job: for whoever looks with ps */
         /* A session of its own: no controlling terminal, so no TIOCSTI into the caller's shell. */
         (void) setsid();
         if (init_wait_go(control_fd) < 0)
                 _exit(1);
-        r = cage_apply(box, PHASE_ROOT, PHASE_INNER, &step);
+        r = cage_apply(&box, PHASE_ROOT, PHASE_INNER, &step);
         if (r < 0)
                 init_fail(control_fd, r, step);
         /* After the change of ids, which clears it. The poll on the control link is the second
          * line, and sees a builder that died before this. */
         if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
                 init_fail(control_fd, -errno, step);
-        r = init_place_fds(box);
+        r = init_place_fds(&box);
         if (r < 0)
                 init_fail(control_fd, r, step);
-        r = init_start_job(&init, &step);
+        r = init_start_job(&init, false, &step);
         if (r < 0)
                 init_fail(INIT_FD_CONTROL, r, step);
         init_report_ready(&init, BOX_READY);

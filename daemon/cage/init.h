@@ -6,6 +6,17 @@
 #include <sys/resource.h>
 
 #include "cage/internal.h"
+#include "proto/runner-wire.h"
+
+/* The job has 0, 1, 2 and RUNNER_FD_CHANNEL; what init keeps follows. */
+enum {
+        INIT_FD_SYNC_WRITE = RUNNER_FD_CHANNEL + 1, /* the job's end until it is caged */
+        INIT_FD_SYNC_READ,
+        INIT_FD_CONTROL,
+        INIT_FD_CHILDREN, /* signalfd of SIGCHLD */
+        INIT_FD_FILES,    /* the last one: only if the broker wants files */
+        INIT_FD_END,
+};
 
 /* A job's main process. A session that was branched has several. */
 typedef struct Interpreter {
@@ -18,8 +29,8 @@ typedef struct Interpreter {
 } Interpreter;
 
 typedef struct Init {
-        const CageBox *box;
-        CageJobMain job_main;
+        CageBox *box;
+        const CageJob *job;
         Interpreter interpreters[BOX_INTERPRETERS_MAX];
         size_t n_interpreters; /* at least one; of those that have ended only the last one stays */
         Branch branch;         /* the one that is being made */
@@ -48,3 +59,14 @@ void init_drop_branch(Init *init, int error);
 
 /* A report with a pidfd. */
 void init_report_with_pidfd(int control_fd, BoxReportKind kind, pid_t pid);
+
+/* Puts init's own descriptors at their numbers and closes the template's, but for 0, 1 and 2, in whose places the
+ * job's will be. */
+int init_place_fds(const CageBox *box);
+
+/* In the job's process, which has init's table until it is caged: waits for the BoxStart, and puts what comes with it
+ * in its place. */
+int init_take_start(CageBox *box);
+
+/* The same for the job after the first one; all that was the old one's closes. */
+int init_place_next_job(const CageBox *box, const int job_fds[static BOX_RESTART_FDS]);

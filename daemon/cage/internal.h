@@ -21,7 +21,7 @@ int cage_make_directory(const char *target, mode_t mode);
 int cage_write_file(const char *target, const char *text, mode_t mode);
 int cage_bind_read_only(const char *source, const char *target, bool optional);
 int cage_bind_device(const char *source, const char *target);
-int cage_mount_tmpfs(const char *target, mode_t mode, const Limits *limits);
+int cage_mount_tmpfs(const char *target, mode_t mode, const TemplateMake *make);
 int cage_mount_proc(const char *target);
 int cage_pivot_root(void);
 
@@ -40,7 +40,7 @@ int cage_drop_capabilities(void);
 int cage_restrict_files(const PlanImage *plan, uint32_t abi);
 
 /* rlimits.c */
-int cage_set_rlimits(const TemplateMake *make);
+int cage_set_rlimits(const CageBox *box);
 
 /* denied.c: answers one notification of the filter with EPERM and counts its number. */
 typedef struct DeniedCalls {

@@ -79,13 +79,12 @@ int cage_bind_device(const char *source, const char *target) {
         return cage_bind(source, target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 }
 
-int cage_mount_tmpfs(const char *target, mode_t mode, const Limits *limits) {
+int cage_mount_tmpfs(const char *target, mode_t mode, const TemplateMake *make) {
         char options[96];
 
         (void) snprintf(options, sizeof(options),
-                        "size=%" PRIu64 ",nr_inodes=%" PRIu64 ",mode=%04o",
-                        limits->value[LIMIT_DISK],
-                        limits->value[LIMIT_DISK_FILES] + 1, /* the root directory is one */
+                        "size=%" PRIu64 ",nr_inodes=%" PRIu64 ",mode=%04o", make->disk_bytes,
+                        make->disk_files + 1, /* the root directory is one */
                         (unsigned) mode);
         if (mount(target, target, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) < 0)
                 return -errno;

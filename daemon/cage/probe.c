@@ -207,7 +207,7 @@ static bool plan_has(const PlanImage *plan, PlanOp op) {
         return false;
 }
 
-void cage_probe_main(const CageBox *box) {
+static void probe_run(const CageBox *box) {
         ProbeRecord record;
         struct stat root;
 
@@ -225,3 +225,5 @@ void cage_probe_main(const CageBox *box) {
                 probe_proc(record.seen);
         _exit(link_send(RUNNER_FD_CHANNEL, &record, sizeof(record), NULL, 0) < 0);
 }
+
+const CageJob cage_probe_job = { .run = probe_run };

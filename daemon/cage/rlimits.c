@@ -13,24 +13,24 @@
 /* The limit of the address space, beyond what the template has mapped. It stays a little below the
  * limit of memory, so that most overruns are a MemoryError that the program can see, and not the kill
  * by memory.max. */
-static rlim_t cage_address_space(const TemplateMake *make) {
-        uint64_t memory = make->limits.value[LIMIT_MEMORY];
+static rlim_t cage_address_space(const CageBox *box) {
+        uint64_t memory = box->start.limits.value[LIMIT_MEMORY];
 
-        return make->vm_bytes + memory - MIN(memory / 4, memory / 16 + TEMPLATE_PAGES_BYTES);
+        return box->make.vm_bytes + memory - MIN(memory / 4, memory / 16 + TEMPLATE_PAGES_BYTES);
 }
 
-int cage_set_rlimits(const TemplateMake *make) {
-        const uint64_t *limit = make->limits.value;
+int cage_set_rlimits(const CageBox *box) {
+        const uint64_t *limit = box->start.limits.value;
         /* A second behind the limit that the builder watches: this one knows whole seconds, counts
          * in ticks, and each process for itself. */
         rlim_t cpu_sec = (limit[LIMIT_CPU_TIME] + USEC_PER_SEC - 1) / USEC_PER_SEC + 1;
         /* RLIMIT_NPROC counts in the box's own user namespace: its tasks, and init. */
-        rlim_t tasks = limits_tasks(&make->limits) + 1;
+        rlim_t tasks = limits_tasks(&box->start.limits) + 1;
         const struct {
                 int resource;
                 rlim_t soft, hard;
         } rows[] = {
-                { RLIMIT_AS, cage_address_space(make), cage_address_space(make) },
+                { RLIMIT_AS, cage_address_space(box), cage_address_space(box) },
                 { RLIMIT_CORE, 0, 0 },
                 { RLIMIT_CPU, cpu_sec, cpu_sec + 1 }, /* SIGXCPU, a second later SIGKILL */
                 { RLIMIT_FSIZE, limit[LIMIT_FILE_SIZE], limit[LIMIT_FILE_SIZE] },

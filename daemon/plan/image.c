@@ -44,16 +44,14 @@ static const struct {
         [OP_NOT_DUMPABLE] = { "not-dumpable", PHASE_INNER, COUNT_ONCE },
         [OP_DROP_CAPABILITIES] = { "drop-capabilities", PHASE_INNER, COUNT_ONCE },
         [OP_NO_NEW_PRIVILEGES] = { "no-new-privileges", PHASE_INNER, COUNT_ONCE },
-        [OP_LANDLOCK] = { "landlock", PHASE_LAST, COUNT_ONCE },
+        [OP_LANDLOCK] = { "landlock", PHASE_JOB, COUNT_ONCE },
         [OP_RLIMITS] = { "rlimits", PHASE_LAST, COUNT_ONCE },
         [OP_SECCOMP] = { "seccomp", PHASE_LAST, COUNT_ONCE },
 };
 
 static const char *const phase_names[_PHASE_MAX] = {
-        [PHASE_OUTER] = "outer",
-        [PHASE_ROOT] = "root",
-        [PHASE_INNER] = "inner",
-        [PHASE_LAST] = "last",
+        [PHASE_OUTER] = "outer", [PHASE_ROOT] = "root", [PHASE_INNER] = "inner",
+        [PHASE_JOB] = "job",     [PHASE_LAST] = "last",
 };
 
 const char *plan_op_to_string(PlanOp op) {

@@ -17,6 +17,7 @@ typedef enum PlanPhase {
         PHASE_OUTER, /* around clone3, by the builder and the template */
         PHASE_ROOT,  /* the box's init, until the old root is gone */
         PHASE_INNER, /* the box's init, inside the new root */
+        PHASE_JOB,   /* the job's process, before it is known which job that is */
         PHASE_LAST,  /* the job's process, right before it may read its channel */
         _PHASE_MAX,
 } PlanPhase;

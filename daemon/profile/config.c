@@ -29,6 +29,12 @@ static const Key keys[] = {
                    key_parse_count,
                    max_running_jobs,
                    "Jobs that run at once, of all users. Default: 16"),
+        CONFIG_KEY(
+                "daemon.max_spare_boxes",
+                key_parse_count,
+                max_spare_boxes,
+                "Boxes of all profiles together that are made before a job is there for them, about a MiB each. How "
+                "many there are follows the demand; a job that finds one starts sooner. 0 is none. Default: 8"),
         CONFIG_KEY("daemon.max_queued_jobs",
                    key_parse_count,
                    max_queued_jobs,
@@ -92,6 +98,7 @@ static const struct {
         uint64_t lowest, highest;
 } ranges[] = {
         { "daemon.max_running_jobs", offsetof(DaemonConfig, max_running_jobs), 1, 4096 },
+        { "daemon.max_spare_boxes", offsetof(DaemonConfig, max_spare_boxes), 0, 1024 },
         { "daemon.max_queued_jobs", offsetof(DaemonConfig, max_queued_jobs), 0, 65536 },
         { "daemon.max_connections", offsetof(DaemonConfig, max_connections), 1, 4096 },
         { "daemon.max_connections_per_user", offsetof(DaemonConfig, max_connections_per_user), 1,
@@ -134,6 +141,7 @@ static DaemonConfig *config_new(void) {
                 .ids_first = 1879048192,
                 .ids_count = 65536,
                 .max_running_jobs = 16,
+                .max_spare_boxes = 8,
                 .max_queued_jobs = 1024,
                 .max_memory = UINT64_MAX,
                 .gateway_gid = NO_GATEWAY,

@@ -27,6 +27,7 @@ typedef struct DaemonConfig {
         bool allow_degraded;               /* serve although a cgroup v2 controller is missing */
         uint64_t ids_first;                /* host uid and gid of the first box */
         uint64_t ids_count;                /* one id per running box; never 0 */
+        uint64_t max_spare_boxes;          /* boxes that are made before a job is there for them */
         uint64_t max_running_jobs;         /* boxes at once, on the whole node */
         uint64_t max_queued_jobs;          /* accepted, but not started yet */
         uint64_t max_connections;          /* of all clients */

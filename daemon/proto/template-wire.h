@@ -24,28 +24,22 @@ typedef struct TemplateHello {
         uint64_t rss_bytes;
 } TemplateHello;
 
-/* Builder -> template: clone one box. Descriptors, in this order. */
+/* Builder -> template: clone one box. Nothing in it is of a job: which one it is for need not be known yet.
+ * Descriptors, in this order. */
 enum {
         MAKE_FD_CONTROL, /* the box's end of its control link */
-        MAKE_FD_STDIN,
-        MAKE_FD_STDOUT,
-        MAKE_FD_STDERR,
-        MAKE_FD_CHANNEL,
-        MAKE_FD_FILES,  /* only with has_files: the files channel, which init keeps for itself */
-        MAKE_FD_CGROUP, /* only with has_cgroup */
+        MAKE_FD_CGROUP,  /* only with has_cgroup */
         _MAKE_FD_MAX,
 };
 
 typedef struct TemplateMake {
         uint64_t box;
-        uint32_t has_files;    /* MAKE_FD_FILES comes with it */
-        uint32_t has_cgroup;   /* MAKE_FD_CGROUP comes with it */
-        uint32_t has_counter;  /* the job can be counted: COUNTER_JOB */
-        uint32_t is_probe;     /* instead of a job: the program of the self-test */
+        uint64_t disk_bytes, disk_files; /* LIMIT_DISK and LIMIT_DISK_FILES of the job */
+        uint64_t vm_bytes;               /* TemplateHello.vm_bytes, for RLIMIT_AS */
+        uint32_t has_cgroup;             /* MAKE_FD_CGROUP comes with it */
+        uint32_t has_counter;            /* the job can be counted: COUNTER_JOB */
+        uint32_t is_probe;               /* instead of a job: the program of the self-test */
         uint32_t landlock_abi; /* what it is to use; 0: the kernel has none, and results say so */
-        uint32_t _reserved;
-        uint64_t vm_bytes; /* TemplateHello.vm_bytes, for RLIMIT_AS */
-        Limits limits;
 } TemplateMake;
 
 /* Template -> builder, with the pidfd of the box's init unless error is set. */
@@ -57,6 +51,24 @@ typedef struct TemplateMade {
 
 /* Control link. Builder -> init: one byte, the id maps are written. End of file: the builder died. */
 #define BOX_GO 'g'
+
+/* Builder -> the job's process of a box, by the control link that it shares with init until it is caged: the
+ * program that the box is for. It comes once, behind BOX_GO; a box that waits for it has all of its cage but
+ * what the limits are needed for. Descriptors, in this order. */
+enum {
+        START_FD_STDIN,
+        START_FD_STDOUT,
+        START_FD_STDERR,
+        START_FD_CHANNEL,
+        START_FD_FILES, /* only with has_files: the files channel, which init keeps for itself */
+        _START_FD_MAX,
+};
+
+typedef struct BoxStart {
+        uint32_t has_files; /* START_FD_FILES comes with it */
+        uint32_t _reserved;
+        Limits limits;
+} BoxStart;
 
 /* Builder -> init of a running box: end the job now, and report it with its figures. An init that
  * does not get around to it (its cgroup is throttled, or out of processes) is killed with the box. */
@@ -70,7 +82,7 @@ typedef struct TemplateMade {
 /* Builder -> init of a session's box, with a job's four descriptors: every process of the job ends, and a new
  * one begins. */
 #define BOX_RESTART 'r'
-#define BOX_RESTART_FDS (MAKE_FD_CHANNEL - MAKE_FD_STDIN + 1)
+#define BOX_RESTART_FDS (START_FD_CHANNEL + 1)
 
 /* Builder -> init, by the control link of an interpreter, with the control link of another one and its four
  * descriptors: it may fork once, and what it forks is that other one. Answered by BRANCHING on the first link,
@@ -111,6 +123,7 @@ typedef struct BoxReport {
 } BoxReport;
 
 _Static_assert(sizeof(TemplateHello) == 32, "wire layout");
-_Static_assert(sizeof(TemplateMake) == 40 + sizeof(Limits), "wire layout");
+_Static_assert(sizeof(TemplateMake) == 48, "wire layout");
+_Static_assert(sizeof(BoxStart) == 8 + sizeof(Limits), "wire layout");
 _Static_assert(sizeof(TemplateMade) == 16, "wire layout");
 _Static_assert(sizeof(BoxReport) == 88 + 8 * DENIED_CALLS_MAX, "wire layout");

@@ -339,20 +339,25 @@ static int session_run(PyObject *fields, pid_t job_pid) {
 static void job_on_nudge(int number) {
 }
 
-void job_main(const CageBox *box) {
+static void job_prepare(void) {
         struct sigaction nudge = { .sa_handler = job_on_nudge }; /* without SA_RESTART */
-        _cleanup_python_ PyObject *renewed = NULL, *fields = NULL;
-        pid_t job_pid = getpid();
-        int r;
+        _cleanup_python_ PyObject *renewed = NULL;
 
         (void) sigaction(RUNNER_NUDGE_SIGNAL, &nudge, NULL);
         PyOS_AfterFork_Child();
         if (channel_module_begin())
                 renewed = PyObject_CallMethod(warm.bootstrap, "renew", NULL);
-        if (!renewed) {
-                interp_complain("cannot prepare the interpreter");
-                _exit(EXIT_NO_REQUEST);
-        }
+        if (renewed)
+                return;
+        interp_complain("cannot prepare the interpreter");
+        _exit(EXIT_NO_REQUEST);
+}
+
+static void job_main(const CageBox *box) {
+        _cleanup_python_ PyObject *fields = NULL;
+        pid_t job_pid = getpid();
+        int r;
+
         r = job_receive(&fields);
         if (r < 0) {
                 if (r != -ENODATA)
@@ -367,3 +372,5 @@ void job_main(const CageBox *box) {
         tick_counter_report();
         _exit(r);
 }
+
+const CageJob runner_job = { .prepare = job_prepare, .run = job_main };

@@ -3,6 +3,6 @@
 
 #include "cage/cage.h"
 
-/* The process of one job, a fork of the warm template: reads the program from RUNNER_FD_CHANNEL, runs
- * it as CPython would run a script, and ends as CPython would end. Never returns. A CageJobMain. */
-void job_main(const CageBox *box);
+/* The process of one job, a fork of the warm template: makes the interpreter its own, reads the program from
+ * RUNNER_FD_CHANNEL, runs it as CPython would run a script, and ends as CPython would end. */
+extern const CageJob runner_job;

@@ -150,56 +150,30 @@ static int template_make_box(const CageBox *box) {
         PyOS_BeforeFork();
         r = cage_clone(box, &pidfd);
         if (r == 0)
-                cage_init_main(box, box->make.is_probe ? cage_probe_main : job_main);
+                cage_init_main(box, box->make.is_probe ? &cage_probe_job : &runner_job);
         PyOS_AfterFork_Parent();
         if (r < 0)
                 made.error = -r;
         return link_send(TEMPLATE_FD_BUILDER, &made, sizeof(made), &pidfd, r < 0 ? 0 : 1);
 }
 
-/* Two of the descriptors may be absent. */
-static int template_sort_fds(CageBox *box, const int *fds, size_t n_fds) {
-        const bool is_there[_MAKE_FD_MAX] = {
-                [MAKE_FD_CONTROL] = true,
-                [MAKE_FD_STDIN] = true,
-                [MAKE_FD_STDOUT] = true,
-                [MAKE_FD_STDERR] = true,
-                [MAKE_FD_CHANNEL] = true,
-                [MAKE_FD_FILES] = box->make.has_files,
-                [MAKE_FD_CGROUP] = box->make.has_cgroup,
-        };
-        size_t n = 0;
-
-        for (size_t i = 0; i < _MAKE_FD_MAX; i++) {
-                box->fds[i] = -EBADF;
-                if (!is_there[i])
-                        continue;
-                if (n == n_fds)
-                        return -EPROTO;
-                box->fds[i] = fds[n++];
-        }
-        return n == n_fds ? 0 : -EPROTO;
-}
-
 /* Until the builder closes the link. */
 static int template_serve(const PlanImage *plan) {
         for (;;) {
                 CageBox box = { .plan = plan };
-                int fds[_MAKE_FD_MAX];
                 size_t n_fds = 0;
                 int r;
 
-                r = link_receive(TEMPLATE_FD_BUILDER, &box.make, sizeof(box.make), fds,
+                r = link_receive(TEMPLATE_FD_BUILDER, &box.make, sizeof(box.make), box.fds,
                                  _MAKE_FD_MAX, &n_fds);
                 if (r == 0)
                         return 0;
                 if (r < 0)
                         return template_fail(r, "the builder sent no valid request");
-                r = template_sort_fds(&box, fds, n_fds);
-                if (r >= 0)
-                        r = template_make_box(&box);
+                r = n_fds == MAKE_FD_CGROUP + (box.make.has_cgroup > 0) ? template_make_box(&box)
+                                                                        : -EPROTO;
                 for (size_t i = 0; i < n_fds; i++)
-                        fd_close(fds[i]);
+                        fd_close(box.fds[i]);
                 if (r < 0)
                         return template_fail(r, "cannot serve the builder");
         }
@@ -210,6 +184,7 @@ int template_main(void) {
         int r;
 
         template_reset_signals();
+        (void) prctl(PR_SET_NAME, "pysb-template");
         r = template_map_plan(TEMPLATE_FD_PLAN, &plan);
         if (r < 0)
                 return 1;

@@ -133,7 +133,7 @@ def steps():
     directory = os.path.join(ROOT, "tests/golden")
     for name in sorted(n for n in os.listdir(directory) if n.endswith(".plan")):
         with open(os.path.join(directory, name), encoding="utf-8") as file:
-            ops = re.findall(r"^(?:outer|root|inner|last) +(\S+)", file.read(), re.M)
+            ops = re.findall(r"^(?:outer|root|inner|job|last) +(\S+)", file.read(), re.M)
         for before, op in zip([None, *ops], ops):
             if op not in found:
                 found.insert(found.index(before) + 1 if before else 0, op)

@@ -206,19 +206,27 @@ def bound_bytes(client, n_tenants):
     return 16 * MIB + waiting + kept + buffers + blobs + places * job
 
 
+SPARE_DESCRIPTORS = 2  # that the builder has for one: its control link and its pidfd; and one for its cgroup
 Leftovers = collections.namedtuple("Leftovers", "processes descriptors namespaces mounts cgroups")
+
+
+def cgroup_paths(pid):
+    with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
+        return [line.strip().split(":", 2)[2] for line in file if line.startswith("0::")]
 
 
 def cgroups_of(pid):
     """How many cgroups there are below that of the process."""
-    with open(f"/proc/{pid}/cgroup", encoding="utf-8") as file:
-        paths = [line.strip().split(":", 2)[2] for line in file if line.startswith("0::")]
+    paths = cgroup_paths(pid)
     return sum(len(directories) for path in paths
                for _, directories, _ in os.walk(f"/sys/fs/cgroup{path}"))
 
 
 def look(daemon):
-    processes = [harness.Process(daemon.process.pid), *harness.descendants(daemon.process.pid)]
+    spares = daemon.spares()
+    processes = [harness.Process(daemon.process.pid),
+                 *(p for p in harness.descendants(daemon.process.pid) if p.nested_pid is None or not p.is_spare())]
+    n_leaves = sum(cgroup_paths(p.pid) != cgroup_paths(daemon.process.pid) for p in spares)
     pids = [p.pid for p in processes]
     namespaces = {p.namespace(kind) for p in processes
                   for kind in ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")}
@@ -227,8 +235,8 @@ def look(daemon):
         with open(f"/proc/{pid}/mountinfo", encoding="utf-8") as file:
             mounts += sum(1 for _ in file)
     return Leftovers(tuple(sorted(p.fields["Name"] for p in processes)),
-                     sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids),
-                     len(namespaces), mounts, cgroups_of(daemon.process.pid))
+                     sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids) - len(spares) * SPARE_DESCRIPTORS - n_leaves,
+                     len(namespaces), mounts, cgroups_of(daemon.process.pid) - n_leaves)
 
 
 def leftovers(daemon):

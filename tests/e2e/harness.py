@@ -173,8 +173,12 @@ class Daemon:
                                 stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def boxed(self):
-        """Processes in a pid namespace below ours that descend from the daemon."""
-        return [p for p in descendants(self.process.pid) if p.nested_pid is not None]
+        """Processes in a pid namespace below ours that descend from the daemon, and have a job."""
+        return [p for p in descendants(self.process.pid) if p.nested_pid is not None and not p.is_spare()]
+
+    def spares(self):
+        """The inits of boxes that wait for a job."""
+        return [p for p in descendants(self.process.pid) if p.nested_pid == 1 and p.is_spare()]
 
     def templates(self):
         """The warm interpreters that its boxes are forked from."""
@@ -216,6 +220,10 @@ class Process:
     def command_line(self):
         with open(f"/proc/{self.pid}/cmdline", "rb") as file:
             return file.read().split(b"\0")
+
+    def is_spare(self):
+        """One of a box that has no job yet; at its very begin it still has its template's name."""
+        return self.fields["Name"] in ("pysb-spare", "pysb-template")
 
     def namespace(self, kind):
         return os.readlink(f"/proc/{self.pid}/ns/{kind}")

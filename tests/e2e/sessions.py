@@ -14,6 +14,7 @@ class Case(harness.OnOneDaemon):
     def setUp(self):
         harness.poll_until(lambda: self.client.who_am_i().sessions == 0,
                            "the end of the sessions of other tests")
+        harness.poll_until(lambda: not self.daemon.boxed(), "the end of their boxes")
 
     def open(self, **options):
         session = self.client.open_session(**options)

@@ -210,7 +210,7 @@ static ProfileStore *store_new(void) {
 }
 
 void world_begin(World *w, bool is_obedient) {
-        static const DaemonConfig config = { .max_running_jobs = 4 };
+        static const DaemonConfig config = { .max_running_jobs = 4, .max_spare_boxes = 2 };
         static const Identity identity = {};
         const Programs programs = { -EBADF, -EBADF };
         CgroupTree cgroups = CGROUP_TREE_NONE;
@@ -267,10 +267,15 @@ Process *world_template(World *w, size_t number) {
         return NULL;
 }
 
-static void interpreter_add(World *w, uint64_t box, int control, Process *init) {
+static void interpreter_add(World *w, uint64_t box, size_t profile, int control, Process *init) {
         FOREACH_ARRAY(i, w->interpreters, WORLD_INTERPRETERS)
                 if (i->control < 0) {
-                        *i = (Interpreter){ .box = box, .control = control, .init = init };
+                        *i = (Interpreter){
+                                .box = box,
+                                .profile = profile,
+                                .control = control,
+                                .init = init,
+                        };
                         return;
                 }
         fd_close(control);
@@ -287,8 +292,8 @@ void template_hello(World *w, Process *p) {
 }
 
 /* What a box gets is never more than its profile allows. */
-static void check_limits(const World *w, const Process *p, const Limits *limits) {
-        const Profile *profile = w->store->profiles[p->profile];
+static void check_limits(const World *w, const Interpreter *i, const Limits *limits) {
+        const Profile *profile = w->store->profiles[i->profile];
 
         for (LimitId id = 0; id < _LIMIT_MAX; id++) {
                 uint64_t more = id == LIMIT_THREADS ? profile->session_branches : 0;
@@ -312,15 +317,12 @@ static bool template_step(World *w, Process *p) {
         (void) fd_set_nonblock(p->link, true);
         if (link_receive(p->link, &make, sizeof(make), fds, _MAKE_FD_MAX, &n_fds) != 1)
                 return false;
-        fuzz_check(n_fds == (size_t) MAKE_FD_FILES + make.has_files + make.has_cgroup);
+        fuzz_check(n_fds == (size_t) MAKE_FD_CGROUP + make.has_cgroup);
         fuzz_check(!make.has_cgroup);
-        check_limits(w, p, &make.limits);
-        for (size_t i = MAKE_FD_STDIN; i < n_fds; i++)
-                fd_close(fds[i]);
         made = (TemplateMade){ .box = make.box };
         init = process_new(w, &pidfd);
         if (init) {
-                interpreter_add(w, make.box, fds[MAKE_FD_CONTROL], init);
+                interpreter_add(w, make.box, p->profile, fds[MAKE_FD_CONTROL], init);
                 (void) link_send(p->link, &made, sizeof(made), &pidfd, 1);
                 fd_close(pidfd);
         } else {
@@ -349,7 +351,24 @@ static void init_branch(World *w, Interpreter *base, int control) {
                 init_report(base, BOX_BRANCHING, true);
                 init_report(&branch, BOX_READY, true);
         }
-        interpreter_add(w, 0, control, base->init);
+        interpreter_add(w, 0, base->profile, control, base->init);
+}
+
+/* What the box is for. */
+static bool init_take_start(World *w, Interpreter *i) {
+        int fds[_START_FD_MAX];
+        size_t n_fds = 0;
+        BoxStart start;
+
+        if (link_receive(i->control, &start, sizeof(start), fds, _START_FD_MAX, &n_fds) != 1)
+                return false;
+        fuzz_check(n_fds == (size_t) START_FD_FILES + start.has_files);
+        check_limits(w, i, &start.limits);
+        for (size_t n = 0; n < n_fds; n++)
+                fd_close(fds[n]);
+        if (w->is_obedient)
+                init_report(i, BOX_READY, false);
+        return true;
 }
 
 /* One word of the builder. */
@@ -359,6 +378,8 @@ static bool init_step(World *w, Interpreter *i) {
         char word;
 
         (void) fd_set_nonblock(i->control, true);
+        if (recv(i->control, &word, sizeof(word), MSG_PEEK | MSG_TRUNC) == sizeof(BoxStart))
+                return init_take_start(w, i);
         if (link_receive(i->control, &word, sizeof(word), fds, BOX_BRANCH_FDS, &n_fds) != 1)
                 return false;
         if (word == BOX_BRANCH)
@@ -372,7 +393,7 @@ static bool init_step(World *w, Interpreter *i) {
         else if (!w->is_obedient)
                 return true;
         else if (word == BOX_GO)
-                init_report(i, BOX_READY, false);
+                return true; /* it waits for its BoxStart */
         else if (word == BOX_INTERRUPT)
                 init_report(i, BOX_INTERRUPTED, false);
         else if (word == BOX_RESTART)

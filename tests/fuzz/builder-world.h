@@ -26,6 +26,7 @@ typedef struct Process {
 /* What talks to the builder by a control link: of a box, or of a branch in one. */
 typedef struct Interpreter {
         uint64_t box;
+        size_t profile;
         int control;
         Process *init;
 } Interpreter;

@@ -89,6 +89,7 @@ static int setup(void **state) {
 
         assert_true(sd_event_new(&builder->event) >= 0);
         list_init(&builder->sets);
+        list_init(&builder->spares);
         FOREACH_ARRAY(bucket, builder->boxes, BUILDER_BUCKETS)
                 list_init(bucket);
         builder->max_boxes = 4;

@@ -38,6 +38,7 @@ static int setup(void **state) {
         Builder *builder = calloc(1, sizeof(*builder));
 
         list_init(&builder->sets);
+        list_init(&builder->spares);
         *state = builder;
         return 0;
 }

@@ -89,7 +89,8 @@ static void harness_child(const Job *job, int fds[static 4]) {
                 _exit(99);
         if (harness_before_job && harness_before_job() < 0)
                 _exit(97);
-        job_main(NULL);
+        runner_job.prepare();
+        runner_job.run(NULL);
         _exit(98);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Runs jobs in a plain fork of this process, without any cage: what job_main() itself does. */
+/* Runs jobs in a plain fork of this process, without any cage: what runner_job itself does. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,7 +45,7 @@ void harness_start(const char *preload, const char *deny_modules, uint32_t flags
 /* The same with a policy that allows these modules, and preloads them. */
 void harness_start_whitelist(const char *modules, uint32_t flags);
 
-/* Called in the process of each job right before job_main(); NULL is nothing. 0 or a negative errno. */
+/* Called in the process of each job right before runner_job; NULL is nothing. 0 or a negative errno. */
 extern int (*harness_before_job)(void);
 
 JobEnd harness_run(const Job *job);

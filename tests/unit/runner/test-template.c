@@ -115,11 +115,11 @@ static void test_garbage(void **state) {
 static void test_wrong_descriptors(void **state) {
         _cleanup_free_ PlanImage *plan = plan_load("default");
         TemplateMake make = { .box = 1, .has_cgroup = 1 };
-        int fds[MAKE_FD_FILES] = { 0, 0, 0, 0, 0 };
+        int fds[MAKE_FD_CGROUP] = { 0 };
         Template t = template_start_plan(plan, -EBADF);
 
         (void) template_hello(&t);
-        assert_int_equal(link_send(t.link_fd, &make, sizeof(make), fds, MAKE_FD_FILES), 0);
+        assert_int_equal(link_send(t.link_fd, &make, sizeof(make), fds, MAKE_FD_CGROUP), 0);
         template_end(&t, 1, "cannot serve the builder: Protocol error");
 }
 
