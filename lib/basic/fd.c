@@ -29,7 +29,7 @@ int fd_open_standard(void) {
                 if (fcntl(fd, F_GETFD) >= 0)
                         continue;
                 /* The lowest that is free, and those below are taken. */
-                null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+                null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
                 if (null_fd < 0 || fcntl(null_fd, F_SETFD, 0) < 0)
                         return -errno;
         }

@@ -12,7 +12,8 @@
 int fd_close(int fd);
 
 /* Puts /dev/null where one of 0, 1 and 2 is closed, as the first thing that a program does: else its next
- * descriptor, such as a connection, is what it or a library prints to. */
+ * descriptor, such as a connection, is what it or a library prints to. It is for reading only: what is written
+ * there is not lost silently, but fails with EBADF as it would have. */
 int fd_open_standard(void);
 
 /* The same file at a descriptor that is none of 0, 1 and 2: fd itself, or another one instead of it. Takes

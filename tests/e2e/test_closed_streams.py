@@ -14,6 +14,7 @@ import tap
 CALL = ('{"method":"io.pysb.sandbox.Submit","parameters":{"request":{"code":"1","labels":{"injected":"1"},'
         '"retainUSec":600000000}}}\0')
 PRINTS = f"import sys\nfor stream in (sys.stdout, sys.stderr):\n    print({CALL!r}, end='', file=stream, flush=True)"
+NOT_ACCEPTED = 125  # exit-status.h
 CLOSED = (">&-", "2>&-", "<&-", "<&- >&- 2>&-")
 WRITES = f"for fd in (0, 1, 2):\n    try:\n        os.write(fd, {CALL.encode()!r})\n    except OSError:\n        pass\n"
 
@@ -48,14 +49,20 @@ class Closed(harness.OnOneDaemon):
         shell = ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *command]
         return harness.run(shell, environment or self.daemon.tree.environment)
 
+    def assert_lost(self, run, closed):
+        """PRINTS writes to both."""
+        self.assertEqual(run.status, 0 if closed == "<&-" else NOT_ACCEPTED, f"{closed}: {run}")
+        if "2>&-" not in closed and run.status != 0:
+            self.assertIn("Cannot write the output: Bad file descriptor.", run.stderr, closed)
+
     def assert_not_injected(self, closed):
         self.assertEqual(list(self.client.jobs(labels={"injected": "1"})), [], closed)
 
     def test_pysbctl(self):
-        """the output of a program is no call of pysbctl's user"""
+        """the output of a program is no call of pysbctl's user; what cannot be written is an error"""
         for closed in CLOSED:
             run = self.run_closed(self.daemon.command("-c", PRINTS), closed)
-            self.assertEqual(run.status, 0, f"{closed}: {run}")
+            self.assert_lost(run, closed)
             self.assert_not_injected(closed)
 
     def test_pysbctl_embedded(self):
@@ -63,8 +70,21 @@ class Closed(harness.OnOneDaemon):
         tree = self.daemon.tree
         for closed in CLOSED:
             run = self.run_closed([tree.pysbctl, "submit", "--embedded", "-c", PRINTS], closed)
+            self.assert_lost(run, closed)
+            if closed == "<&-":
+                self.assertEqual(run.stdout, CALL.encode())
+
+    def test_nothing_to_write(self):
+        """who writes nothing does not need it"""
+        for closed in CLOSED:
+            run = self.run_closed(self.daemon.command("-c", "1"), closed)
             self.assertEqual(run.status, 0, f"{closed}: {run}")
-            self.assertEqual(run.stdout, b"" if ">&-" in closed.split() else CALL.encode(), closed)
+
+    def test_verbs(self):
+        """of whatever verb: nothing to stdout is no success"""
+        for verb, *options in ("submit", "--json", "-c", "1"), ("submit", "--result", "-e", "1"), ("status",):
+            run = self.run_closed(self.daemon.command(*options, verb=verb), ">&-")
+            self.assert_lost(run, verb)
 
     def test_python(self):
         """what a program that uses the Python client writes to a closed descriptor is no call"""

@@ -134,6 +134,8 @@ static int check_closed_standard(void) {
                 if (fstat(fd, &found) < 0 || found.st_rdev != null.st_rdev ||
                     fcntl(fd, F_GETFD) != 0)
                         return 4;
+        if (write(STDERR_FILENO, "x", 1) != -1 || errno != EBADF)
+                return 7;
         /* What is open stays as it is. */
         return fstat(STDOUT_FILENO, &found) < 0 || found.st_rdev == null.st_rdev ? 5 : 0;
 }
