@@ -19,7 +19,7 @@ static void usage(void) {
                 "\n"
                 "      --embedded             Serve one client on descriptor 3, with the shipped\n"
                 "                             profiles; no unit, no configuration\n"
-                "      --listen PATH          Listen on this socket, which must not exist yet\n"
+                "      --listen PATH          Listen on this socket; it goes at the end\n"
                 "      --check [FILE…]        Check these profiles, or all of the configuration\n"
                 "      --dump-plan PROFILE    Print what a sandbox of a profile (a name, or a\n"
                 "                             file that ends in .toml) consists of\n"

@@ -8,13 +8,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "builder/builder.h"
+#include "builder/listen.h"
 #include "builder/plan-set.h"
 #include "builder/policies.h"
 #include "builder/self-test.h"
@@ -33,12 +33,14 @@ typedef struct Start {
         DaemonConfig *config;
         ProfileStore *store;
         Buf config_text, profile_text;
+        Listen socket;
         int listen_fds[LISTEN_MAX];
         size_t n_listen;
         size_t n_manager; /* the last ones of them are for administrators */
 } Start;
 
 static void start_done(Start *start) {
+        listen_end(&start->socket);
         fd_close(start->programs.broker_fd);
         fd_close(start->programs.runner_fd);
         for (size_t i = 0; i < start->n_listen; i++)
@@ -60,24 +62,11 @@ const char *run_operator_directory(bool is_embedded) {
 }
 
 static int start_listen(Start *start, const char *path) {
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        int fd;
+        int fd = listen_begin(&start->socket, path);
 
-        if (strlen(path) >= sizeof(address.sun_path)) {
-                log_error("--listen %s: the path of a socket has at most %zu bytes.", path,
-                          sizeof(address.sun_path) - 1);
-                return -ENAMETOOLONG;
-        }
-        memcpy(address.sun_path, path, strlen(path) + 1);
-        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
-                return -errno;
+                return fd;
         start->listen_fds[start->n_listen++] = fd;
-        if (bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
-            listen(fd, SOMAXCONN) < 0) {
-                log_error("Listening on %s failed: %m", path);
-                return -errno;
-        }
         return 0;
 }
 

@@ -7,6 +7,7 @@ import os
 import random
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -211,5 +212,73 @@ class Stopping(Base):
         self.assert_nobody_left()
 
 
+class Socket(unittest.TestCase):
+    """What --listen leaves at its path, and finds there."""
+
+    def setUp(self):
+        self.daemon = harness.Daemon(harness.build_tree())
+        self.addCleanup(self.daemon.stop)
+        os.chmod(self.daemon.directory, 0o755)  # no others' directory: root's, where root starts it
+
+    def end(self, number):
+        self.daemon.process.send_signal(number)
+        self.daemon.process.wait(harness.PATIENCE)
+
+    def start(self):
+        return harness.run(self.daemon.command_line(), self.daemon.tree.environment)
+
+    def test_removed_at_the_end(self):
+        """it goes with the daemon that made it"""
+        self.end(signal.SIGTERM)
+        self.assertEqual(self.daemon.process.returncode, 0)
+        self.assertFalse(os.path.lexists(self.daemon.address))
+
+    def test_of_another_one(self):
+        """one that somebody else has put there meanwhile stays"""
+        os.unlink(self.daemon.address)
+        with socket.socket(socket.AF_UNIX) as other:
+            other.bind(self.daemon.address)
+            self.end(signal.SIGTERM)
+        self.assertTrue(os.path.lexists(self.daemon.address))
+
+    def test_stale(self):
+        """what a daemon has left that was killed is replaced"""
+        self.end(signal.SIGKILL)
+        self.assertTrue(os.path.lexists(self.daemon.address))
+        again = subprocess.Popen(self.daemon.command_line(), env=self.daemon.tree.environment,
+                                 stdout=self.daemon.log, stderr=self.daemon.log)
+        self.daemon.process = again
+        harness.poll_until(self.daemon.accepts, "the second daemon's socket")
+        with self.daemon.client() as client:
+            self.assertEqual(client.run("6 * 7").value, 42)
+
+    def test_alive(self):
+        """one that somebody listens on stays, also if he is slow to accept"""
+        run = self.start()
+        self.assertEqual(run.status, 78, run)
+        self.assertIn("Address already in use", run.stderr)
+        with self.daemon.client() as client:
+            self.assertEqual(client.run("6 * 7").value, 42)
+        os.unlink(self.daemon.address)
+        with socket.socket(socket.AF_UNIX) as full, socket.socket(socket.AF_UNIX) as waits:
+            full.bind(self.daemon.address)
+            full.listen(0)
+            waits.connect(self.daemon.address)
+            self.assertEqual(self.start().status, 78)
+            self.assertTrue(os.path.lexists(self.daemon.address))
+
+    def test_no_socket(self):
+        """a file stays, and so does a symlink, wherever it leads"""
+        self.end(signal.SIGKILL)
+        link, file = self.daemon.address + ".link", self.daemon.address + ".file"
+        os.symlink(self.daemon.address, link)
+        with open(file, "w", encoding="ascii") as to:
+            to.write("text")
+        for self.daemon.address in link, file:
+            self.assertEqual(self.start().status, 78)
+        self.assertTrue(os.path.islink(link))
+        self.assertEqual(os.path.getsize(file), 4)
+
+
 if __name__ == "__main__":
-    tap.run(Killing, Stopping)
+    tap.run(Killing, Stopping, Socket)
