@@ -16,12 +16,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "basic/clock.h"
 #include "basic/fd.h"
+#include "basic/macro.h"
 #include "cage/init.h"
 #include "cage/sys.h"
 #include "proto/link.h"
@@ -88,11 +90,32 @@ static int branch_give_fds(const Branch *branch, int listener_fd, uint64_t id) {
         return 0;
 }
 
+/* Whether there is room for one process more, by trying. The kernel would tell the base and not us: then we had let a
+ * fork through of which nobody knows whether it has been, and the box would have to end. */
+static bool branch_has_place(pid_t base) {
+        struct rlimit own, of_base, tried;
+        pid_t pid;
+
+        if (getrlimit(RLIMIT_NPROC, &own) < 0 || prlimit(base, RLIMIT_NPROC, NULL, &of_base) < 0)
+                return false;
+        tried = own;
+        tried.rlim_cur = MIN(own.rlim_cur, of_base.rlim_cur);
+        if (setrlimit(RLIMIT_NPROC, &tried) < 0)
+                return false;
+        pid = vfork();
+        if (pid == 0)
+                _exit(0);
+        (void) setrlimit(RLIMIT_NPROC, &own);
+        return pid > 0 && waitpid(pid, NULL, 0) == pid;
+}
+
 BranchAnswer branch_answer(Branch *branch, int listener_fd, const struct seccomp_notif *request) {
         pid_t pid = (pid_t) request->pid;
 
         if (branch->state == BRANCH_GRANTED && request->data.nr == SYS_clone &&
             pid == branch->base && request->data.args[0] == BRANCH_FLAGS) {
+                if (!branch_has_place(pid))
+                        return BRANCH_FULL;
                 branch->state = BRANCH_FORKED;
                 return BRANCH_CONTINUES;
         }

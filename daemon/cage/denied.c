@@ -66,6 +66,8 @@ void cage_answer_denied(int listener_fd, DeniedCalls *denied, Branch *branch) {
         response->id = request->id;
         if (answer == BRANCH_DENIES)
                 response->error = -EPERM;
+        else if (answer == BRANCH_FULL)
+                response->error = -EAGAIN;
         else if (answer == BRANCH_CONTINUES)
                 response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
         (void) ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response);

@@ -64,6 +64,7 @@ typedef struct Branch {
 
 typedef enum BranchAnswer {
         BRANCH_DENIES,
+        BRANCH_FULL, /* there is no place for it */
         BRANCH_CONTINUES,
         BRANCH_SUCCEEDS,
 } BranchAnswer;

@@ -48,7 +48,7 @@ typedef enum FrameType {
 
 typedef enum BranchRefusal {
         BRANCH_REFUSED_FAILED,  /* by the kernel, most likely for its memory */
-        BRANCH_REFUSED_THREADS, /* a fork would leave their locks locked */
+        BRANCH_REFUSED_THREADS, /* a fork would leave their locks locked, or they have all places */
         BRANCH_REFUSED_FULL,    /* as many as there may be share the box: of the broker */
         BRANCH_REFUSED_BUSY,    /* another one is being made: the same */
         BRANCH_MADE,            /* none */

@@ -275,9 +275,7 @@ static int session_branch(void) {
         uint32_t refusal = BRANCH_REFUSED_FAILED;
         int pid = -EAGAIN;
 
-        if (python_has_threads())
-                refusal = BRANCH_REFUSED_THREADS;
-        else {
+        if (!python_has_threads()) {
                 PyOS_BeforeFork();
                 kept = PyObject_CallMethod(warm.program, "before_branch", NULL);
                 pid = cage_fork_branch();
@@ -295,6 +293,10 @@ static int session_branch(void) {
                 return 0;
         if (pid > 0)
                 refusal = BRANCH_MADE;
+        else if (
+                pid ==
+                -EAGAIN) /* no place for one more: others of the box, or such as Python knows nothing of */
+                refusal = BRANCH_REFUSED_THREADS;
         return frame_send(RUNNER_FD_CHANNEL, FRAME_CELL_END, &refusal, sizeof(refusal));
 }
 

@@ -247,6 +247,19 @@ class Refusals(BranchCase):
         session.execute("go.set()\nt.join()")
         self.assertEqual(value(self.branch(session), "x"), 3)
 
+    def test_while_threads_have_all_places(self):
+        """Whose they are makes no difference."""
+        session = self.open(limits={"threads": 1})
+        branch = self.branch(session)
+        branch.execute("import threading\ngo = threading.Event()\n"
+                       "try:\n"
+                       "    while True: threading.Thread(target=go.wait).start()\n"
+                       "except RuntimeError: pass")
+        for each in session, branch:
+            self.assertEqual(self.refused(errors.BranchRefused, each.branch).reason, "threads")
+        branch.close()
+        self.assertEqual(value(self.branch(session), "1"), 1)
+
     def test_after_a_thread_that_could_not_start(self):
         session = self.open(limits={"threads": 1})
         session.execute("import threading\ngo, all = threading.Event(), []\n"
