@@ -69,7 +69,7 @@ static void build_quota(JsonBuild *b, const Tenant *t, const Refusal *refusal) {
         static const char *const names[_QUOTA_MAX] = {
                 [QUOTA_RUNNING] = "running",   [QUOTA_MEMORY] = "memory",
                 [QUOTA_SESSIONS] = "sessions", [QUOTA_BLOB_BYTES] = "blobs",
-                [QUOTA_REQUESTS] = "requests",
+                [QUOTA_REQUESTS] = "requests", [QUOTA_RETAINED_BYTES] = "results",
         };
         bool is_own = refusal->scope == CHARGE_OVER_TENANT;
         Quota q = refusal->quota;
@@ -189,10 +189,41 @@ static bool may_remember(Connection *c, const Tenant *tenant) {
         return r == 0;
 }
 
+/* What a descriptor brings is a part of the request as text would be: who repeats it may have made another one for the
+ * same bytes. More than a request may bring is refused in any case. */
+static int fingerprint_add_files(Connection *c, const FilesRequest *files, uint64_t *fingerprint) {
+        FileLoader loader = { c, c->tenant };
+        uint64_t left = limit_infos[LIMIT_SOURCE].highest;
+        int r = 0;
+
+        for (size_t i = 0; i < MIN(files->n, (size_t) REQUEST_FILES_MAX) && r == 0; i++) {
+                _cleanup_free_ char *data = NULL;
+                SpecError error = {};
+                const char *bytes;
+                uint64_t n_bytes;
+                size_t size;
+
+                if (!files->files[i].fd.is_set)
+                        continue;
+                if (api_measure_file(&loader, &files->files[i], "", &size, &error) != 0 ||
+                    size > left)
+                        return 0;
+                left -= size;
+                r = api_load_file(&loader, &files->files[i], &data, &bytes, &size);
+                if (r < 0)
+                        return r;
+                n_bytes = size;
+                request_fingerprint_add(fingerprint, &n_bytes, sizeof(n_bytes));
+                request_fingerprint_add(fingerprint, bytes, size);
+        }
+        return r;
+}
+
 bool api_find_repeated(Connection *c,
                        const Tenant *tenant,
                        const char *request_id,
                        json_t *request,
+                       const FilesRequest *files,
                        uint64_t *ret_fingerprint,
                        Job **ret_job) {
         JsonBuild b;
@@ -202,7 +233,8 @@ bool api_find_repeated(Connection *c,
         *ret_job = NULL;
         if (!request_id)
                 return false;
-        if (request_fingerprint(request, ret_fingerprint) < 0) {
+        if (request_fingerprint(request, ret_fingerprint) < 0 ||
+            fingerprint_add_files(c, files, ret_fingerprint) < 0) {
                 c->is_dead = true;
                 return true;
         }
@@ -264,7 +296,8 @@ Job *api_accept_job(Connection *c, AcceptKind kind, bool *ret_created) {
                 return NULL;
         if (kind != ACCEPT_CHECK &&
             api_find_repeated(c, tenant, request.request_id,
-                              json_object_get(c->call.parameters, "request"), &fingerprint, &job))
+                              json_object_get(c->call.parameters, "request"), &request.files,
+                              &fingerprint, &job))
                 return job;
         *ret_created = true;
         return submit_job(c, tenant, &request, kind, fingerprint);

@@ -174,7 +174,7 @@ void api_execute(Connection *c) {
         if (!s)
                 return;
         is_repeated = api_find_repeated(c, s->tenant, request.job.request_id, c->call.parameters,
-                                        &fingerprint, &cell);
+                                        &request.job.files, &fingerprint, &cell);
         if (!is_repeated)
                 cell = execute_cell(c, s, &request, fingerprint);
         if (!cell)

@@ -51,6 +51,7 @@ bool api_find_repeated(Connection *c,
                        const Tenant *tenant,
                        const char *request_id,
                        json_t *request,
+                       const FilesRequest *files,
                        uint64_t *ret_fingerprint,
                        Job **ret_job); /* api-run.c */
 

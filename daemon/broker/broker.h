@@ -102,6 +102,7 @@ typedef struct Broker {
         sd_event_source *sweeper;
         uint64_t sweep_usec; /* when it is armed for; UINT64_MAX is never */
         uint64_t idle_since_usec;
+        bool has_room; /* the sweep looks whether something that waits may start */
         Reload reload;
         SelfTests self_tests;
         bool is_draining; /* new work is refused until an administrator says Resume */

@@ -84,7 +84,8 @@ fail:
 static void connection_unfollow(Connection *c) {
         Job *job = c->job;
 
-        job_unwatch(&c->watcher);
+        if (job)
+                scheduler_unwatch(c->broker, job, &c->watcher);
         list_remove(&c->input.link);
         buf_done(&c->input.bytes);
         c->files = files_operation_free(c->files);

@@ -142,12 +142,25 @@ Job *job_free(Job *job) {
         return NULL;
 }
 
-void job_watch(Job *job, JobWatcher *watcher) {
-        list_insert_before(&job->watchers, &watcher->link);
+/* What it holds of its tenant's results for those that watch it. */
+static uint64_t job_watched_bytes(const Job *job) {
+        return job_is_finished(job) && !list_is_empty(&job->watchers) ? job->retained_bytes : 0;
 }
 
-void job_unwatch(JobWatcher *watcher) {
+void job_watch(Job *job, JobWatcher *watcher) {
+        Tenant *tenant = job_tenant(job);
+
+        tenant->watched_bytes -= job_watched_bytes(job);
+        list_insert_before(&job->watchers, &watcher->link);
+        tenant->watched_bytes += job_watched_bytes(job);
+}
+
+void job_unwatch(Job *job, JobWatcher *watcher) {
+        Tenant *tenant = job_tenant(job);
+
+        tenant->watched_bytes -= job_watched_bytes(job);
         list_remove(&watcher->link);
+        tenant->watched_bytes += job_watched_bytes(job);
 }
 
 int job_set_position(Job *job, uint64_t position, Instant now) {
@@ -287,6 +300,7 @@ void job_finish(Job *job, const Verdict *verdict, const BoxFacts *facts, Instant
         job->stdin_fd = fd_close(job->stdin_fd);
         input_close(&job->input);
         job_charge_result(job);
+        job_tenant(job)->watched_bytes += job_watched_bytes(job);
         job_notify(job);
 }
 

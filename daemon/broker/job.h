@@ -109,7 +109,7 @@ Job *job_free(Job *job);
 DEFINE_CLEANUP(Job *, job_free);
 
 void job_watch(Job *job, JobWatcher *watcher);
-void job_unwatch(JobWatcher *watcher);
+void job_unwatch(Job *job, JobWatcher *watcher);
 
 /* Waits for a place; or, of a cell, for those before it. */
 void job_join_queue(Job *job);

@@ -51,6 +51,8 @@ void queue_remove(QueueItem *item) {
 }
 
 static bool item_fits(const QueueItem *item, int refusal) {
+        if (refusal == CHARGE_OVER_TENANT && tenant_is_stuck(item->tenant))
+                return false;
         return tenant_fits(item->tenant, QUOTA_RUNNING, 1) != refusal &&
                tenant_fits(item->tenant, QUOTA_MEMORY, item->memory_bytes) != refusal;
 }

@@ -6,7 +6,7 @@
  * Between tenants: stride scheduling, one job is one unit. Of those tenants that may start something
  * the one with the lowest pass is next, and its pass grows by 1/weight. A tenant that comes
  * back begins at the present virtual time: it can save up nothing. One that is at a maximum of its own is
- * left out and keeps nobody waiting, itself excepted.
+ * left out and keeps nobody waiting, itself excepted. So is one whose clients do not read what they are sent.
  *
  * Within a tenant: the higher priority, then first come, first served. There is no ageing: a tenant
  * that always has work of priority 9 starves its own work of priority 0 (which a queueTimeoutUSec

@@ -192,11 +192,15 @@ static const JsonField run_fields[] = {
         {},
 };
 
-static int fingerprint_add(const char *text, size_t size, void *data) {
-        uint64_t *hash = data;
+void request_fingerprint_add(uint64_t *fingerprint, const void *data, size_t size) {
+        const uint8_t *bytes = data;
 
         for (size_t i = 0; i < size; i++)
-                *hash = (*hash ^ (unsigned char) text[i]) * UINT64_C(1099511628211);
+                *fingerprint = (*fingerprint ^ bytes[i]) * UINT64_C(1099511628211);
+}
+
+static int fingerprint_add(const char *text, size_t size, void *data) {
+        request_fingerprint_add(data, text, size);
         return 0;
 }
 

@@ -93,6 +93,9 @@ int request_dispatch_int(const JsonField *field, json_t *value, void *target, ch
  * client that wants to deceive itself can: it needs no key. */
 int request_fingerprint(json_t *request, uint64_t *ret_fingerprint);
 
+/* Adds bytes that came with the request. */
+void request_fingerprint_add(uint64_t *fingerprint, const void *data, size_t size);
+
 /* Reads the parameters of Run, Submit and Check. -EINVAL: ret_path names the one that is wrong. */
 int job_request_parse(json_t *parameters,
                       JobRequest *ret_request,

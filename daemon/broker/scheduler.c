@@ -186,6 +186,17 @@ static void scheduler_run(Broker *b, const Job *fresh) {
         reload_forget(b);
 }
 
+void scheduler_unwatch(Broker *b, Job *job, JobWatcher *watcher) {
+        const Tenant *tenant = job_tenant(job);
+        bool was_stuck = tenant_is_stuck(tenant);
+
+        job_unwatch(job, watcher);
+        if (!was_stuck || tenant_is_stuck(tenant))
+                return;
+        b->has_room = true; /* by the loop: we may be in the middle of its end */
+        broker_wake_at(b, b->clock().monotonic_usec);
+}
+
 void scheduler_cancel_waiting(Broker *b, Job *job, const char *reason) {
         char why[JOB_REASON_MAX + 64];
 
@@ -549,16 +560,17 @@ static bool scheduler_expire(Broker *b, List *waiting, uint64_t now_usec) {
 }
 
 void scheduler_sweep(Broker *b, uint64_t now_usec) {
-        bool has_expired = false;
+        bool has_room = b->has_room;
 
+        b->has_room = false;
         scheduler_check_held(b, now_usec);
         LIST_FOREACH(l, &b->tenants.ready) {
                 Tenant *tenant = container_of(l, Tenant, ready);
 
                 for (size_t i = 0; i < PRIORITIES; i++)
-                        has_expired |= scheduler_expire(b, &tenant->waiting[i], now_usec);
+                        has_room |= scheduler_expire(b, &tenant->waiting[i], now_usec);
         }
-        if (has_expired)
+        if (has_room)
                 scheduler_run(b, NULL);
         LIST_FOREACH(l, &b->jobs) {
                 Job *job = container_of(l, Job, jobs);

@@ -31,6 +31,9 @@ int scheduler_submit(Broker *b,
 int scheduler_new_job(Broker *b, Tenant *tenant, JobSpec *spec, Job **ret_job);
 int scheduler_reject_source(Broker *b, Job *job);
 
+/* Of a connection that does not watch it any more, which may be what others wait for. */
+void scheduler_unwatch(Broker *b, Job *job, JobWatcher *watcher);
+
 /* The end of a job that has no box, or none of its own. */
 void scheduler_finish_without_box(Broker *b, Job *job, Outcome outcome, const char *why);
 void scheduler_cancel_waiting(Broker *b,

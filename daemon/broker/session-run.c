@@ -144,6 +144,9 @@ static int session_admit(Broker *b, const Session *s, const JobSpec *spec, Refus
 
         if (b->is_stopping)
                 return SUBMIT_STOPPING;
+        if (tenant_is_stuck(s->tenant))
+                return refuse(ret_refusal, CHARGE_OVER_TENANT, QUOTA_RETAINED_BYTES,
+                              tenant_retry_after(s->tenant, CHARGE_OVER_TENANT, now));
         if (s->state != SESSION_IDLE)
                 r = tenant_fits(s->tenant, QUOTA_QUEUED_BYTES, job_spec_bytes(spec));
         if (r != 0)

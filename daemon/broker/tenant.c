@@ -151,6 +151,10 @@ int tenant_fits(const Tenant *tenant, Quota quota, uint64_t amount) {
                        : 0;
 }
 
+bool tenant_is_stuck(const Tenant *tenant) {
+        return tenant->watched_bytes > tenant->policy->maximum[QUOTA_RETAINED_BYTES];
+}
+
 int tenant_charge(Tenant *tenant, Quota quota, uint64_t amount) {
         int r = tenant_fits(tenant, quota, amount);
 

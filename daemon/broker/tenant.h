@@ -31,6 +31,8 @@ typedef struct Tenant {
         uint64_t token_usec; /* time that the submissions so far have paid for */
         Pace pace;
         uint64_t cpu_usec; /* of its jobs that have ended, since it was made */
+        uint64_t
+                watched_bytes; /* of QUOTA_RETAINED_BYTES: of results that are being sent, and cannot go */
 
         /* For the loop (server.h): what its connections have done in this round. */
         uint64_t round, round_bytes;
@@ -104,6 +106,9 @@ int tenant_fits(const Tenant *tenant, Quota quota, uint64_t amount);
 
 /* The same for the node alone. */
 bool tenants_fit(const Tenants *tenants, Quota quota, uint64_t amount);
+
+/* Whether so much of its results is being sent to clients which do not read that nothing more of it may run. */
+bool tenant_is_stuck(const Tenant *tenant);
 
 /* Takes the amount if it fits, all or nothing: 0 or a ChargeRefusal. */
 int tenant_charge(Tenant *tenant, Quota quota, uint64_t amount);

@@ -21,7 +21,7 @@
 
 typedef struct Sum {
         uint64_t used[_QUOTA_MAX];
-        uint64_t session_bytes;
+        uint64_t session_bytes, watched_bytes;
         uint64_t n_refs;
         unsigned requests; /* bits of the requestIds */
 } Sum;
@@ -65,6 +65,8 @@ static void sum_job(Sum *sum, const Job *job) {
         if (job_is_finished(job)) {
                 sum->used[QUOTA_RETAINED] += !job->is_dropped;
                 sum->used[QUOTA_RETAINED_BYTES] += job->retained_bytes;
+                if (!list_is_empty(&job->watchers))
+                        sum->watched_bytes += job->retained_bytes;
         } else if (job->state == JOB_QUEUED) {
                 sum->used[QUOTA_QUEUED] += !is_cell;
                 sum->used[QUOTA_QUEUED_BYTES] += job_spec_bytes(job->spec);
@@ -187,7 +189,8 @@ static void check_work(const Simulation *s) {
                 const uint64_t *maximum = tenant->policy->maximum;
                 bool waits;
 
-                if (!item || tenant->used[QUOTA_RUNNING] >= maximum[QUOTA_RUNNING] ||
+                if (!item || tenant_is_stuck(tenant) ||
+                    tenant->used[QUOTA_RUNNING] >= maximum[QUOTA_RUNNING] ||
                     tenant->used[QUOTA_MEMORY] + item->memory_bytes > maximum[QUOTA_MEMORY])
                         continue;
                 waits = tenant_fits(tenant, QUOTA_RUNNING, 1) != 0 ||
@@ -239,6 +242,7 @@ void sim_check(Simulation *s) {
 
                 assert_memory_equal(tenant->used, sums[i].used, sizeof(sums[i].used));
                 assert_int_equal(tenant->session_bytes, sums[i].session_bytes);
+                assert_int_equal(tenant->watched_bytes, sums[i].watched_bytes);
                 session_bytes += sums[i].session_bytes;
                 assert_int_equal(tenant->n_refs, sums[i].n_refs);
                 check_maxima(s->used[i], tenant->used, tenant->policy->maximum);

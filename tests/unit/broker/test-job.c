@@ -96,7 +96,7 @@ static void test_life(void **state) {
         assert_true(notified >= 4);
         /* It stays while somebody watches, and then until its time is over. */
         assert_false(job_is_forgettable(job, 100 * USEC_PER_SEC));
-        job_unwatch(&watcher);
+        job_unwatch(job, &watcher);
         assert_false(job_is_forgettable(job, 15 * USEC_PER_SEC));
         assert_true(job_is_forgettable(job, 16 * USEC_PER_SEC));
         job_free(job);

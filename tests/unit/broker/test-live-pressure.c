@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What the machine's memory has to say about who may start. */
+/* What memory has to say about who may start: the machine's, and that of results which nobody reads. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <jansson.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "basic/macro.h"
@@ -137,12 +138,43 @@ static void test_default_maximum(void **state) {
         harness_free(h);
 }
 
+/* Results that clients do not read, and that cannot go, are no way to more of them than max_bytes and those that run. */
+static void test_results_that_nobody_reads(void **state) {
+        Harness *h = harness_new(&(HarnessOptions){ .slots = 2 });
+        Client *slow = client_new(h, geteuid()), *c = client_new(h, geteuid());
+        static char block[64 * KIB];
+        Box box, other;
+
+        memset(block, 'x', sizeof(block));
+        h->broker->default_policy.maximum[QUOTA_RETAINED_BYTES] = MIB;
+        client_call(slow, "Run", SUBMIT, true);
+        box = builder_start(h);
+        builder_started(&box);
+        for (int i = 0; i < 60; i++) {
+                assert_int_equal(write(box.fds[BOX_STDOUT], block, sizeof(block)), sizeof(block));
+                (void) harness_spin(h);
+        }
+        json_decref(submit(c, SUBMIT)); /* what runs is no result yet */
+        other = builder_start(h);
+        builder_exited(&box, 0);
+        builder_exited(&other, 0);
+        expect_queued(h, c, SUBMIT);
+        client_free(slow);
+        (void) harness_spin(h);
+        harness_advance(h, 0);
+        box = builder_start(h);
+        builder_exited(&box, 0);
+        client_free(c);
+        harness_free(h);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_waits),
                 cmocka_unit_test(test_goes_on),
                 cmocka_unit_test(test_refuses),
                 cmocka_unit_test(test_default_maximum),
+                cmocka_unit_test(test_results_that_nobody_reads),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

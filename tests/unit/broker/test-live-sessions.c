@@ -483,6 +483,31 @@ static void test_repeated(void **state) {
         client_free(c);
 }
 
+/* Nor does a session make results for clients that do not read them. */
+static void test_results_that_nobody_reads(void **state) {
+        Client *c = client_new(*state, geteuid());
+        char id[ID_SIZE];
+        Box box = open_session(c, "{}", id);
+        List *tenants = &((Harness *) *state)->broker->tenants.all;
+        Tenant *tenant = container_of(tenants->next, Tenant, link);
+        uint64_t maximum = tenant->policy->maximum[QUOTA_RETAINED_BYTES];
+        json_t *r;
+
+        tenant->watched_bytes += maximum + 1;
+        call(c, "Execute", id, ",\"code\":\"1\"");
+        r = client_error(c, "QuotaExceeded");
+        assert_string_equal(reply_string(r, "quota"), "results");
+        assert_true(reply_int(r, "retryAfterUSec") > 0);
+        json_decref(r);
+        builder_expect_nothing(*state);
+        tenant->watched_bytes -= maximum + 1;
+        execute(c, &box, id, ",\"code\":\"1\"");
+        end_cell(&box, 0);
+        expect_result(c, "success", 1, true);
+        close_session(c, &box, id);
+        client_free(c);
+}
+
 static void expect_usage(Client *c, const char *id, int64_t wall_usec, int64_t cpu_usec) {
         json_t *r;
 
@@ -546,6 +571,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_reload, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_drain, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_repeated, harness_setup, harness_teardown),
+                cmocka_unit_test_setup_teardown(test_results_that_nobody_reads, harness_setup,
+                                                harness_teardown),
                 cmocka_unit_test_setup_teardown(test_usage, harness_setup, harness_teardown),
                 cmocka_unit_test_setup_teardown(test_box_that_cannot_be, harness_setup,
                                                 harness_teardown),

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "basic/clock.h"
+#include "basic/fd.h"
 #include "basic/macro.h"
 #include "broker/scheduler.h"
 #include "harness.h"
@@ -317,6 +318,37 @@ static void test_request_id(void **state) {
         harness_free(harness);
 }
 
+static void call_with_bytes(Client *c, const char *bytes) {
+        static const char request[] =
+                RUN_WITH("\"requestId\":\"7\",\"files\":[{\"path\":\"a\",\"fileDescriptor\":0}]");
+
+        client_call_fd(c, "Submit", request, fd_new_sealed("file", bytes, strlen(bytes)));
+}
+
+/* The same bytes from another descriptor are the same request, others from one with the same index are not. */
+static void test_request_id_descriptors(void **state) {
+        json_t *first, *again;
+        Client *c;
+        Box box;
+
+        harness = harness_new(&(HarnessOptions){ .slots = 1 });
+        c = client_new(harness, geteuid());
+        call_with_bytes(c, "one");
+        first = client_reply(c);
+        box = builder_start(harness);
+        call_with_bytes(c, "one");
+        again = client_reply(c);
+        assert_true(json_is_false(json_object_get(again, "created")));
+        assert_string_equal(reply_string(again, "job"), reply_string(first, "job"));
+        call_with_bytes(c, "two");
+        json_decref(client_error(c, "RequestConflict"));
+        builder_exited(&box, 0);
+        json_decref(first);
+        json_decref(again);
+        client_free(c);
+        harness_free(harness);
+}
+
 /* Who repeats a request and goes away cancels nothing. */
 static void test_request_id_gone(void **state) {
         static const char request[] = RUN_WITH("\"requestId\":\"7\"");
@@ -449,6 +481,7 @@ int main(void) {
                 cmocka_unit_test(test_unknown_uid),
                 cmocka_unit_test(test_foreign_id),
                 cmocka_unit_test(test_request_id),
+                cmocka_unit_test(test_request_id_descriptors),
                 cmocka_unit_test(test_request_id_gone),
                 cmocka_unit_test(test_request_id_cancelled),
         };
