@@ -12,6 +12,7 @@ import sys
 TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 sys.path[1:1] = [TESTS, f"{TESTS}/e2e"]
 import flood
+import leftovers
 import service
 
 GOOD = (4001, 4002, 4003)
@@ -51,7 +52,7 @@ def main():
         sys.exit(f"not here: {service.reason_not_to()}")
     daemon = service.Service(TENANTS)
     flood.load(daemon.address, GOOD, CONNECTIONS, 3 * CONNECTIONS)
-    before = flood.leftovers(daemon)
+    before = leftovers.take(daemon)
     alone, beside, alone_cpu, beside_cpu = [], [], 0, 0
     # In turns, so that what else this machine does falls on both
     for _ in range(TURNS):
@@ -60,7 +61,7 @@ def main():
         with flood.Attacker(daemon, CONNECTIONS):
             seconds, cpu = measure(daemon, n_jobs // TURNS)
         beside, beside_cpu = beside + seconds, beside_cpu + cpu
-        flood.expect_leftovers(daemon, before)
+        leftovers.expect(daemon, before)
     alone, beside = p99(alone), p99(beside)
     with daemon.client_of(GOOD[0]) as client:
         bound = flood.bound_bytes(client, 1 + len(GOOD))

@@ -14,6 +14,7 @@ from pysb import errors
 PYSBD, BROKER = 64001, 64002
 GROUP, GATEWAY = 64010, 64011  # "crew" and "web" in the service's /etc/group
 GATEWAY_NAME = "web"
+BOXES = range(1879048192, 1879048192 + 65536)  # ids.first and ids.count
 
 # The namespace ends with the last process in it, and so do its mounts
 SCRIPT = """set -e

@@ -10,6 +10,7 @@ import unittest
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 import flood
 import harness
+import leftovers
 import service
 import tap
 import varlink
@@ -38,7 +39,7 @@ class Load(unittest.TestCase):
         self.addCleanup(self.end)
         # Templates, and what the processes keep, are there from the first job on
         flood.load(self.daemon.address, GOOD, 4, 16)
-        self.before = flood.leftovers(self.daemon)
+        self.before = leftovers.take(self.daemon)
 
     def end(self):
         status = self.daemon.stop()
@@ -52,7 +53,7 @@ class Load(unittest.TestCase):
         with self.daemon.client_of(GOOD[0]) as client:
             bound = flood.bound_bytes(client, 1 + len(GOOD))
         self.assertLess(flood.peak_bytes(self.daemon), bound)
-        flood.expect_leftovers(self.daemon, self.before)
+        leftovers.expect(self.daemon, self.before)
 
     def test_queue_full(self):
         """of a flood of submissions those that have a place are accepted, the others told when to come again"""
@@ -75,7 +76,7 @@ class Load(unittest.TestCase):
                     self.assertGreaterEqual(refused.parameters["retryAfterUSec"], 10000)
             self.assertEqual(n_accepted, LINE)
         flood.cancel_all(self.daemon, SMALL)
-        flood.expect_leftovers(self.daemon, self.before)
+        leftovers.expect(self.daemon, self.before)
 
     def test_connections(self):
         """connections above max_connections are told so and closed at once, however many come; the others live"""
@@ -90,7 +91,7 @@ class Load(unittest.TestCase):
         self.assertEqual([client.who_am_i().connections for client in mine], [4] * 4)
         for client in mine:
             client.close()
-        flood.expect_leftovers(self.daemon, self.before)
+        leftovers.expect(self.daemon, self.before)
 
     def test_slow_readers(self):
         """who reads nothing of a long output costs its output limit, and its own buffer"""
@@ -109,7 +110,7 @@ class Load(unittest.TestCase):
         for reader in readers:
             self.assertEqual(reader.replies()[-1]["result"]["outcome"], "success")
             reader.close()
-        flood.expect_leftovers(self.daemon, self.before)
+        leftovers.expect(self.daemon, self.before)
 
 
 if __name__ == "__main__":

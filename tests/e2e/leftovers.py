@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a service holds of the machine, to be compared with what it held before: whatever is more is a leak."""
+
+import collections
+import os
+
+import harness
+import service
+
+NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
+# Where a process could leave something that has a name
+SHARED_DIRECTORIES = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock")
+
+Leftovers = collections.namedtuple(
+    "Leftovers", "processes descriptors namespaces mounts cgroups dying_cgroups keys ipc files")
+
+
+def is_of_the_service(uid):
+    return uid in (service.PYSBD, service.BROKER) or uid in service.BOXES
+
+
+def read_lines(path):
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read().splitlines()
+
+
+def cgroups(pid):
+    """How many there are below that of the process, and how many of them have no name any more."""
+    mounts = [line.split()[4] for line in read_lines("/proc/self/mountinfo") if " - cgroup2 " in line]
+    paths = [line.split(":", 2)[2] for line in read_lines(f"/proc/{pid}/cgroup") if line.startswith("0::")]
+    if not mounts or not paths:
+        return 0, 0
+    stat = dict(line.split() for line in read_lines(f"{mounts[0]}{paths[0]}/cgroup.stat"))
+    return int(stat["nr_descendants"]), int(stat["nr_dying_descendants"])
+
+
+def keys():
+    """Users of the service that have keys in the kernel, and how many."""
+    users = (line.replace(":", " ").split() for line in read_lines("/proc/key-users"))
+    return tuple((user[0], user[2]) for user in users if is_of_the_service(int(user[0])))
+
+
+def ipc():
+    """System V objects of users of the service in the machine's own namespace: kind and identifier."""
+    found = []
+    for kind in ("shm", "sem", "msg"):
+        title, *rows = (line.split() for line in read_lines(f"/proc/sysvipc/{kind}"))
+        found += [(kind, row[1]) for row in rows if is_of_the_service(int(row[title.index("cuid")]))]
+    return tuple(found)
+
+
+def files(daemon):
+    """Those in the daemon's directory, and what its users have where everybody may write."""
+    found = [os.path.join(path, name) for path, _, names in os.walk(daemon.directory) for name in names]
+    for directory in SHARED_DIRECTORIES:
+        for entry in os.scandir(directory):
+            try:
+                if is_of_the_service(entry.stat(follow_symlinks=False).st_uid):
+                    found.append(entry.path)
+            except FileNotFoundError:
+                pass  # somebody else's, and gone
+    return tuple(sorted(found))
+
+
+def processes_of(daemon):
+    return [harness.Process(daemon.process.pid), *harness.descendants(daemon.process.pid)]
+
+
+def look(daemon):
+    """What there is now. A process that ends meanwhile is an OSError."""
+    processes = processes_of(daemon)
+    pids = [p.pid for p in processes]
+    return Leftovers(
+        tuple(sorted((p.fields["Name"], f"{p.fields['Threads']} threads") for p in processes)),
+        sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids),
+        len({p.namespace(kind) for p in processes for kind in NAMESPACES}),
+        sum(len(read_lines(f"/proc/{pid}/mountinfo")) for pid in pids),
+        *cgroups(daemon.process.pid), keys(), ipc(), files(daemon))
+
+
+def take(daemon):
+    """What there is once the boxes are gone; the kernel collects their keyrings later."""
+    harness.poll_until(lambda: not daemon.boxed() and not keys(), "the end of the boxes")
+    with daemon.client() as client:
+        # What was closed before this call is so after the second answer: each has had its turn
+        for _ in range(2):
+            client.node()
+        return look(daemon)
+
+
+def expect(daemon, before):
+    """Waits until the service holds what it held before, and says what is different if that never comes."""
+    now = None
+
+    def is_as_before():
+        nonlocal now
+        try:
+            now = take(daemon)
+        except OSError:
+            return False
+        return now == before
+
+    try:
+        harness.poll_until(is_as_before, "the rest to be gone")
+    except AssertionError as error:
+        different = [f"{name}: before {old}, now {new}"
+                     for name, old, new in zip(Leftovers._fields, before, now) if old != new]
+        raise AssertionError(f"{error}: {'; '.join(different)}") from None
+
+
+def memory_bytes(daemon):
+    """Memory that is nobody else's, of all processes of a name together."""
+    found = collections.Counter()
+    for process in processes_of(daemon):
+        found[process.fields["Name"]] += int(process.fields["RssAnon"].split()[0]) * 1024
+    return found
