@@ -15,10 +15,6 @@ Leftovers = collections.namedtuple(
     "Leftovers", "processes descriptors namespaces mounts cgroups dying_cgroups keys ipc files")
 
 
-def is_of_the_service(uid):
-    return uid in (service.PYSBD, service.BROKER) or uid in service.BOXES
-
-
 def read_lines(path):
     with open(path, encoding="utf-8", errors="replace") as file:
         return file.read().splitlines()
@@ -34,28 +30,29 @@ def cgroups(pid):
     return int(stat["nr_descendants"]), int(stat["nr_dying_descendants"])
 
 
-def keys():
-    """Users of the service that have keys in the kernel, and how many."""
-    users = (line.replace(":", " ").split() for line in read_lines("/proc/key-users"))
-    return tuple((user[0], user[2]) for user in users if is_of_the_service(int(user[0])))
+def keys(daemon):
+    """Keys in the kernel: the boxes that have some, and how many."""
+    boxes = (line.replace(":", " ").split() for line in read_lines("/proc/key-users"))
+    return tuple((box[0], box[2]) for box in boxes if int(box[0]) in daemon.boxes)
 
 
-def ipc():
-    """System V objects of users of the service in the machine's own namespace: kind and identifier."""
+def ipc(daemon):
+    """System V objects of boxes in the machine's own namespace: kind and identifier."""
     found = []
     for kind in ("shm", "sem", "msg"):
         title, *rows = (line.split() for line in read_lines(f"/proc/sysvipc/{kind}"))
-        found += [(kind, row[1]) for row in rows if is_of_the_service(int(row[title.index("cuid")]))]
+        found += [(kind, row[1]) for row in rows if int(row[title.index("cuid")]) in daemon.boxes]
     return tuple(found)
 
 
 def files(daemon):
-    """Those in the daemon's directory, and what its users have where everybody may write."""
+    """Those in the daemon's directory, and what the service or a box has where everybody may write."""
     found = [os.path.join(path, name) for path, _, names in os.walk(daemon.directory) for name in names]
     for directory in SHARED_DIRECTORIES:
         for entry in os.scandir(directory):
             try:
-                if is_of_the_service(entry.stat(follow_symlinks=False).st_uid):
+                owner = entry.stat(follow_symlinks=False).st_uid
+                if owner in daemon.boxes or owner in (service.PYSBD, service.BROKER):
                     found.append(entry.path)
             except FileNotFoundError:
                 pass  # somebody else's, and gone
@@ -63,39 +60,48 @@ def files(daemon):
 
 
 def processes_of(daemon):
-    return [harness.Process(daemon.process.pid), *harness.descendants(daemon.process.pid)]
+    """The daemon, what descends from it, and whatever else has the id of a box."""
+    found = {p.pid: p for p in (harness.Process(daemon.process.pid), *harness.descendants(daemon.process.pid))}
+    for pid in harness.parents():
+        try:
+            process = harness.Process(pid)
+        except (OSError, KeyError):
+            continue  # it ended meanwhile
+        if process.uids[0] in daemon.boxes:
+            found[pid] = process
+    return list(found.values())
 
 
 def look(daemon):
     """What there is now. A process that ends meanwhile is an OSError."""
-    processes = processes_of(daemon)
-    pids = [p.pid for p in processes]
-    return Leftovers(
-        tuple(sorted((p.fields["Name"], f"{p.fields['Threads']} threads") for p in processes)),
-        sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids),
-        len({p.namespace(kind) for p in processes for kind in NAMESPACES}),
-        sum(len(read_lines(f"/proc/{pid}/mountinfo")) for pid in pids),
-        *cgroups(daemon.process.pid), keys(), ipc(), files(daemon))
-
-
-def take(daemon):
-    """What there is once the boxes are gone; the kernel collects their keyrings later."""
-    harness.poll_until(lambda: not daemon.boxed() and not keys(), "the end of the boxes")
     with daemon.client() as client:
         # What was closed before this call is so after the second answer: each has had its turn
         for _ in range(2):
             client.node()
-        return look(daemon)
+        processes = processes_of(daemon)
+        pids = [p.pid for p in processes]
+        return Leftovers(
+            tuple(sorted((p.fields["Name"], f"{p.fields['Threads']} threads") for p in processes)),
+            sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids),
+            len({p.namespace(kind) for p in processes for kind in NAMESPACES}),
+            sum(len(read_lines(f"/proc/{pid}/mountinfo")) for pid in pids),
+            *cgroups(daemon.process.pid), keys(daemon), ipc(daemon), files(daemon))
+
+
+def take(daemon):
+    """What there is once the boxes are gone; the kernel collects their keyrings later."""
+    harness.poll_until(lambda: not daemon.boxed() and not keys(daemon), "the end of the boxes")
+    return look(daemon)
 
 
 def expect(daemon, before):
     """Waits until the service holds what it held before, and says what is different if that never comes."""
-    now = None
+    now = before
 
     def is_as_before():
         nonlocal now
         try:
-            now = take(daemon)
+            now = look(daemon)
         except OSError:
             return False
         return now == before

@@ -14,7 +14,7 @@ from pysb import errors
 PYSBD, BROKER = 64001, 64002
 GROUP, GATEWAY = 64010, 64011  # "crew" and "web" in the service's /etc/group
 GATEWAY_NAME = "web"
-BOXES = range(1879048192, 1879048192 + 65536)  # ids.first and ids.count
+FIRST_ID, IDS = 1 << 31, 4096  # of the boxes of one service; those of another test's are others
 
 # The namespace ends with the last process in it, and so do its mounts
 SCRIPT = """set -e
@@ -40,7 +40,9 @@ class Service(harness.Daemon):
 
     def __init__(self, tenants="", daemon=""):
         self.tenants = tenants
-        self.toml = f"allow_degraded = true\n{daemon}\n"
+        first = FIRST_ID + os.getpid() % 65536 * IDS
+        self.boxes = range(first, first + IDS)
+        self.toml = f"allow_degraded = true\n{daemon}\n[ids]\nfirst = {first}\ncount = {IDS}\n"
         # Where those users may read the programs
         self.programs = tempfile.TemporaryDirectory(prefix="pysb-e2e.", dir="/tmp")
         super().__init__(harness.copied_tree(self.programs.name, None))
