@@ -11,6 +11,9 @@ NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
 # Where a process could leave something that has a name
 SHARED_DIRECTORIES = ("/tmp", "/var/tmp", "/dev/shm", "/run", "/run/lock")
 
+MAX_SPARES = 8  # max_spare_boxes
+SPARE_DESCRIPTORS = 2  # that the builder has for one: its control link and its pidfd; and one for its cgroup
+
 Leftovers = collections.namedtuple(
     "Leftovers", "processes descriptors namespaces mounts cgroups dying_cgroups keys ipc files")
 
@@ -20,20 +23,25 @@ def read_lines(path):
         return file.read().splitlines()
 
 
+def cgroup_of(pid):
+    return [line.split(":", 2)[2] for line in read_lines(f"/proc/{pid}/cgroup") if line.startswith("0::")]
+
+
 def cgroups(pid):
     """How many there are below that of the process, and how many of them have no name any more."""
     mounts = [line.split()[4] for line in read_lines("/proc/self/mountinfo") if " - cgroup2 " in line]
-    paths = [line.split(":", 2)[2] for line in read_lines(f"/proc/{pid}/cgroup") if line.startswith("0::")]
+    paths = cgroup_of(pid)
     if not mounts or not paths:
         return 0, 0
     stat = dict(line.split() for line in read_lines(f"{mounts[0]}{paths[0]}/cgroup.stat"))
     return int(stat["nr_descendants"]), int(stat["nr_dying_descendants"])
 
 
-def keys(daemon):
+def keys(daemon, spares):
     """Keys in the kernel: the boxes that have some, and how many."""
+    not_these = {uid for spare in spares for uid in spare.uids}
     boxes = (line.replace(":", " ").split() for line in read_lines("/proc/key-users"))
-    return tuple((box[0], box[2]) for box in boxes if int(box[0]) in daemon.boxes)
+    return tuple((box[0], box[2]) for box in boxes if int(box[0]) in daemon.boxes and int(box[0]) not in not_these)
 
 
 def ipc(daemon):
@@ -78,19 +86,24 @@ def look(daemon):
         # What was closed before this call is so after the second answer: each has had its turn
         for _ in range(2):
             client.node()
-        processes = processes_of(daemon)
+        # How many boxes wait for a job changes, and is bounded
+        spares = daemon.spares()[:MAX_SPARES]
+        spare_boxes = {p.namespace("pid") for p in spares}
+        processes = [p for p in processes_of(daemon) if p.namespace("pid") not in spare_boxes]
         pids = [p.pid for p in processes]
+        n_cgroups, n_dying = cgroups(daemon.process.pid)
+        n_leaves = sum(cgroup_of(p.pid) != cgroup_of(daemon.process.pid) for p in spares)
         return Leftovers(
             tuple(sorted((p.fields["Name"], f"{p.fields['Threads']} threads") for p in processes)),
-            sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids),
+            sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids) - len(spares) * SPARE_DESCRIPTORS - n_leaves,
             len({p.namespace(kind) for p in processes for kind in NAMESPACES}),
             sum(len(read_lines(f"/proc/{pid}/mountinfo")) for pid in pids),
-            *cgroups(daemon.process.pid), keys(daemon), ipc(daemon), files(daemon))
+            n_cgroups - n_leaves, n_dying, keys(daemon, spares), ipc(daemon), files(daemon))
 
 
 def take(daemon):
     """What there is once the boxes are gone; the kernel collects their keyrings later."""
-    harness.poll_until(lambda: not daemon.boxed() and not keys(daemon), "the end of the boxes")
+    harness.poll_until(lambda: not daemon.boxed() and not keys(daemon, daemon.spares()), "the end of the boxes")
     return look(daemon)
 
 
@@ -115,8 +128,9 @@ def expect(daemon, before):
 
 
 def memory_bytes(daemon):
-    """Memory that is nobody else's, of all processes of a name together."""
+    """Memory that is nobody else's, of all processes of a name together that are in no box."""
     found = collections.Counter()
     for process in processes_of(daemon):
-        found[process.fields["Name"]] += int(process.fields["RssAnon"].split()[0]) * 1024
+        if process.nested_pid is None:
+            found[process.fields["Name"]] += int(process.fields["RssAnon"].split()[0]) * 1024
     return found
