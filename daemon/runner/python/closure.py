@@ -95,6 +95,9 @@ NOT_SHOWN = (
 )
 
 
+IMPORT_NAME = dis.opmap['IMPORT_NAME']
+
+
 class UtilsFinder:
     """For the interpreter of the build: finds that package, and nothing else that lies beside it."""
 
@@ -168,6 +171,8 @@ def lazy_imports(module):
     get_code = getattr(spec and spec.loader, 'get_code', None)
     code = get_code(spec.name) if get_code else None
     for function in nested_code(code) if code else ():
+        if IMPORT_NAME not in function.co_code[::2]:
+            continue  # most of them, and the next line reads a function instruction by instruction
         for name, level, members in dis._find_imports(function):
             if level:
                 name = importlib.util.resolve_name('.' * level + name, spec.parent)
