@@ -111,7 +111,7 @@ class Service:
         return pysb.Client(self.ADDRESS, timeout=harness.PATIENCE)
 
     def boxed(self):
-        return [p for p in harness.descendants(self.pid) if p.nested_pid is not None]
+        return [p for p in harness.descendants(self.pid) if p.nested_pid is not None and not p.is_spare()]
 
     def templates(self):
         return [p for p in harness.descendants(self.pid) if p.command_line()[0] == b"pysb-runner" and p.nested_pid is None]

@@ -14,15 +14,24 @@ def read(path):
         return file.read()
 
 
+def is_spare(pid):
+    """Whether it is of a box that has no job yet."""
+    try:
+        return read(f"/proc/{pid}/comm").strip() in ("pysb-spare", "pysb-template")
+    except OSError:
+        return False
+
+
+def members(path):
+    try:
+        return [int(line) for line in read(f"{path}/cgroup.procs").split()]
+    except OSError:
+        return []
+
+
 def box_processes():
     """Processes in leaves of jobs."""
-    pids = []
-    for path in glob.glob(f"{JOBS}/*/cgroup.procs"):
-        try:
-            pids += [int(line) for line in read(path).split()]
-        except OSError:
-            pass
-    return pids
+    return [pid for path in glob.glob(f"{JOBS}/*") for pid in members(path) if not is_spare(pid)]
 
 
 def leaf(job):
@@ -31,7 +40,9 @@ def leaf(job):
 
 
 def leaves():
-    return [path for path in glob.glob(f"{JOBS}/*") if os.path.isdir(path)]
+    """Those of jobs: a leaf is a spare box's if all that is in it is."""
+    found = [path for path in glob.glob(f"{JOBS}/*") if os.path.isdir(path)]
+    return [path for path in found if not (pids := members(path)) or not all(map(is_spare, pids))]
 
 
 def status_fields(pid):

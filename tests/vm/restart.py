@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 
-from cgroups import leaves
+from cgroups import is_spare, leaves
 from machine import LONG, PATIENCE, RAW, client
 
 KILLS = 8
@@ -54,7 +54,7 @@ def traces():
     foreign = []
     for path in glob.glob("/proc/[0-9]*/ns/user"):
         try:
-            foreign += [path] if os.readlink(path) != mine else []
+            foreign += [path] if os.readlink(path) != mine and not is_spare(path.split("/")[2]) else []
         except OSError:
             pass  # it ended meanwhile
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
