@@ -85,6 +85,25 @@ for flags in (mmap.MAP_SHARED | mmap.MAP_ANONYMOUS, mmap.MAP_PRIVATE | mmap.MAP_
     except (OSError, MemoryError) as e:
         OK(len(kept), "MiB", e)
 """, RAW, {"limits": {"memory_bytes": 64 * MIB}}, ("success", "memory_limit", "signaled"), memory_at_most(64 * MIB), bare="never"),
+    Attack("RS-02l", "R-L2", "the cgroup's memory limit", "memory of several processes, each below the limit", """
+import signal
+OK("before")
+full, ready = os.pipe()
+for _ in range(4):
+    if os.fork() == 0:
+        try:
+            kept = bytearray(b"x") * (32 << 20)
+            os.write(ready, b"x")
+            signal.pause()
+        finally:
+            os._exit(0)
+os.close(ready)
+count = 0
+while count < 4 and os.read(full, 1):
+    count += 1
+# Without a cgroup the limit is that of each process
+judge(count < 4 or not IS_SERVICE, count, "processes with 32 MiB")
+""", RAW, {"limits": {"memory_bytes": 64 * MIB}}, ("success", "memory_limit"), bare="never"),
     Attack("RS-03a", "R-L3", "limit of processes", "a fork bomb", """
 OK("before")
 while True:

@@ -21,6 +21,7 @@ NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
 WAIT = "import signal; print('ready', flush=True); signal.pause()"
 HEADER = os.environ.get("PYSB_ATTACK_HEADER", "/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
 ALLOW, LOG, TRACE, NOTIFY = 0x7FFF0000, 0x7FFC0000, 0x7FF00000, 0x7FC00000
+IPC_KEY, IPC_CREAT, IPC_EXCL, IPC_RMID, CLONE_NEWIPC = 0x70797362, 0o1000, 0o2000, 0, 0x08000000
 CALLS_MOST = {"eval": 120, "default": 170, "raw": 170}
 
 LISTENER = """
@@ -117,6 +118,21 @@ def evaluate(program, number, arch=0xC000003E, arguments=(0,) * 6):
             raise AssertionError(f"an instruction that no filter of ours has: {code:#x}")
 
 
+def within_ipc(process, function):
+    """What it says in the ipc namespace of a process, or in ours."""
+    pid = os.fork()
+    if pid == 0:
+        if process:
+            with open(f"/proc/{process.pid}/ns/ipc", "rb") as file:
+                if ctypes.CDLL(None).setns(file.fileno(), CLONE_NEWIPC) != 0:
+                    os._exit(2)
+        os._exit(0 if function() else 1)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status not in (0, 1):
+        raise RuntimeError("no way into the namespace")
+    return status == 0
+
+
 def numbers():
     with open(HEADER, encoding="ascii") as file:
         return {name: int(number) for name, number in re.findall(r"#define __NR_(\w+) (\d+)", file.read())}
@@ -160,6 +176,30 @@ class Observed(unittest.TestCase):
                 self.assertEqual(len(found), 2, kind)
                 self.assertNotIn(os.readlink(f"/proc/{self.target.pid}/ns/{kind}"), found)
                 self.assertNotIn(os.readlink(f"/proc/self/ns/{kind}"), found)
+
+    def test_ipc_objects(self):
+        """RS-09l R-T2 ipc namespace: where a job is there are no queues and no shared memory of the host, nor of another job"""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with self.running() as (one, _), self.running() as (two, _):
+            kinds = {"the host": None, "one job": one[1], "another job": two[1]}
+            made = {name: within_ipc(process, lambda: libc.msgget(IPC_KEY, IPC_CREAT | IPC_EXCL | 0o666) >= 0)
+                    for name, process in kinds.items()}
+        identifier = libc.msgget(IPC_KEY, 0)
+        self.assertGreaterEqual(identifier, 0)
+        libc.msgctl(identifier, IPC_RMID, None)
+        self.assertEqual(set(made.values()), {True}, f"one has what another made: {made}")
+
+    @unittest.skipUnless(attack.IS_SERVICE, "an embedded daemon has no cgroup of its own to make leaves in")
+    def test_cgroup(self):
+        """PN-09l R-CG1 cgroup: all of a box is in one leaf, which is no other's and has its limits"""
+        with self.running() as (one, _), self.running() as (two, _):
+            leaves = [{process.cgroup() for process in boxed.values()} for boxed in (one, two)]
+            self.assertEqual([len(found) for found in leaves], [1, 1])
+            self.assertFalse(leaves[0] & leaves[1])
+            for (leaf,) in leaves:
+                for name in ("memory.max", "memory.swap.max", "pids.max", "cpu.max", "cgroup.max.descendants"):
+                    with open(f"/sys/fs/cgroup{leaf}/{name}", encoding="ascii") as file:
+                        self.assertRegex(file.read(), r"^\d", (leaf, name))
 
     def test_ids(self):
         """PR-03m R-PR3 user namespace: one id of the range for each job, no groups, not soon given again"""

@@ -225,6 +225,11 @@ class Process:
         """One of a box that has no job yet; at its very begin it still has its template's name."""
         return self.fields["Name"] in ("pysb-spare", "pysb-template")
 
+    def cgroup(self):
+        """In the v2 hierarchy."""
+        with open(f"/proc/{self.pid}/cgroup", encoding="utf-8") as file:
+            return file.read().strip().split("0::")[-1]
+
     def namespace(self, kind):
         return os.readlink(f"/proc/{self.pid}/ns/{kind}")
 

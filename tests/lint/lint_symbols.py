@@ -54,6 +54,11 @@ class Symbols(unittest.TestCase):
         """all programs are built"""
         self.assertFalse([p for p in PROGRAMS.values() if not os.path.exists(p)])
 
+    def test_no_switches(self):
+        """no program can leave out a layer: that is in the build of tests/mutation only"""
+        for name, path in PROGRAMS.items():
+            self.assertFalse(b"layer-switch" in pathlib.Path(path).read_bytes(), name)
+
     def test_no_search_path_when_installed(self):
         """no program has a run path outside of the build tree"""
         for name, path in PROGRAMS.items():
