@@ -121,6 +121,7 @@ static int keep_capabilities(uint32_t kept) {
                 { .effective = kept, .permitted = kept }
         };
 
+        /* As long as CAP_SETPCAP is there. */
         for (cap_value_t cap = 0; kept != 0 && cap < cap_max_bits(); cap++)
                 if (cap_drop_bound(cap) < 0)
                         return -errno;
@@ -169,7 +170,7 @@ int __wrap_cage_apply(const CageBox *box, PlanPhase first, PlanPhase last, uint3
         plan_mutate(&plan);
         mutated.plan = &plan;
         r = __real_cage_apply(&mutated, first, last, ret_step);
-        if (r == 0 && switch_is_off(LAYER_NO_NEW_PRIVILEGES))
+        if (r == 0 && last != PHASE_JOB && switch_is_off(LAYER_NO_NEW_PRIVILEGES))
                 r = keep_capabilities(last == PHASE_LAST ? 0 : 1U << CAP_SYS_ADMIN);
         return r;
 }
