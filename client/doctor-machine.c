@@ -23,7 +23,10 @@
 
 /* What pysbd.toml has by default, and behind that the ids of private daemons of root. */
 #define IDS_FIRST UINT64_C(1879048192)
-#define IDS_COUNT UINT64_C(131072)
+#define IDS_COUNT UINT64_C(65536)
+#define PRIVATE_IDS_FIRST (IDS_FIRST + IDS_COUNT)
+#define PRIVATE_IDS_COUNT UINT64_C(65536)
+#define CONFIG_FILE "/etc/pysb/pysbd.toml"
 
 #define KERNEL_LEAST 514 /* major * 100 + minor */
 #define KERNEL_TESTED 601
@@ -260,9 +263,49 @@ static bool map_has(const char *map, uint64_t first, uint64_t count) {
         return false;
 }
 
-/* The first line whose number, behind skip colons, is in the range of the boxes; with has_count, whose range meets it.
+typedef struct IdRange {
+        uint64_t first, count;
+} IdRange;
+
+/* "KEY = NUMBER", as TOML has it in its plainest form; *ret_number stays if the line has another key. */
+static bool toml_read_number(const char *line, const char *key, uint64_t *ret_number) {
+        size_t size = strlen(key), n = 0;
+        char digits[24];
+        const char *p;
+
+        if (strncmp(line, key, size) != 0)
+                return true;
+        p = line + size + strspn(line + size, " \t");
+        if (*p != '=')
+                return true;
+        for (p += 1 + strspn(p + 1, " \t"); strchr("_0123456789", *p) && *p; p++)
+                if (*p != '_' && n < sizeof(digits) - 1)
+                        digits[n++] = *p;
+        digits[n] = '\0';
+        return strchr(" \t\n#", *p) && parse_u64(digits, ret_number) >= 0;
+}
+
+/* What [ids] says. Only as much of TOML as most files need; false: it is more than that. */
+static bool ids_read(const char *text, IdRange *ids) {
+        bool is_ours = false;
+
+        for (const char *line = text; line; line = strchr(line, '\n')) {
+                line += *line == '\n';
+                line += strspn(line, " \t");
+                if (*line == '[')
+                        is_ours = strncmp(line, "[ids]", 5) == 0;
+                else if (strncmp(line, "ids", 3) == 0 ||
+                         (is_ours && (!toml_read_number(line, "first", &ids->first) ||
+                                      !toml_read_number(line, "count", &ids->count))))
+                        return false;
+        }
+        return true;
+}
+
+/* The first line whose number, behind skip colons, is in a range of the boxes; with has_count, whose range meets it.
  * Returns its name in buf, or NULL. */
-static const char *ids_taken(const char *text, int skip, bool has_count, char buf[static 64]) {
+static const char *
+ids_taken(const char *text, int skip, bool has_count, const IdRange *ids, char buf[static 64]) {
         for (const char *line = text; line && *line; line = strchr(line, '\n')) {
                 uint64_t first = 0, count = 1;
                 const char *p;
@@ -274,7 +317,7 @@ static const char *ids_taken(const char *text, int skip, bool has_count, char bu
                 if (!doctor_take_number(&p, &first) ||
                     (has_count && (*p++ != ':' || !doctor_take_number(&p, &count))))
                         continue;
-                if (first >= IDS_FIRST + IDS_COUNT || first + count <= IDS_FIRST)
+                if (first >= ids->first + ids->count || first + count <= ids->first)
                         continue;
                 (void) snprintf(buf, 64, "%.*s", (int) MIN(strcspn(line, ":"), (size_t) 63), line);
                 return buf;
@@ -282,7 +325,8 @@ static const char *ids_taken(const char *text, int skip, bool has_count, char bu
         return NULL;
 }
 
-static void check_ids(const DoctorMachine *m, DoctorFinding *f) {
+/* Whether nobody else has them; else says who. */
+static bool ids_are_free(const DoctorMachine *m, const IdRange *ids, DoctorFinding *f) {
         static const struct {
                 const char *path;
                 int skip;
@@ -299,22 +343,39 @@ static void check_ids(const DoctorMachine *m, DoctorFinding *f) {
         FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
                 _cleanup_free_ char *text = machine_read(m, row->path);
 
-                if (!text || !ids_taken(text, row->skip, row->has_count, name))
+                if (!text || !ids_taken(text, row->skip, row->has_count, ids, name))
                         continue;
                 doctor_say(f, DOCTOR_FAIL, "%s gives ids of the range to %s", row->path, name);
                 set_fix(f,
-                        "Give others other ids, or boxes another range: [ids] in /etc/pysb/pysbd.toml.");
-                return;
+                        "Give others other ids, or boxes another range: [ids] in " CONFIG_FILE ".");
+                return false;
         }
-        if (map && !map_has(map, IDS_FIRST, IDS_COUNT)) {
-                doctor_say(f, DOCTOR_DEGRADED, "this container does not have them");
+        if (!map || map_has(map, ids->first, ids->count))
+                return true;
+        doctor_say(f, DOCTOR_DEGRADED, "this container does not have them");
+        (void) snprintf(f->fix, sizeof(f->fix),
+                        "Give the container the ids from %" PRIu64 " on, or [ids] in " CONFIG_FILE
+                        " some that it has.",
+                        ids->first);
+        return false;
+}
+
+static void check_ids(const DoctorMachine *m, DoctorFinding *f) {
+        static const IdRange private_ids = { PRIVATE_IDS_FIRST, PRIVATE_IDS_COUNT };
+        _cleanup_free_ char *config = machine_read(m, CONFIG_FILE);
+        IdRange ids = { IDS_FIRST, IDS_COUNT };
+
+        if (config && !ids_read(config, &ids)) {
+                doctor_say(f, DOCTOR_DEGRADED, "those of " CONFIG_FILE " are not understood here");
                 set_fix(f,
-                        "Give the container the ids from 1879048192 on, or [ids] in /etc/pysb/pysbd.toml "
-                        "some that it has.");
+                        "Write [ids] with first and count below it, in decimal; `pysbd --check` reads all of TOML.");
                 return;
         }
-        doctor_say(f, DOCTOR_PASS, "%" PRIu64 " from %" PRIu64 " on are free", IDS_COUNT,
-                   IDS_FIRST);
+        if (ids_are_free(m, &ids, f) && ids_are_free(m, &private_ids, f))
+                doctor_say(f, DOCTOR_PASS,
+                           "%" PRIu64 " from %" PRIu64 " on are free, and %" PRIu64 " from %" PRIu64
+                           " on for private daemons of root",
+                           ids.count, ids.first, private_ids.count, private_ids.first);
 }
 
 /* What is not needed, but makes a machine that runs other people's programs a harder one. A file that is not there

@@ -277,18 +277,37 @@ static int files_read(int fd, const char *app) {
         return files_send(fd, FILES_END, 0);
 }
 
+/* Whether each part of the path is a name. The broker has looked at that, too; but it is the one who reads what everybody
+ * writes, and init leads nobody out of /app. */
+static bool files_path_is_below(const char *path) {
+        for (const char *p = path;; p++) {
+                size_t n = strcspn(p, "/");
+
+                if (n == 0 || (n <= 2 && strspn(p, ".") >= n))
+                        return false;
+                p += n;
+                if (*p == '\0')
+                        return true;
+        }
+}
+
 static int files_take_stage(const char *app) {
         size_t path_size = strlen(in.payload) + 1;
 
-        if (path_size > in.ask.size)
+        if (path_size > in.ask.size || !files_path_is_below(in.payload)) {
+                files_drop(app);
                 return -EINVAL;
+        }
         return files_stage(app, in.payload, in.ask.offset, in.ask.flags, in.payload + path_size,
                            in.ask.size - path_size);
 }
 
 static int files_take_remove(int fd, const char *app) {
         uint64_t removed = 0;
-        int r = files_remove(app, in.payload, in.ask.flags, &removed);
+        int r = -EINVAL;
+
+        if (files_path_is_below(in.payload))
+                r = files_remove(app, in.payload, in.ask.flags, &removed);
 
         out.answer = (FilesAnswer){ .error = -r, .size_bytes = removed };
         return files_send(fd, FILES_END, 0);

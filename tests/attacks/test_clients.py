@@ -206,6 +206,7 @@ class Clients(unittest.TestCase):
             finally:
                 for sock in held:
                     sock.close()
+        harness.poll_until(lambda: self.broker.descriptors() <= self.descriptors, "the descriptors to be closed")
 
     def test_descriptors(self):
         """PC-06a R-D5 SCM_RIGHTS: descriptors that no method wants are closed at once"""
@@ -402,6 +403,7 @@ class Clients(unittest.TestCase):
             if connection:
                 connection.close()
         self.assertLess(self.broker.resident_bytes() - before, 64 * MIB + harness.QUARANTINE_BYTES)
+        harness.poll_until(lambda: self.broker.descriptors() <= self.descriptors, "the descriptors to be closed")
 
     @staticmethod
     def send_mutated(sock, rng, text):

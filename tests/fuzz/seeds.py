@@ -348,6 +348,34 @@ def seeds_builder():
             yield bytes([flags]) + seed
 
 
+def seeds_files():
+    """By fuzz-files.c."""
+    LIST, READ, STAGE, COMMIT, DROP, REMOVE = range(6)
+    DIRECTORIES, EXECUTABLE, READ_ONLY, RECURSIVE = 1, 2, 4, 8
+
+    def ask(verb, payload=b"", flags=0, offset=0, most=9, wrong=0):
+        return bytes([1, verb, flags, offset, most, wrong, len(payload)]) + payload
+
+    def change(how, name):
+        return bytes([0, 8 * (len(name) - 1) + how]) + name
+
+    put = ask(STAGE, b"d/a\0hello") + ask(STAGE, b"d/a\0 more", 0, 5) + ask(STAGE, b"b\0x", EXECUTABLE | READ_ONLY)
+    yield put + ask(COMMIT) + ask(LIST, b"**\0*\0", DIRECTORIES) + ask(READ, b"d/a") + ask(READ, b"d/a", 0, 3, 2)
+    yield put + ask(DROP) + ask(LIST, b"*\0")
+    yield put + ask(COMMIT) + ask(REMOVE, b"b") + ask(REMOVE, b"d") + ask(REMOVE, b"d", RECURSIVE) + ask(LIST, b"**\0")
+    yield put + change(4, b"d/.pysb-put-0") + ask(COMMIT)
+    yield put + ask(STAGE, b"b\0x", 0, 9) + ask(COMMIT)
+    for path in (b"..", b"../beside", b"d/../../beside", b"/etc/passwd", b"", b"l/beside", b"l"):
+        yield change(0, b"l") + ask(STAGE, path + b"\0x") + ask(COMMIT) + ask(READ, path) + ask(REMOVE, path, RECURSIVE)
+    yield change(1, b"l") + ask(READ, b"l") + ask(STAGE, b"l\0x") + ask(COMMIT) + ask(READ, b"l")
+    yield b"".join(change(how, b"abcdefgh"[how:how + 1]) for how in range(8)) + ask(LIST, b"?\0[a-c]\0", DIRECTORIES)
+    yield change(7, b"f") + change(6, b"f") + ask(READ, b"f", 0, 0, 255) + ask(READ, b"f", wrong=3)
+    yield change(2, b"d") + change(2, b"d/d") + change(2, b"d/d/d") + ask(LIST, b"d/**/d\0") + change(5, b"d/d") + ask(
+        LIST, b"**\0", DIRECTORIES)
+    for wrong in (1, 2, 3, 128):
+        yield ask(LIST, b"*\0", wrong=wrong) + ask(READ, b"a", wrong=wrong) + ask(6)
+
+
 def words_profile():
     for _, lines in profiles():
         yield from re.findall(r"^[^:]*:\d+: (\S+ = )", lines, re.M)
@@ -357,6 +385,7 @@ def words_profile():
 
 TARGETS = {
     "builder": (seeds_builder, lambda: []),
+    "files": (seeds_files, lambda: ["**", "../", "beside", "/", ".pysb-put-0"]),
     "frames": (seeds_frames, lambda: []),
     "profile": (seeds_profile, words_profile),
     "server": (seeds_server, words_server),

@@ -247,12 +247,30 @@ static int tear_down(void **state) {
         return nftw(app, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Whatever the broker says, init stays below /app. */
+static void test_outside(void **state) {
+        static const char *const paths[] = { "..", "../x", "a/../../x", "a/..", ".",
+                                             "",   "/x",   "a//x",      "a/" };
+
+        assert_int_equal(put_one("a/b", "1", 0), 0);
+        FOREACH_ARRAY(path, paths, ELEMENTSOF(paths)) {
+                assert_int_equal(put_one(*path, "2", 0), -EINVAL);
+                assert_int_equal(cut(*path, 0), -EINVAL);
+        }
+        assert_int_equal(list("**", 0), 0);
+        assert_string_equal(seen, "0:a/b ");
+        assert_int_equal(put_one("...", "1", 0), 0); /* a name like others */
+        assert_int_equal(put_one("a/..b", "1", 0), 0);
+        assert_int_equal(cut("...", 0), 0);
+        assert_int_equal(cut("a", FILES_RECURSIVE), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_put),      cmocka_unit_test(test_put_large),
-                cmocka_unit_test(test_put_none), cmocka_unit_test(test_list),
-                cmocka_unit_test(test_remove),   cmocka_unit_test(test_many),
-                cmocka_unit_test(test_lost),
+                cmocka_unit_test(test_outside),   cmocka_unit_test(test_put),
+                cmocka_unit_test(test_put_large), cmocka_unit_test(test_put_none),
+                cmocka_unit_test(test_list),      cmocka_unit_test(test_remove),
+                cmocka_unit_test(test_many),      cmocka_unit_test(test_lost),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
