@@ -36,9 +36,8 @@ static int cage_set_filter(const PlanImage *plan) {
 }
 
 static int cage_apply_step(const CageBox *box, const PlanStep *step) {
-        const PlanImage *plan = box->plan;
-        const char *source = plan_string(plan, step->source);
-        const char *target = plan_string(plan, step->target);
+        const char *source = plan_string(box->plan, step->source);
+        const char *target = plan_string(box->plan, step->target);
 
         switch ((PlanOp) step->op) {
         case OP_NAMESPACES:
@@ -84,11 +83,13 @@ static int cage_apply_step(const CageBox *box, const PlanStep *step) {
         case OP_NO_NEW_PRIVILEGES:
                 return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
         case OP_LANDLOCK:
-                return cage_restrict_files(plan, box->make.landlock_abi);
+                return cage_restrict_files(box->plan, box->make.landlock_abi);
+        case OP_SPECULATION:
+                return cage_stop_speculation();
         case OP_RLIMITS:
                 return cage_set_rlimits(box);
         case OP_SECCOMP:
-                return cage_set_filter(plan);
+                return cage_set_filter(box->plan);
         case _OP_MAX:
                 break;
         }

@@ -39,6 +39,9 @@ int cage_drop_capabilities(void);
 /* landlock.c: for this process and all that it starts, from now on. Does nothing where abi is 0. */
 int cage_restrict_files(const PlanImage *plan, uint32_t abi);
 
+/* speculation.c: for this thread and all that it starts. -ENXIO if the kernel can do neither that nor without. */
+int cage_stop_speculation(void);
+
 /* rlimits.c */
 int cage_set_rlimits(const CageBox *box);
 

@@ -17,6 +17,7 @@
 #define WHEN_FILES 1u
 #define WHEN_PROC 2u
 #define WHEN_LOOPBACK 4u
+#define WHEN_STRICT_SPECULATION 8u
 
 #define NAMESPACES                                                                             \
         ((uint32_t) CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | \
@@ -82,6 +83,7 @@ static const Row rows[] = {
         { OP_NO_NEW_PRIVILEGES },
 
         { OP_LANDLOCK },
+        { OP_SPECULATION, WHEN_STRICT_SPECULATION },
         { OP_RLIMITS },
         { OP_SECCOMP },
 };
@@ -276,6 +278,8 @@ int plan_compile(const Profile *profile, PlanImage **ret_plan) {
                 have |= WHEN_PROC;
         if (profile->network == PROFILE_NETWORK_LOOPBACK)
                 have |= WHEN_LOOPBACK;
+        if (profile->speculation == PROFILE_SPECULATION_STRICT)
+                have |= WHEN_STRICT_SPECULATION;
         write_steps(&w, profile, have);
         if (w.error < 0)
                 return w.error;

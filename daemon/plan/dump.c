@@ -65,6 +65,7 @@ static void print_arg(const PlanStep *step, FILE *f) {
         case OP_DROP_CAPABILITIES:
         case OP_NO_NEW_PRIVILEGES:
         case OP_LANDLOCK:
+        case OP_SPECULATION:
         case OP_RLIMITS:
         case OP_SECCOMP:
         case _OP_MAX:

@@ -45,6 +45,7 @@ static const struct {
         [OP_DROP_CAPABILITIES] = { "drop-capabilities", PHASE_INNER, COUNT_ONCE },
         [OP_NO_NEW_PRIVILEGES] = { "no-new-privileges", PHASE_INNER, COUNT_ONCE },
         [OP_LANDLOCK] = { "landlock", PHASE_JOB, COUNT_ONCE },
+        [OP_SPECULATION] = { "speculation", PHASE_JOB, COUNT_AT_MOST_ONCE },
         [OP_RLIMITS] = { "rlimits", PHASE_LAST, COUNT_ONCE },
         [OP_SECCOMP] = { "seccomp", PHASE_LAST, COUNT_ONCE },
 };

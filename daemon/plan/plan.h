@@ -50,8 +50,10 @@ typedef enum PlanOp {
         OP_NOT_DUMPABLE,
         OP_DROP_CAPABILITIES, /* bounding set and all five sets, by libcap */
         OP_NO_NEW_PRIVILEGES,
-        /* LAST */
+        /* JOB */
         OP_LANDLOCK, /* the same files once more, whatever is mounted: rules made of the steps above */
+        OP_SPECULATION, /* no speculation around stores and at indirect branches */
+        /* LAST */
         OP_RLIMITS, /* from the box's limits */
         OP_SECCOMP, /* the filter of the image, installed with a user-notification listener that
                          init keeps; then every descriptor but 0, 1, 2 and the channel is closed */

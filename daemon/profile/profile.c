@@ -14,12 +14,14 @@
 static const char *const network_values[] = { "none", "loopback", NULL };
 static const char *const files_values[] = { "none", "private", NULL };
 static const char *const proc_values[] = { "none", "pids", NULL };
+static const char *const speculation_values[] = { "host", "strict", NULL };
 static const char *const imports_values[] = { "whitelist", "blacklist", NULL };
 static const char *const analysis_values[] = { "off", "imports", "strict", NULL };
 
 _Static_assert(ELEMENTSOF(network_values) == _PROFILE_NETWORK_MAX + 1, "a name for each");
 _Static_assert(ELEMENTSOF(files_values) == _PROFILE_FILES_MAX + 1, "a name for each");
 _Static_assert(ELEMENTSOF(proc_values) == _PROFILE_PROC_MAX + 1, "a name for each");
+_Static_assert(ELEMENTSOF(speculation_values) == _PROFILE_SPECULATION_MAX + 1, "a name for each");
 _Static_assert(ELEMENTSOF(imports_values) == _PROFILE_IMPORTS_MAX + 1, "a name for each");
 _Static_assert(ELEMENTSOF(analysis_values) == _PROFILE_ANALYSIS_MAX + 1, "a name for each");
 
@@ -161,6 +163,17 @@ static const Key keys[] = {
                     .values = proc_values,
                     .documentation = "\"pids\": /proc with the processes of the box and nothing "
                                      "else. \"none\": no /proc"),
+        PROFILE_KEY(
+                "profile.speculation",
+                key_parse_enumeration,
+                speculation,
+                .values = speculation_values,
+                .is_optional = true,
+                .documentation =
+                        "\"strict\": the CPU may not run ahead of stores or at indirect "
+                        "branches while it runs the program, which costs time; where the kernel "
+                        "cannot do that, no job runs. \"host\", the default: as for all "
+                        "processes of the host"),
         PROFILE_KEY("python.policy",
                     key_parse_boolean,
                     policy,

@@ -43,6 +43,12 @@ typedef enum ProfileProc {
         _PROFILE_PROC_MAX,
 } ProfileProc;
 
+typedef enum ProfileSpeculation {
+        PROFILE_SPECULATION_HOST,   /* whatever the kernel does for all */
+        PROFILE_SPECULATION_STRICT, /* around stores and at indirect branches: off for the job */
+        _PROFILE_SPECULATION_MAX,
+} ProfileSpeculation;
+
 typedef enum ProfileImports {
         PROFILE_IMPORTS_WHITELIST, /* what stands in modules */
         PROFILE_IMPORTS_BLACKLIST, /* all but deny_modules */
@@ -72,6 +78,7 @@ typedef struct Profile {
         ProfileNetwork network;
         ProfileFiles files;
         ProfileProc proc;
+        ProfileSpeculation speculation;
         bool policy;   /* [python] policy: off in raw */
         bool host_env; /* false: no open(), no os, socket, signal, select, fcntl */
         ProfileImports imports;

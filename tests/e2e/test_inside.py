@@ -29,6 +29,53 @@ HIDDEN_PATHS = ("/etc/shadow", "/etc/hostname", "/root", "/home", "/var", "/sys"
                 "/proc/1/root", "/proc/kcore", "/usr/bin/python3", "/usr/bin/sh", "/usr/share/doc")
 
 
+# What /proc/PID/status says where a process can be switched, and then of one that was
+SWITCHED = {"thread vulnerable": "thread force mitigated", "thread mitigated": "thread force mitigated",
+            "conditional enabled": "conditional force disabled", "conditional disabled": "conditional force disabled"}
+SAFE = {"not vulnerable", "not affected", "globally mitigated", "always disabled", *SWITCHED.values()}
+
+
+class Strict(unittest.TestCase):
+    KEYS = ("Speculation_Store_Bypass", "SpeculationIndirectBranch")
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="pysb-e2e.", dir="/tmp")
+        self.addCleanup(directory.cleanup)
+        os.chmod(directory.name, 0o755)
+        with open(f"{directory.name}/strict.toml", "w", encoding="utf-8") as file:
+            file.write('extends = "default"\ndescription = "x"\ngranted = true\nspeculation = "strict"\n')
+        tree = harness.build_tree()
+        tree.environment["PYSB_OPERATOR_PROFILES"] = directory.name
+        self.daemon = harness.Daemon(tree)
+        self.addCleanup(self.daemon.stop)
+
+    def states(self, text):
+        status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+        return [status[key] for key in self.KEYS]
+
+    def states_in(self, profile):
+        result = self.daemon.submit("print(open('/proc/self/status').read())", "-p", profile).result
+        return self.states(result["stdout"]["text"]), result
+
+    def test_strict(self):
+        """R-I5 speculation = "strict": off for the program, where the kernel can; else it does not run"""
+        with open("/proc/self/status", encoding="utf-8") as file:
+            own = self.states(file.read())
+        if not {SWITCHED.get(state, state) for state in own} <= SAFE:
+            result = self.daemon.submit("print(1)", "-p", "strict").result
+            self.assertEqual(result["outcome"], "internal_error", result)
+            self.assertIn("speculation: ENXIO", result["message"])
+            return
+        states, result = self.states_in("strict")
+        self.assertEqual(states, [SWITCHED.get(state, state) for state in own], result)
+
+    def test_host(self):
+        """what is not asked for is left as the host has it"""
+        with open("/proc/self/status", encoding="utf-8") as file:
+            own = self.states(file.read())
+        self.assertEqual(self.states_in("default")[0], own)
+
+
 class Inside(unittest.TestCase):
     @classmethod
     def make_tree(cls):
@@ -267,4 +314,4 @@ class InsideAsOrdinaryUser(Inside):
 
 
 if __name__ == "__main__":
-    tap.run(Inside, InsideAsOrdinaryUser)
+    tap.run(Inside, InsideAsOrdinaryUser, Strict)

@@ -94,6 +94,14 @@ static void test_keys(void **state) {
         assert_null(find(plan, OP_MOUNT_PROC, NULL));
         free(plan);
 
+        plan = compile(profile);
+        assert_null(find(plan, OP_SPECULATION, NULL));
+        free(plan);
+        profile->speculation = PROFILE_SPECULATION_STRICT;
+        plan = compile(profile);
+        assert_non_null(find(plan, OP_SPECULATION, NULL));
+        free(plan);
+
         profile->network = PROFILE_NETWORK_LOOPBACK;
         plan = compile(profile);
         assert_non_null(find(plan, OP_LOOPBACK_UP, NULL));
