@@ -13,10 +13,10 @@
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "builder/plan-set.h"
-#include "builder/self-test.h"
 #include "builder/spare.h"
 #include "builder/sys.h"
 #include "builder/template.h"
+#include "launch/self-test.h"
 #include "proto/link.h"
 
 static void box_close_fds(Box *box) {

@@ -11,7 +11,6 @@
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "builder/plan-set.h"
-#include "builder/self-test.h"
 #include "builder/spare.h"
 #include "builder/sys.h"
 #include "builder/template.h"

@@ -12,6 +12,7 @@
 #include "builder/identity.h"
 #include "builder/slots.h"
 #include "plan/plan.h"
+#include "profile/config.h"
 #include "proto/builder-wire.h"
 
 typedef struct Template Template;

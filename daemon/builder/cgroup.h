@@ -27,13 +27,7 @@ typedef struct CgroupTree {
 #define CGROUP_TREE_NONE \
         ((CgroupTree){ .jobs_fd = -EBADF, .memory_bytes = UINT64_MAX, .pressure_fd = -EBADF })
 
-/* Looks for a delegated subtree around this process and prepares it; removes what boxes of an
- * earlier daemon left, killing what still runs there. No subtree is no error: layers is then 0. */
-int cgroup_tree_open(CgroupTree *ret_tree);
 void cgroup_tree_close(CgroupTree *tree);
-
-/* All three controllers are there. */
-bool cgroup_tree_is_complete(const CgroupTree *tree);
 
 /* Makes the leaf of a slot with these limits; cpu_weight 0 is the kernel's own. *ret_fd is its directory. */
 int cgroup_leaf_new(const CgroupTree *tree,
@@ -51,17 +45,18 @@ int cgroup_leaf_limit(const CgroupTree *tree,
 /* CPU time used so far, of all processes. */
 int cgroup_leaf_cpu_usec(int leaf_fd, uint64_t *ret_usec);
 
-/* Whether this process is in it. */
-bool cgroup_leaf_has(int leaf_fd, pid_t pid);
-
-/* The first number of an attribute such as "cpu.max"; -1 is "max", and what cannot be read. */
-int64_t cgroup_leaf_maximum(int leaf_fd, const char *name);
-
 /* Memory of all processes and files now; 0 is unknown. */
 uint64_t cgroup_leaf_memory_bytes(int leaf_fd);
 
 /* Fills in the figures that come from the leaf. */
 void cgroup_leaf_read_facts(int leaf_fd, BoxFacts *facts);
 
-/* Removes the leaf, killing what may be left in it. -EBUSY: not empty yet, try again later. */
+/* The text of an attribute, and of one that is a number; 0 is unknown. */
+int cgroup_attribute_read(int dir_fd, const char *name, char **ret_text);
+uint64_t cgroup_attribute_read_number(int dir_fd, const char *name);
+
+/* Kills everything in a leaf, then removes it. -EBUSY: not empty yet, try again later. */
+int cgroup_kill_and_remove(int jobs_fd, const char *name);
+
+/* Removes the leaf, killing what may be left in it, in the same way. */
 int cgroup_leaf_remove(const CgroupTree *tree, uint32_t slot);

@@ -5,9 +5,8 @@
  * root), and with the caller's own single id (embedded as an ordinary user). */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
-
-#include "profile/config.h"
 
 typedef struct Identity {
         bool has_id_range;
@@ -18,14 +17,6 @@ typedef struct Identity {
         gid_t broker_gid;
         gid_t admin_gid; /* of administrators; (gid_t) -1: there is no such group */
 } Identity;
-
-/* Finds out the mode and gives up everything that it does not need: afterwards this process has
- * CAP_SETUID and CAP_SETGID and no groups, or nothing at all; in no mode it is root. *ret_error is
- * a static sentence on failure. */
-int identity_assume(const DaemonConfig *config,
-                    bool embedded,
-                    Identity *ret_identity,
-                    const char **ret_error);
 
 /* Writes /proc/PID/{setgroups,uid_map,gid_map} of a box: one id, nothing else. */
 int identity_write_maps(const Identity *identity, pid_t pid, uint32_t slot, uint64_t inside_id);

@@ -6,8 +6,8 @@
 #include "basic/fd.h"
 #include "builder/box.h"
 #include "builder/plan-set.h"
-#include "builder/reload.h"
-#include "builder/self-test.h"
+#include "launch/reload.h"
+#include "launch/self-test.h"
 #include "profile/limits.h"
 #include "proto/link.h"
 

@@ -6,8 +6,8 @@
 #include "basic/clock.h"
 #include "basic/log.h"
 #include "builder/plan-set.h"
-#include "builder/self-test.h"
 #include "builder/template.h"
+#include "launch/self-test.h"
 
 static bool spare_is_of(const Box *box, const PlanSet *set, uint32_t plan) {
         return box->set == set && box->plan == plan && box->end_reason == END_BY_ITSELF;

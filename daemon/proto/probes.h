@@ -2,7 +2,7 @@
 #pragma once
 
 /* The self-test: what is tried in a box to see that it has its layers. Who tries it says what he saw, as a
- * number; what the number must be is the builder's to say (builder/self-test-judge.c). */
+ * number; what the number must be is the builder's to say (launch/self-test-judge.c). */
 
 #include <stdint.h>
 

@@ -13,10 +13,10 @@
 #include "basic/log.h"
 #include "builder/box.h"
 #include "builder/plan-set.h"
-#include "builder/reload.h"
 #include "builder/spawn.h"
 #include "builder/sys.h"
 #include "builder/usage.h"
+#include "launch/reload.h"
 #include "profile/limits.h"
 #include "proto/link.h"
 

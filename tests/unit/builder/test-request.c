@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "builder/request.h"
-#include "builder/self-test.h"
+#include "launch/self-test.h"
 
 static char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "builder/self-test.h"
+#include "launch/self-test.h"
 
 #define FIRST_CGROUP_LAYERS                                             \
         (LAYER_BIT(LAYER_CGROUP_MEMORY) | LAYER_BIT(LAYER_CGROUP_CPU) | \

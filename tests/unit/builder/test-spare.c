@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "builder/plan-set.h"
-#include "builder/self-test.h"
 #include "builder/spare.h"
+#include "launch/self-test.h"
 
 #define DISK (UINT64_C(1) << 20)
 #define SLOTS 8

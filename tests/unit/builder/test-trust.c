@@ -18,7 +18,7 @@
 #include "basic/cleanup.h"
 #include "basic/fd.h"
 #include "basic/macro.h"
-#include "builder/trust.h"
+#include "launch/trust.h"
 
 static char directory[] = "/tmp/pysb-trust.XXXXXX";
 

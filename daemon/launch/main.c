@@ -6,9 +6,9 @@
 
 #include "basic/fd.h"
 #include "basic/log.h"
-#include "builder/inspect.h"
-#include "builder/run.h"
 #include "config.h"
+#include "launch/inspect.h"
+#include "launch/run.h"
 
 static void usage(void) {
         (void) printf(

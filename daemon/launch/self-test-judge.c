@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "builder/self-test.h"
+#include "launch/self-test.h"
 
 #define LOCKED_BYTES_MAX ((int64_t) (1 * MIB))
 

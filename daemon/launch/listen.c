@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "builder/listen.h"
+#include "launch/listen.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "builder/trust.h"
+#include "launch/trust.h"
 
 #include <errno.h>
 #include <fcntl.h>

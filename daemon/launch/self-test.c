@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "builder/self-test.h"
+#include "launch/self-test.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 #include "basic/log.h"
 #include "builder/box.h"
 #include "builder/plan-set.h"
+#include "launch/cgroup-tree.h"
 #include "proto/link.h"
 
 #define PROFILE "default"

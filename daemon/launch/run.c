@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "builder/run.h"
+#include "launch/run.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,14 +14,16 @@
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "builder/builder.h"
-#include "builder/listen.h"
 #include "builder/plan-set.h"
-#include "builder/policies.h"
-#include "builder/self-test.h"
 #include "builder/spawn.h"
-#include "builder/trust.h"
 #include "config.h"
 #include "journal/journal.h"
+#include "launch/cgroup-tree.h"
+#include "launch/identity-assume.h"
+#include "launch/listen.h"
+#include "launch/policies.h"
+#include "launch/self-test.h"
+#include "launch/trust.h"
 
 #define LISTEN_MAX 4
 #define MANAGER_SOCKET_NAME "manager"

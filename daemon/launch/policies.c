@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "builder/policies.h"
+#include "launch/policies.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,11 +13,11 @@
 
 #include "basic/io.h"
 #include "basic/log.h"
-#include "builder/packages.h"
 #include "builder/spawn.h"
 #include "builder/sys.h"
-#include "builder/trust.h"
 #include "config.h"
+#include "launch/packages.h"
+#include "launch/trust.h"
 
 #define FLAT_FILE_MAX (256 * KIB)
 #define SHIPPED_SUFFIX ".profile"

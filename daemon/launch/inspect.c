@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "builder/inspect.h"
+#include "launch/inspect.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "basic/log.h"
-#include "builder/policies.h"
-#include "builder/run.h"
 #include "builder/spawn.h"
 #include "config.h"
+#include "launch/policies.h"
+#include "launch/run.h"
 #include "plan/plan.h"
 
 #define PROBLEM_MAX 256

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "builder/packages.h"
+#include "launch/packages.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "builder/reload.h"
+#include "launch/reload.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -16,10 +16,10 @@
 #include "basic/log.h"
 #include "basic/sys.h"
 #include "builder/plan-set.h"
-#include "builder/policies.h"
-#include "builder/run.h"
 #include "builder/sys.h"
 #include "config.h"
+#include "launch/policies.h"
+#include "launch/run.h"
 
 /* As long as an administrator waits for a compiler that hangs, in seconds. */
 #define READ_TIMEOUT_SEC 60
