@@ -47,9 +47,8 @@ FOREIGN = {
     r"histedit\.h": {"client"},
     r"systemd/.*": {"daemon/builder", "daemon/launch", "daemon/broker", "daemon/journal"},
 }
-# What serves with two capabilities stays small enough to be read: lines of daemon/builder/*.c, without comments and
-# blanks. When this was written they were 1,923, of which gcov counted 1,429 as lines that can run.
-BUILDER_LINES = 2000
+# What serves with two capabilities stays small enough to be read: lines of daemon/builder/*.c, without comments and blanks
+BUILDER_LINES = 2200
 INCLUDE_OURS = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 INCLUDE_FOREIGN = re.compile(r"^\s*#\s*include\s+<([^>]+)>", re.M)
 

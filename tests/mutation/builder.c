@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "builder/identity.h"
-#include "builder/self-test.h"
+#include "launch/self-test.h"
 #include "switch.h"
 
 int __real_self_test_run(Builder *builder);
