@@ -3,6 +3,7 @@
 """A daemon that ends, in order or by kill -9 of any of its processes at any moment, leaves no process."""
 
 import ctypes
+import errno
 import os
 import random
 import select
@@ -241,10 +242,14 @@ class Socket(unittest.TestCase):
             self.end(signal.SIGTERM)
         self.assertTrue(os.path.lexists(self.daemon.address))
 
+    def is_refused(self):
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(self.daemon.address) == errno.ECONNREFUSED
+
     def test_stale(self):
         """what a daemon has left that was killed is replaced"""
         self.end(signal.SIGKILL)
-        self.assertTrue(os.path.lexists(self.daemon.address))
+        harness.poll_until(self.is_refused, "the end of its broker, which listens, too")
         again = subprocess.Popen(self.daemon.command_line(), env=self.daemon.tree.environment,
                                  stdout=self.daemon.log, stderr=self.daemon.log)
         self.daemon.process = again
