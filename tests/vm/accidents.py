@@ -12,6 +12,7 @@ from machine import PATIENCE, Running, main_pid, poll_until, shell, submit
 
 SOCKET = "/run/pysb/io.pysb.sandbox"
 CROWD = 50
+REQUEST = {"code": "1", "limits": {"wallTimeUSec": 600_000_000}}
 DAY = 86400
 
 
@@ -22,7 +23,7 @@ class Client:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(PATIENCE)
         self.socket.connect(SOCKET)
-        self.socket.sendall(json.dumps({"method": "io.pysb.sandbox.Run", "parameters": {"request": {"code": "1"}}}).encode() + b"\0")
+        self.socket.sendall(json.dumps({"method": "io.pysb.sandbox.Run", "parameters": {"request": REQUEST}}).encode() + b"\0")
 
     def answer(self):
         """The outcome, the name of an error, or None: the connection ended."""
