@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "basic/fd.h"
@@ -27,6 +28,8 @@ static void feeder_write(Feeder *f) {
                         return;
                 }
                 if (n < 0) {
+                        (void) shutdown(f->fd,
+                                        SHUT_WR); /* of a socket there are other descriptors */
                         feeder_stop(f);
                         return;
                 }

@@ -297,6 +297,11 @@ static void verdict_exit(Verdict *v, const OutcomeInput *in, int code) {
                 verdict_rejected(v, said_refusal(in->said));
                 return;
         }
+        if (code == RUNNER_EXIT_NO_REQUEST && !in->said->is_running) {
+                v->exit_code = -1;
+                verdict_say(v, "the program did not reach its sandbox");
+                return;
+        }
         if (code == 0) {
                 v->outcome = OUTCOME_SUCCESS;
                 return;
@@ -388,6 +393,8 @@ void outcome_decide(const OutcomeInput *in, Verdict *ret_verdict) {
         else if (!f->has_record)
                 verdict_say(&v, "the sandbox ended without a report (status 0x%x)",
                             (unsigned) f->init_status);
+        else if (in->output_incomplete)
+                verdict_say(&v, "some of the output was lost: it could not be read or kept");
         else
                 verdict_status(&v, in);
         verdict_say_when(&v, in);

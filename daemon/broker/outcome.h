@@ -31,6 +31,7 @@ typedef struct OutcomeInput {
         const Limits *limits;   /* what was in force */
         const Profile *profile; /* the same; NULL: what was denied is not put into words */
         bool output_exceeded;   /* counted by the broker, not by the job */
+        bool output_incomplete;
         bool tool_calls_exceeded;
         bool is_interrupted;    /* asked to stop, and given time for it */
         uint64_t output_bytes;  /* so far; 0 is not known */

@@ -70,14 +70,17 @@ static int pipe_read(OutputPipe *p) {
         ssize_t n;
 
         n = read(p->fd, data, sizeof(data));
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        if (n < 0 && errno == EAGAIN)
                 return 0;
-        if (n <= 0 ||
-            job_write_output(link->job, p->stream, data, (size_t) n, link->owner->clock()) < 0) {
-                pipe_close(p);
-                return 0;
-        }
-        return 1;
+        if (n < 0 && errno == EINTR)
+                return 1;
+        if (n > 0 &&
+            job_write_output(link->job, p->stream, data, (size_t) n, link->owner->clock()) >= 0)
+                return 1;
+        if (n != 0)
+                link->job->output.is_incomplete = true;
+        pipe_close(p);
+        return 0;
 }
 
 static void link_check_output(RunnerLink *link) {

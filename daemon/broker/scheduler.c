@@ -444,6 +444,7 @@ static void scheduler_decide(const Job *job, const BoxFacts *facts, Verdict *ret
         };
 
         input.output_exceeded = job->output.exceeded;
+        input.output_incomplete = job->output.is_incomplete;
         input.is_interrupted = job->kill_at_usec != UINT64_MAX;
         input.tool_calls_exceeded = job->tools.is_exceeded;
         input.output_bytes = job->output.streams[STREAM_STDOUT].total_bytes +

@@ -61,7 +61,7 @@ static int spawn_drop(const Spawn *spawn) {
         none = cap_init();
         if (!none)
                 return -ENOMEM;
-        r = cap_reset_ambient() < 0 || cap_set_proc(none) < 0 ? -errno : 0;
+        r = cap_set_proc(none) < 0 ? -errno : 0; /* and with it the ambient set: capabilities(7) */
         (void) cap_free(none);
         if (r < 0)
                 return r;

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "cage/internal.h"
 #include "cage/sys.h"
@@ -70,5 +71,10 @@ void cage_answer_denied(int listener_fd, DeniedCalls *denied, Branch *branch) {
                 response->error = -EAGAIN;
         else if (answer == BRANCH_CONTINUES)
                 response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-        (void) ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response);
+        while (ioctl(listener_fd, SECCOMP_IOCTL_NOTIF_SEND, response) < 0) {
+                if (errno == ENOENT)
+                        return; /* as above */
+                if (errno != EINTR)
+                        _exit(1); /* or the job would wait for ever */
+        }
 }

@@ -202,13 +202,14 @@ static bool init_reap(Init *init, int flags) {
         }
 }
 
-static void init_report_ready(const Init *init, BoxReportKind kind) {
+/* The clocks of the job start with this. */
+static int init_report_ready(const Init *init, BoxReportKind kind) {
         BoxReport report = {
                 .kind = kind,
                 .at_usec = init->job_start_usec,
         };
 
-        (void) link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
+        return link_send(INIT_FD_CONTROL, &report, sizeof(report), NULL, 0);
 }
 
 /* Another job after the first one, in the same files: this process is still a copy of the template. */
@@ -225,7 +226,7 @@ static int init_restart(Init *init, const int job_fds[static BOX_RESTART_FDS]) {
         if (r >= 0)
                 r = init_start_job(init, true, &step);
         if (r >= 0)
-                init_report_ready(init, BOX_RESTARTED);
+                r = init_report_ready(init, BOX_RESTARTED);
         return r;
 }
 
@@ -469,7 +470,8 @@ void cage_init_main(const CageBox *template_box, const CageJob *job) {
 
         (void) prctl(PR_SET_NAME, "pysb-spare"); /* until it has a job: for whoever looks with ps */
         /* A session of its own: no controlling terminal, so no TIOCSTI into the caller's shell. */
-        (void) setsid();
+        if (setsid() < 0)
+                init_fail(control_fd, -errno, step);
         if (init_wait_go(control_fd) < 0)
                 _exit(1);
         r = cage_apply(&box, PHASE_ROOT, PHASE_INNER, &step);
@@ -483,9 +485,10 @@ void cage_init_main(const CageBox *template_box, const CageJob *job) {
         if (r < 0)
                 init_fail(control_fd, r, step);
         r = init_start_job(&init, false, &step);
+        if (r >= 0)
+                r = init_report_ready(&init, BOX_READY);
         if (r < 0)
                 init_fail(INIT_FD_CONTROL, r, step);
-        init_report_ready(&init, BOX_READY);
         init_serve(&init);
         init_drop_branch(&init, ECANCELED);
         init.job_end_usec = clock_monotonic_usec();

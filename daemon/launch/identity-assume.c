@@ -30,7 +30,7 @@ static bool identity_has_capabilities(void) {
         return true;
 }
 
-/* Leaves exactly these, permitted and effective; nothing inheritable, nothing ambient. */
+/* Leaves exactly these, permitted and effective; nothing inheritable, and by that nothing ambient. */
 static int identity_keep(size_t n_kept) {
         _cleanup_(cap_freep) cap_t caps = cap_init();
 
@@ -39,12 +39,12 @@ static int identity_keep(size_t n_kept) {
         if (n_kept > 0 && (cap_set_flag(caps, CAP_PERMITTED, (int) n_kept, kept, CAP_SET) < 0 ||
                            cap_set_flag(caps, CAP_EFFECTIVE, (int) n_kept, kept, CAP_SET) < 0))
                 return -errno;
-        if (cap_reset_ambient() < 0 || cap_set_proc(caps) < 0)
-                return -errno;
-        return 0;
+        return cap_set_proc(caps) < 0 ? -errno : 0;
 }
 
 static int identity_drop_bounding(void) {
+        if (cap_max_bits() <= CAP_LAST_CAP)
+                return -EOPNOTSUPP; /* see cage_prepare_capabilities() */
         for (cap_value_t cap = 0; cap < cap_max_bits(); cap++)
                 if (cap != CAP_SETUID && cap != CAP_SETGID && cap_drop_bound(cap) < 0)
                         return -errno;

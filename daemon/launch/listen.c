@@ -47,9 +47,8 @@ int listen_begin(Listen *l, const char *path) {
         }
         memcpy(address.sun_path, path, strlen(path) + 1);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0)
-                return -errno;
-        if (listen_bind(fd, &address) < 0 || listen(fd, SOMAXCONN) < 0 || lstat(path, &l->st) < 0) {
+        if (fd < 0 || listen_bind(fd, &address) < 0 || listen(fd, SOMAXCONN) < 0 ||
+            lstat(path, &l->st) < 0) {
                 int r = -errno;
 
                 log_error("Listening on %s failed: %s", path, strerror(-r));

@@ -251,7 +251,10 @@ static int run_loop(const Start *start, sd_event *event, Builder *builder) {
                 return r;
         }
         (void) sd_notify(0, "READY=1");
-        return sd_event_loop(event);
+        r = sd_event_loop(event);
+        if (r < 0 && sd_event_get_exit_code(event, NULL) < 0) /* nobody has asked it to end */
+                log_error("The event loop failed: %s", strerror(-r));
+        return r;
 }
 
 /* Before there is a socket to be seen: whoever then asks us to stop finds us ready for it, if only when
@@ -313,10 +316,16 @@ int run(const RunOptions *options) {
         };
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(builder_freep) Builder *builder = NULL;
+        int r;
 
         journal_setup();
-        if (run_hold_signals() < 0 || sd_event_default(&event) < 0)
+        r = run_hold_signals();
+        if (r >= 0)
+                r = sd_event_default(&event);
+        if (r < 0) {
+                log_error("pysbd cannot start: %s", strerror(-r));
                 return EXIT_FAILURE;
+        }
         if (run_prepare(&start, event, &builder) < 0)
                 return RUN_EXIT_REFUSED;
         return run_loop(&start, event, builder) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -69,6 +69,9 @@ typedef enum BranchRefusal {
 /* What a job that the analysis refused exits with. */
 #define RUNNER_EXIT_REJECTED 126
 
+/* Before the frame RUNNING: it had no request, and nothing of the program ran. */
+#define RUNNER_EXIT_NO_REQUEST 125
+
 typedef struct FrameHeader {
         uint32_t size; /* of the payload, at most FRAME_PAYLOAD_MAX or JOB_PAYLOAD_MAX */
         uint32_t type; /* FrameType */

@@ -19,9 +19,6 @@
 #include "runner/tick-counter.h"
 #include "runner/warm.h"
 
-/* The broker went away, or broke the protocol: nobody reads what we have to say. */
-#define EXIT_NO_REQUEST 125
-
 /* What CPython exits with if the output could not be written and the program itself had no error. */
 #define EXIT_FLUSH_FAILED 120
 
@@ -208,6 +205,11 @@ static int job_receive(PyObject **ret_fields) {
         r = frame_receive(RUNNER_FD_CHANNEL, FRAME_JOB, &payload, &size);
         if (r == 0)
                 return -ENODATA;
+        if (r ==
+            -ENOMEM) { /* a limit that is too small for the request: the job's own end, as below */
+                (void) PyErr_NoMemory();
+                return 0;
+        }
         if (r < 0)
                 return r;
         r = job_payload_check(payload, size);
@@ -352,7 +354,7 @@ static void job_prepare(void) {
         if (renewed)
                 return;
         interp_complain("cannot prepare the interpreter");
-        _exit(EXIT_NO_REQUEST);
+        _exit(RUNNER_EXIT_NO_REQUEST);
 }
 
 static void job_main(const CageBox *box) {
@@ -364,7 +366,7 @@ static void job_main(const CageBox *box) {
         if (r < 0) {
                 if (r != -ENODATA)
                         fprintf(stderr, "pysb-runner: no valid request: %s\n", strerror(-r));
-                _exit(EXIT_NO_REQUEST);
+                _exit(RUNNER_EXIT_NO_REQUEST);
         }
         if (job_is_session(fields))
                 r = session_run(fields, job_pid);

@@ -36,7 +36,7 @@ static const Limits limits = {
 typedef struct Case {
         const char *name;
         BoxFacts facts;
-        bool output_exceeded, is_interrupted;
+        bool output_exceeded, output_incomplete, is_interrupted;
         uint64_t output_bytes;
         const char *exception; /* type, NULL is none */
         const char *exception_message;
@@ -196,6 +196,23 @@ static const Case cases[] = {
           .outcome = OUTCOME_OUTPUT_LIMIT,
           .exit_code = -1,
           .message = "output limit of 1 MiB reached (1234567 bytes written), raise limits.output" },
+        { "no request",
+          { RAN, .job_status = 125 << 8 },
+          .is_examined = true,
+          .outcome = OUTCOME_INTERNAL_ERROR,
+          .exit_code = -1,
+          .message = "the program did not reach its sandbox" },
+        { "the same code, of the program",
+          { RAN, .job_status = 125 << 8 },
+          .outcome = OUTCOME_EXIT_NONZERO,
+          .exit_code = 125,
+          .message = "exited with code 125" },
+        { "output, of which some could not be read",
+          { RAN },
+          .output_incomplete = true,
+          .outcome = OUTCOME_INTERNAL_ERROR,
+          .exit_code = -1,
+          .message = "some of the output was lost: it could not be read or kept" },
         { "output, and it ended before the kill",
           { RAN },
           .output_exceeded = true,
@@ -436,6 +453,7 @@ static void test_table(void **state) {
                         .facts = &c->facts,
                         .limits = &limits,
                         .output_exceeded = c->output_exceeded,
+                        .output_incomplete = c->output_incomplete,
                         .is_interrupted = c->is_interrupted,
                         .output_bytes = c->output_bytes,
                         .said = &said,
