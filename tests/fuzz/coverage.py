@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 # Without their suffix; a directory stands for all of its files that begin so
 FILES = {
     "builder": ["daemon/builder/" + name for name in (
-        "request", "box", "box-session", "box-usage", "template", "plan-set", "builder", "wall-clock", "slots")],
+        "request", "box", "box-session", "box-start", "box-usage", "spare", "template", "plan-set", "builder", "wall-clock", "slots")],
     "files": ["daemon/cage/" + name for name in ("files", "files-remove", "files-write")] + ["daemon/proto/glob"],
     "frames": ["daemon/broker/" + name for name in ("frame", "said", "tools", "collect")],
     "profile": ["daemon/profile/" + name for name in ("flat", "profile", "profile-values", "store", "config", "tenants")],
