@@ -426,7 +426,9 @@ void connection_resume(Connection *c) {
         struct pollfd p = { .fd = varlink_conn_get_fd(c->conn),
                             .events = (short) varlink_conn_get_events(c->conn) };
 
-        connection_run(c, ppoll(&p, 1, &(struct timespec){}, NULL) < 0 ? EPOLLIN : p.revents);
+        if (ppoll(&p, 1, &(struct timespec){}, NULL) < 0)
+                p.revents = POLLIN;
+        connection_run(c, p.revents);
 }
 
 bool connection_is_idle(const Connection *c) {
