@@ -49,8 +49,8 @@ static void print_string(const char *text, FILE *f) {
         fputc('"', f);
 }
 
-/* All the files that a list has elements of; an empty list may stand nowhere. */
-static void print_sources(const Profile *p, const char *key, FILE *f) {
+/* All the files that a list has elements of. An empty list may stand nowhere, and a value that is a default. */
+static void print_sources(const Profile *p, const char *key, const char *nowhere, FILE *f) {
         const char *separator = "# ";
 
         FOREACH_ARRAY(source, p->sources, p->n_sources) {
@@ -59,7 +59,9 @@ static void print_sources(const Profile *p, const char *key, FILE *f) {
                 fprintf(f, "%s%s", separator, source->where);
                 separator = ", ";
         }
-        fputs(*separator == '#' ? "# empty\n" : "\n", f);
+        if (*separator == '#')
+                fprintf(f, "# %s", nowhere);
+        fputc('\n', f);
 }
 
 /* What cannot be set stands behind a #: a copy of the whole is a profile. */
@@ -83,7 +85,7 @@ print_line(const Profile *p, const char *name, bool is_comment, const char *text
         fputs(text, memory);
         fclose(memory);
         fprintf(f, "%-*s ", SOURCE_COLUMN - 1, line);
-        print_sources(p, name, f);
+        print_sources(p, name, *text == '[' || strcmp(text, "\"\"") == 0 ? "empty" : "default", f);
 }
 
 /* Elements as many to a line as fit, behind the bracket the files that they come from. */
@@ -94,7 +96,7 @@ print_long_list(const Profile *p, const char *name, bool is_comment, char *const
 
         print_name(name, is_comment, f);
         fputs("[    ", f);
-        print_sources(p, name, f);
+        print_sources(p, name, "empty", f);
         for (; *list; list++) {
                 size_t width = strlen(*list) + strlen("\"\", ");
 
@@ -152,7 +154,7 @@ static void print_limits(const Profile *p, FILE *f) {
 
 static void print_scalar(const Profile *p, const Key *key, const void *field, FILE *f) {
         bool is_count = key->parse == key_parse_count;
-        bool is_absent = key->is_optional && !is_count && !*(char *const *) field;
+        bool is_absent = key->is_optional && !key->values && !is_count && !*(char *const *) field;
         _cleanup_free_ char *text = NULL;
         size_t size;
         FILE *memory = open_memstream(&text, &size);
