@@ -17,6 +17,7 @@
 #include "proto/layers.h"
 #include "wire/build.h"
 #include "wire/dispatch.h"
+#include "wire/message.h"
 
 static const JsonField no_fields[] = { {} };
 
@@ -183,7 +184,7 @@ static json_t *profile_reply(const Connection *c, const Profile *shared, const P
 static const char *profile_print_reply(Connection *c, size_t index, const ProfileView *view) {
         Broker *b = c->broker;
         _cleanup_(json_decrefp) json_t *reply = profile_reply(c, b->store->profiles[index], view);
-        char *text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+        char *text = reply ? wire_json_text(reply) : NULL;
 
         if (!text)
                 return NULL;

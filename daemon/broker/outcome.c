@@ -151,6 +151,10 @@ static bool verdict_end_reason(Verdict *v, const OutcomeInput *in) {
         case END_SHUTDOWN:
                 outcome_without_box(OUTCOME_CANCELLED, "cancelled: the daemon stops", v);
                 return true;
+        case END_UNTIMED:
+                outcome_without_box(OUTCOME_INTERNAL_ERROR,
+                                    "ended by the daemon: it could not keep the limits of time", v);
+                return true;
         default:
                 return false;
         }

@@ -13,6 +13,7 @@
 #include "basic/macro.h"
 #include "broker/connection.h"
 #include "wire/build.h"
+#include "wire/message.h"
 
 /* No more clients wait to be accepted, if none comes meanwhile. */
 #define BACKLOG_MAX 4096
@@ -73,7 +74,7 @@ static void server_turn_away(int fd, const Tenant *tenant, int scope) {
                         (is_own ? tenant->policy->maximum : all->maximum)[QUOTA_CONNECTIONS]);
         json_build_uint(&b, "retryAfterUSec", USEC_PER_SEC);
         answer = varlink_error_new("io.pysb.sandbox.QuotaExceeded", json_build_take(&b));
-        text = answer ? json_dumps(answer, JSON_COMPACT) : NULL;
+        text = answer ? wire_json_text(answer) : NULL;
         if (text)
                 (void) send(fd, text, strlen(text) + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }

@@ -9,6 +9,7 @@
 
 #include "basic/cleanup.h"
 #include "broker/spec-internal.h"
+#include "wire/message.h"
 
 /* They become attributes of a module, so they must be names in Python. */
 static const char *const keywords[] = {
@@ -78,7 +79,7 @@ static int spec_tool(const JobRequest *q, size_t i, JobSpec *s, FrameBuilder *fr
                 r = check_size(i, "parametersSchemaJson", t->schema_json, SPEC_TOOL_SCHEMA_MAX, e);
         if (r != 0)
                 return r;
-        text = json_dumps(t->json, JSON_COMPACT);
+        text = wire_json_text(t->json);
         if (!text)
                 return -ENOMEM;
         frame_add_string(frame, FIELD_TOOL, text);

@@ -54,7 +54,7 @@ void box_begin_cell(Box *box, const Limits *limits) {
         if (r >= 0)
                 r = box_limit_cpu_from_now(box);
         if (r < 0)
-                box_kill(box, END_SHUTDOWN); /* never without its limits */
+                box_kill(box, END_UNTIMED); /* never without its limits */
 }
 
 static BoxFacts box_cell_facts(const Box *box) {
@@ -89,7 +89,7 @@ void box_end_cell(Box *box) {
         box->in_cell = false;
         box->wants_idle = true;
         if (box_set_deadline(box, box_lifetime_end(box)) < 0)
-                box_kill(box, END_SHUTDOWN);
+                box_kill(box, END_UNTIMED);
         else if (box->n_interrupts == 0)
                 box_report_cell(box);
 }
@@ -143,7 +143,7 @@ void box_restarted(Box *box) {
         if (r >= 0)
                 r = box_limit_cpu_from_now(box);
         if (r < 0)
-                box_kill(box, END_SHUTDOWN); /* never without its limits */
+                box_kill(box, END_UNTIMED); /* never without its limits */
         builder_report(box->builder, &report);
 }
 
@@ -221,6 +221,6 @@ void box_branching(Box *base, int pidfd) {
         /* From now on its time is its own, and no more that of all processes of the box. */
         r = box_limit_cpu_from_now(base);
         if (r < 0)
-                box_kill(base, END_SHUTDOWN); /* never without its limits */
+                box_kill(base, END_UNTIMED); /* never without its limits */
         builder_report(base->builder, &report);
 }

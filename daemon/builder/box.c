@@ -305,7 +305,7 @@ static void box_ready(Box *box, const BoxReport *report) {
                 r = box_limit_cpu(box, 0);
         if (r < 0) {
                 log_error("Setting the timers of a box failed: %s", strerror(-r));
-                box_kill(box, END_SHUTDOWN); /* never without its limits */
+                box_kill(box, END_UNTIMED); /* never without its limits */
         }
         started.setup_usec = box->ready_usec - box->requested_usec;
         builder_report(box->builder, &started);
@@ -320,7 +320,7 @@ void box_tool_wait(Box *box, uint64_t waited_usec, bool is_waiting) {
                 return;
         wall_clock_tell(&box->clock, waited_usec, is_waiting, clock_monotonic_usec());
         if (sd_event_source_set_time(box->wall_source, wall_clock_deadline(&box->clock)) < 0)
-                box_kill(box, END_SHUTDOWN); /* never without its limits */
+                box_kill(box, END_UNTIMED); /* never without its limits */
 }
 
 /* The last words of a branch have been read, and it is gone. */

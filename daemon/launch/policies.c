@@ -168,7 +168,11 @@ static int policies_append(Buf *text, const char *file, const char *lines) {
         r = buf_append(text, header, (size_t) n);
         if (r >= 0)
                 r = buf_append(text, lines, strlen(lines));
-        return r < 0 ? r : packages_append_missing(text, lines);
+        if (r >= 0)
+                r = packages_append_missing(text, lines);
+        if (r < 0)
+                log_error("Keeping the profile of %s failed: %s", file, strerror(-r));
+        return r;
 }
 
 static bool policies_overrides(struct dirent **own, int n_own, const char *shipped) {

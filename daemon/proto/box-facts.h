@@ -15,6 +15,7 @@ typedef enum EndReason {
         END_CANCEL,     /* the broker asked: Cancel, or the client went away */
         END_TOOL_CALLS, /* the broker asked: more tool calls than the limit */
         END_SHUTDOWN,   /* the daemon stops */
+        END_UNTIMED,    /* a timer of its limits could not be set */
         _END_MAX,
 } EndReason;
 

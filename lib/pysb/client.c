@@ -10,6 +10,7 @@
 
 #include "basic/clock.h"
 #include "basic/fd.h"
+#include "wire/message.h"
 
 _public_ int pysb_client_new_from_fd(PysbClient **ret_client, int fd) {
         _cleanup_(pysb_client_freep) PysbClient *client = NULL;
@@ -233,7 +234,7 @@ static int client_refuse(PysbClient *client, const VarlinkReply *reply) {
         client_clear_error(client);
         client->error = error_describe(reply->error, reply->parameters);
         client->error_name = strdup(reply->error);
-        client->error_json = json_dumps(reply->parameters, JSON_COMPACT);
+        client->error_json = wire_json_text(reply->parameters);
         if (!client->error || !client->error_name || !client->error_json)
                 return -ENOMEM;
         return -EREMOTEIO;

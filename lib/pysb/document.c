@@ -5,6 +5,7 @@
 #include "basic/parse.h"
 #include "basic/utf8.h"
 #include "pysb/handles.h"
+#include "wire/message.h"
 
 struct PysbDocument {
         json_t *root;
@@ -114,7 +115,7 @@ _public_ int pysb_quote(const char *text, char **ret_json) {
         if (!utf8_is_valid(text, strlen(text)))
                 return -EILSEQ;
         string = json_string_nocheck(text);
-        json = json_dumps(string, JSON_ENCODE_ANY);
+        json = wire_json_text(string);
         if (!json)
                 return -ENOMEM;
         *ret_json = json;

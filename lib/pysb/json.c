@@ -3,6 +3,7 @@
 
 #include "pysb/handles.h"
 #include "wire/build.h"
+#include "wire/message.h"
 
 void bytes_done(Bytes *bytes) {
         free(bytes->data);
@@ -25,7 +26,7 @@ int bytes_from_json(const json_t *object, Bytes *ret_bytes) {
 int json_to_text(const json_t *json, char **ret_text) {
         char *text;
 
-        text = json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY);
+        text = wire_json_text(json);
         if (!text)
                 return -ENOMEM;
         *ret_text = text;

@@ -8,6 +8,7 @@
 #include "pysb/pysb-files.h"
 #include "wire/base64.h"
 #include "wire/build.h"
+#include "wire/message.h"
 
 /* Files of a session. */
 
@@ -114,7 +115,7 @@ _public_ int pysb_list_files(PysbClient *client,
         json_build_string(&b, "session", session);
         json_build_string(&b, "pattern", pattern);
         parameters = json_build_take(&b);
-        text = parameters ? json_dumps(parameters, JSON_COMPACT) : NULL;
+        text = parameters ? wire_json_text(parameters) : NULL;
         json_decref(parameters);
         if (!text)
                 return -ENOMEM;

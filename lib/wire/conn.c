@@ -373,7 +373,7 @@ int varlink_conn_send(VarlinkConn *conn, json_t *message, VarlinkFds *fds) {
 
         if (!message)
                 return -ENOMEM;
-        text = json_dumps(message, JSON_COMPACT);
+        text = wire_json_text(message);
         json_decref(message);
         return text ? conn_send_text(conn, text, fds) : -ENOMEM;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "basic/buf.h"
 #include "wire/json-reserve.h"
 #include "wire/json-scan.h"
 
@@ -33,6 +34,30 @@ int wire_json_parse(const char *text, size_t size, json_t **ret_value) {
         /* Duplicate keys: two readers of one message must not see different values. NUL is refused
          * too (JSON_ALLOW_NUL is off), so that every string is a C string. */
         return json_reserve_load(text, size, JSON_REJECT_DUPLICATES, ret_value);
+}
+
+typedef struct Text {
+        Buf buf;
+        int error; /* stays, whatever fits afterwards */
+} Text;
+
+static int text_add(const char *data, size_t size, void *userdata) {
+        Text *text = userdata;
+
+        if (text->error == 0)
+                text->error = buf_append(&text->buf, data, size);
+        return text->error;
+}
+
+char *wire_json_text(const json_t *value) {
+        Text text = {};
+
+        if (json_dump_callback(value, text_add, &text, JSON_COMPACT | JSON_ENCODE_ANY) < 0 ||
+            text_add("", 1, &text) < 0) {
+                buf_done(&text.buf);
+                return NULL;
+        }
+        return text.buf.data;
 }
 
 /* The object that a message is. */

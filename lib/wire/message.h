@@ -55,6 +55,10 @@ int varlink_reply_parse(const char *text, size_t size, VarlinkReply *ret_reply);
  * time, and colliding keys can be computed. */
 int wire_json_parse(const char *text, size_t size, json_t **ret_value);
 
+/* The other way, without white space; NULL for lack of memory. Not json_dumps(): that goes on after a key for which
+ * there was no memory, and what it then returns is no JSON. */
+char *wire_json_text(const json_t *value);
+
 /* The builders below return a message for varlink_conn_send(), or NULL for lack of memory. They
  * steal parameters; NULL parameters are a failure of whoever made them, and give NULL. */
 

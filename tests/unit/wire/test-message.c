@@ -198,6 +198,41 @@ static void test_builders_pass_failure_on(void **state) {
         assert_null(varlink_error_new("a.E", NULL));
 }
 
+/* Which allocation of ours fails; jansson's are its own. */
+static size_t n_allocations, fails_at = SIZE_MAX;
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+
+void *__wrap_malloc(size_t size) {
+        return n_allocations++ == fails_at ? NULL : __real_malloc(size);
+}
+
+/* Whichever allocation fails there is the whole text or none, also if it was that for a key. */
+static void test_text_without_memory(void **state) {
+        _cleanup_free_ char *whole = NULL;
+        json_t *object = json_object();
+        char key[16];
+        size_t n;
+
+        for (int i = 0; i < 2000; i++) {
+                (void) snprintf(key, sizeof(key), "key %d", i);
+                assert_int_equal(json_object_set_new(object, key, json_integer(i)), 0);
+        }
+        whole = wire_json_text(object);
+        assert_non_null(whole);
+        n_allocations = 0;
+        free(wire_json_text(object));
+        n = n_allocations;
+        assert_in_range(n, 3, 100);
+        for (fails_at = 0; fails_at < n; fails_at++) {
+                n_allocations = 0;
+                assert_null(wire_json_text(object));
+        }
+        fails_at = SIZE_MAX;
+        json_decref(object);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_calls),
@@ -206,6 +241,7 @@ int main(void) {
                 cmocka_unit_test(test_replies),
                 cmocka_unit_test(test_builders),
                 cmocka_unit_test(test_builders_pass_failure_on),
+                cmocka_unit_test(test_text_without_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
