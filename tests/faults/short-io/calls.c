@@ -36,7 +36,10 @@ static int is_interrupted(int waits) {
 }
 
 static int waits(int fd, int flags) {
-        return !(flags & MSG_DONTWAIT) && !(fcntl(fd, F_GETFL) & O_NONBLOCK);
+        struct stat st;
+
+        return !(flags & MSG_DONTWAIT) && !(fcntl(fd, F_GETFL) & O_NONBLOCK) &&
+               fstat(fd, &st) >= 0 && !S_ISREG(st.st_mode);
 }
 
 /* A stream of bytes: what ends anywhere. Neither records of a socket or an eventfd nor the values of /sys. */
