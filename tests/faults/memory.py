@@ -179,6 +179,8 @@ class Sweep:
             with self.daemon.client() as client:
                 if not expect_result(client.run("print('on')"), "success", text="on\n"):
                     raise Wrong("no verdict, and nothing fails any more")
+                for info in client.sessions():  # opened for a client that was not told
+                    client.session(info.session).close()
         except ConnectionError:
             self.daemon.end()
             self.daemon = None
@@ -190,8 +192,9 @@ class Sweep:
 
     def run(self, process, scenario, n=1):
         """Returns how many allocations there are, and how many have failed alone or as first of n."""
-        if not self.daemon:
-            self.daemon = Daemon(self.tree)
+        if self.daemon:
+            self.daemon.stop()  # with the quotas that others have set
+        self.daemon = Daemon(self.tree)
         for _ in range(2):  # templates and caches first
             self.give(process)
             expect(self.call(scenario), None)
