@@ -198,8 +198,9 @@ class Daemon(unittest.TestCase):
     def test_a_directory_for_everybody(self):
         """DR-12k R-R9 dangerous configuration: who can write into /etc/pysb is no operator"""
         self.start()
+        first = self.daemon.boxes.start
         for change in ("chmod 777 /etc/pysb", "chmod 666 /etc/pysb/pysbd.toml", f"chown {BOB} /etc/pysb/tenants.toml",
-                       "mkdir -m 777 /etc/pysb/profiles", f"echo x:x:1879048200:5::/:/bin/sh >>/etc/passwd", "echo x:1879048000:400 >/etc/subuid"):
+                       "mkdir -m 777 /etc/pysb/profiles", f"echo x:x:{first + 8}:5::/:/bin/sh >>/etc/passwd", f"echo x:{first - 100}:400 >/etc/subuid"):
             with self.subTest(change):
                 command = self.daemon.inside(["sh", "-c", f"{change}; exec '{self.daemon.tree.pysbd}' --check"])
                 said = harness.run(command, self.daemon.tree.environment)
