@@ -245,6 +245,15 @@ static void tracee_on_stop(Tracee *t, int status) {
                 tracee_resume(t, 0);
 }
 
+/* Somebody who has not said yet whom he forked. */
+static bool parent_is_left(void) {
+        FOREACH_ARRAY(t, tracees, PROCESSES_MAX)
+                if (t->pid != 0 &&
+                    (t->kind == KIND_BUILDER || t->kind == KIND_TEMPLATE || t->kind == KIND_INIT))
+                        return true;
+        return false;
+}
+
 static void watch(void) {
         for (;;) {
                 Tracee *t;
@@ -259,7 +268,7 @@ static void watch(void) {
                 if (!t && !WIFSTOPPED(status))
                         continue; /* an orphan, for the second time: now as its parent */
                 if (!t)
-                        t = tracee_add(pid, KIND_UNKNOWN);
+                        t = tracee_add(pid, parent_is_left() ? KIND_UNKNOWN : KIND_OTHER);
                 if (WIFSTOPPED(status))
                         tracee_on_stop(t, status);
                 else
