@@ -20,7 +20,7 @@ class Branches(unittest.TestCase):
         shell("systemctl", "start", "pysbd.socket", "pysbd-manager.socket")
 
     def execute(self, name, code):
-        out, error = session("exec", name, "--json", "-c", code)
+        out, error = session("exec", name, "--json", "--timeout", "60s", "-c", code)
         self.assertTrue(out.startswith("{"), out + error)
         return json.loads(out)
 

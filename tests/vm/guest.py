@@ -372,7 +372,7 @@ class Service(unittest.TestCase):
             "/etc/pysb/profiles/reloaded.toml": 'extends = "default"\ndescription = "x"\ngranted = true\n',
             "/etc/pysb/pysbd.toml": "max_queued_jobs = 7\n",
             "/etc/pysb/tenants.toml": f'[team]\nuids = ["{CLIENT}"]\nmax_running = 3\nweight = 50\ncpu_weight = 300\n'
-                                      'profiles = ["reloaded", RAW, "default"]\n',
+                                      f'profiles = ["reloaded", "{RAW}", "default"]\n',
         }
         job = self.run_job()
         pid = main_pid()

@@ -83,7 +83,6 @@ def kill_one(rng, victim, n_lines):
     if not candidates:
         victim, candidates = "builder", sorted(pid for pid, kind in found.items() if kind == "builder")
     os.kill(rng.choice(candidates), signal.SIGKILL)
-    if victim in ("init", "job", "template"):
-        for job in jobs:  # the others live on
-            job.send_signal(signal.SIGINT)
+    for job in jobs:  # what lives on, or has only come to the service's next start
+        job.send_signal(signal.SIGINT)
     return victim, [job.communicate(timeout=PATIENCE) and job.returncode for job in jobs], set(found)
