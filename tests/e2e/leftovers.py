@@ -56,7 +56,7 @@ def ipc(daemon):
 def files(daemon):
     """Those in the daemon's directory, and what the service or a box has where everybody may write."""
     found = [os.path.join(path, name) for path, _, names in os.walk(daemon.directory) for name in names]
-    for directory in SHARED_DIRECTORIES:
+    for directory in filter(os.path.isdir, SHARED_DIRECTORIES):
         for entry in os.scandir(directory):
             try:
                 owner = entry.stat(follow_symlinks=False).st_uid
