@@ -29,7 +29,7 @@ typedef struct OutputCapture {
         CapturedStream streams[_STREAM_MAX];
         uint64_t max_bytes; /* of both streams together */
         bool exceeded;
-        bool is_incomplete; /* some of it could not be read or kept */
+        bool is_incomplete; /* some of it, or of what came by the channel, could not be read or kept */
 } OutputCapture;
 
 void output_init(OutputCapture *o, uint64_t max_bytes);

@@ -203,6 +203,9 @@ static int channel_read(RunnerLink *link) {
                 return 0; /* an answer could not be sent */
         if (r == 0)
                 return 1;
+        /* What has no room with us is no mistake of the job, and no success without it. */
+        if (r == -ENOMEM)
+                link->job->output.is_incomplete = true;
         log_fields(LOG_DEBUG, &(LogField){ "PYSB_JOB", link->job->id }, 1,
                    "job %s: a bad frame, reading no more of them", link->job->id);
         channel_stop(link);
