@@ -35,8 +35,8 @@ CONFINING = {
 
 # libcap, when it is loaded, looks for the highest capability by asking for some that there are not: those may fail, and
 # what comes of the others is looked at later. The first two of broker and template are before that; the first one of an init
-# gives it a name.
-PROBES_AND_NAMES = {"init": range(1, 2), "builder": range(1, 7), "broker": range(3, 9), "template": range(3, 9)}
+# and the last one here of a template give it a name.
+PROBES_AND_NAMES = {"init": range(1, 2), "builder": range(1, 7), "broker": range(3, 9), "template": range(3, 10)}
 
 # Carried out again at once, so in the end nothing has failed
 AGAIN = {("builder", "write"), ("init", "recvfrom"), ("init", "write"), ("init", "sendmsg"), ("init", "poll"),

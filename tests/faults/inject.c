@@ -46,6 +46,7 @@ typedef struct Tracee {
 static Tracee tracees[PROCESSES_MAX];
 static volatile Fault *fault;
 static Kind traced; /* whose calls are looked at */
+static volatile pid_t builder;
 
 static _noreturn_ void die(const char *what) {
         dprintf(STDERR_FILENO, "inject: %s: %s\n", what, strerror(errno));
@@ -198,8 +199,11 @@ static void tracee_on_call(Tracee *t) {
 static void tracee_on_end(Tracee *t, int status) {
         int number = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 
-        if (t->kind == KIND_BUILDER)
+        if (t->pid == builder) {
+                builder = 0;
                 fault->builder_status = (uint32_t) status;
+                fault->ended = 1;
+        }
         /* How a job ends is its result. */
         if (number != 0 && number != SIGKILL && number != SIGTERM && t->kind < KIND_JOB) {
                 fault->crash = (uint32_t) number;
@@ -227,7 +231,7 @@ static void tracee_on_stop(Tracee *t, int status) {
                 tracee_on_clone(t);
                 break;
         case PTRACE_EVENT_EXEC:
-                if ((uint32_t) t->pid == fault->builder)
+                if (t->pid == builder)
                         t->kind = KIND_BUILDER; /* until now it was a copy of us */
                 break;
         case PTRACE_EVENT_SECCOMP:
@@ -291,6 +295,12 @@ static void filter(uint32_t call) {
                 die("seccomp");
 }
 
+/* To be passed on: only who reaps the builder knows that its number is still its own. */
+static void on_terminate(int number) {
+        if (builder > 0)
+                (void) kill(builder, number);
+}
+
 static void start(char *const argv[]) {
         int begin[2];
         pid_t pid;
@@ -318,7 +328,7 @@ static void start(char *const argv[]) {
                            PTRACE_O_TRACESECCOMP) < 0 ||
             ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0)
                 die("ptrace");
-        fault->builder = (uint32_t) pid;
+        builder = pid;
         (void) close(begin[0]);
         (void) close(begin[1]);
 }
@@ -344,6 +354,8 @@ int main(int argc, char **argv) {
         if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
                 die("prctl");
         start(argv + 3);
+        (void) sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_terminate }, NULL);
+        fault->started = 1;
         watch();
         return 0;
 }

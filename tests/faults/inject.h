@@ -26,8 +26,8 @@ typedef struct Fault {
         uint32_t filtered; /* it stays that one call: only that is looked at */
         /* What happened. */
         uint32_t injected;
-        uint32_t uncaged; /* it was of a step without which there is no cage */
-        uint32_t builder; /* process id */
+        uint32_t uncaged;        /* it was of a step without which there is no cage */
+        uint32_t started, ended; /* the builder */
         uint32_t builder_status;
         uint32_t n_boxes;           /* inits and jobs that live */
         uint32_t crash, crash_kind; /* a signal that ended a process of ours and that nobody sent */

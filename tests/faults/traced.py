@@ -6,7 +6,6 @@ import json
 import mmap
 import os
 import select
-import signal
 import socket
 import struct
 import subprocess
@@ -21,8 +20,8 @@ INJECT = f"{harness.BUILD}/tests/faults/inject"
 KINDS = ("builder", "broker", "template", "init", "job")
 EVERY = len(KINDS)  # for inject: watch the calls of all, to count them
 # struct Fault, tests/faults/inject.h
-FIELDS = ("generation", "call", "occurrence", "error", "filtered", "injected", "uncaged", "builder",
-          "builder_status", "n_boxes", "crash", "crash_kind")
+FIELDS = ("generation", "call", "occurrence", "error", "filtered", "injected", "uncaged", "started",
+          "ended", "builder_status", "n_boxes", "crash", "crash_kind")
 CALLS_MAX = 512
 SIZE = 4 * (len(FIELDS) + len(KINDS) * CALLS_MAX)
 
@@ -139,27 +138,12 @@ class Traced:
         harness.poll_until(lambda: self.get("n_boxes") == 0 or self.has_ended(), "the end of the boxes")
         return time.monotonic() - begin
 
-    def signal(self, number):
-        try:
-            os.kill(self.get("builder"), number)
-        except ProcessLookupError:
-            pass
-
     def stop(self):
         """Asks the daemon to end, and waits for all that came of it; returns the seconds that the last process
         outlived the builder."""
-        if self.get("builder") == 0:
-            harness.poll_until(lambda: self.get("builder") != 0, "the daemon's process")
-        self.signal(signal.SIGTERM)
-        pidfd = None
-        try:
-            pidfd = os.pidfd_open(self.get("builder"))
-            select.select([pidfd], [], [], harness.PATIENCE)
-        except ProcessLookupError:
-            pass
-        finally:
-            if pidfd is not None:
-                os.close(pidfd)
+        harness.poll_until(lambda: self.get("started") or self.has_ended(), "the daemon's process")
+        self.process.terminate()
+        harness.poll_until(lambda: self.get("ended") or self.has_ended(), "the builder's end")
         begin = time.monotonic()
         self.process.wait(harness.PATIENCE)
         return time.monotonic() - begin
