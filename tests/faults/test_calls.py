@@ -57,6 +57,7 @@ class Calls(unittest.TestCase):
         try:
             verdict = runner.run(case)
             self.assertEqual(verdict, ("internal_error", []))
+            runner.daemon.wait_for_boxes()  # an init that ends would have the next one taken for its child
             runner.arm(runner.daemon, case)
             result = runner.daemon.run()["parameters"]["result"]
             self.assertIn("pivot-root: EBUSY", result["message"])
