@@ -10,7 +10,8 @@
 #include "launch/self-test.h"
 
 static bool spare_is_of(const Box *box, const PlanSet *set, uint32_t plan) {
-        return box->set == set && box->plan == plan && box->end_reason == END_BY_ITSELF;
+        return box->set == set && box->plan == plan && box->end_reason == END_BY_ITSELF &&
+               box->setup_error == 0;
 }
 
 static uint32_t spare_n(const PlanSet *set, uint32_t plan) {

@@ -60,8 +60,8 @@ def do_job(client, manager):
 
 
 def do_tools(client, manager):
-    result = client.run("import tools\ntools.add(a=1, b=2)", display_last_expression=True,
-                        tools={"add": lambda a, b: a + b})
+    add = pysb.tool(lambda a, b: a + b, name="add", timeout_usec=10_000_000)  # who fails to answer is not waited for longer
+    result = client.run("import tools\ntools.add(a=1, b=2)", display_last_expression=True, tools=[add])
     expect_result(result, "success", 3)
 
 
@@ -177,8 +177,9 @@ class Sweep:
             self.give(process)
         try:
             with self.daemon.client() as client:
-                if not expect_result(client.run("print('on')"), "success", text="on\n"):
-                    raise Wrong("no verdict, and nothing fails any more")
+                result = client.run("print('on')")
+                if not expect_result(result, "success", text="on\n"):
+                    raise Wrong(f"{result.outcome}, and nothing fails any more: {result.message}")
                 for info in client.sessions():  # opened for a client that was not told
                     client.session(info.session).close()
         except ConnectionError:

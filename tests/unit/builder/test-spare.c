@@ -3,6 +3,7 @@
 /* Which spare box a request gets, and how many of them there are to be. The boxes are of this process alone: nobody
  * has cloned them. */
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -115,6 +116,10 @@ static void test_find(void **state) {
         second->end_reason = END_SHUTDOWN;
         assert_null(spare_find(b->set, &request));
         first->state = BOX_SETUP;
+        first->setup_error = ENOMEM; /* killed for it, and not yet gone */
+        assert_null(spare_find(b->set, &request));
+        first->setup_error = 0;
+        assert_ptr_equal(spare_find(b->set, &request), first);
 
         request.limits.value[LIMIT_DISK_FILES] = 1;
         assert_null(spare_find(b->set, &request));
