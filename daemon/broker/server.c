@@ -2,6 +2,7 @@
 #include "broker/server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 /* No more clients wait to be accepted, if none comes meanwhile. */
 #define BACKLOG_MAX 4096
+#define DENIED_LOG_USEC (60 * USEC_PER_SEC)
 
 int server_peer_groups(int fd, gid_t gid, gid_t **ret_gids, size_t *ret_n) {
         _cleanup_free_ gid_t *gids = NULL;
@@ -59,12 +61,20 @@ static Tenant *server_find_tenant(const Server *s, int fd, Peer *peer) {
         return tenants_get(&b->tenants, name, &b->default_policy);
 }
 
-/* Who is one too many has the answer to his first call before he makes it. */
-static void server_turn_away(int fd, const Tenant *tenant, int scope) {
+/* Who is turned away has the answer to his first call before he makes it. */
+static void server_turn_away(int fd, const char *error, JsonBuild *parameters) {
+        _cleanup_(json_decrefp) json_t *answer =
+                varlink_error_new(error, json_build_take(parameters));
+        _cleanup_free_ char *text = answer ? wire_json_text(answer) : NULL;
+
+        if (text)
+                (void) send(fd, text, strlen(text) + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* One connection too many. */
+static void server_refuse(int fd, const Tenant *tenant, int scope) {
         const Tenants *all = tenant->tenants;
         bool is_own = scope == CHARGE_OVER_TENANT;
-        _cleanup_(json_decrefp) json_t *answer = NULL;
-        _cleanup_free_ char *text = NULL;
         JsonBuild b = JSON_BUILD_INIT;
 
         json_build_string(&b, "scope", is_own ? "tenant" : "node");
@@ -73,10 +83,23 @@ static void server_turn_away(int fd, const Tenant *tenant, int scope) {
         json_build_uint(&b, "maximum",
                         (is_own ? tenant->policy->maximum : all->maximum)[QUOTA_CONNECTIONS]);
         json_build_uint(&b, "retryAfterUSec", USEC_PER_SEC);
-        answer = varlink_error_new("io.pysb.sandbox.QuotaExceeded", json_build_take(&b));
-        text = answer ? wire_json_text(answer) : NULL;
-        if (text)
-                (void) send(fd, text, strlen(text) + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        server_turn_away(fd, "io.pysb.sandbox.QuotaExceeded", &b);
+}
+
+/* Somebody who may call nothing: not a byte of his is read. Strangers do not fill the log, either. */
+static void server_deny(Server *s, int fd, const Tenant *tenant) {
+        uint64_t now = s->broker->clock().monotonic_usec;
+        JsonBuild b = JSON_BUILD_INIT;
+
+        json_build_string(&b, "tenant", tenant->name);
+        server_turn_away(fd, "io.pysb.sandbox.TenantDenied", &b);
+        s->n_denied++;
+        if (now < s->denied_quiet_until_usec)
+                return;
+        log_warning("Refused %" PRIu64 " connections of users who are no tenants, the last of %s.",
+                    s->n_denied, tenant->name);
+        s->n_denied = 0;
+        s->denied_quiet_until_usec = now + DENIED_LOG_USEC;
 }
 
 /* Of a tenant with more connections than this one has; of those tenants the one with most, and of its connections
@@ -128,9 +151,13 @@ static int server_add(Server *s, int client, Peer peer) {
         tenant = server_find_tenant(s, fd, &peer);
         if (!tenant)
                 return -ENOMEM;
+        if (tenant->policy->is_denied && !peer.is_gateway && !peer.is_manager) {
+                server_deny(s, fd, tenant);
+                return -EPERM;
+        }
         r = server_make_room(s, tenant, peer.is_manager);
         if (r != 0) {
-                server_turn_away(fd, tenant, r);
+                server_refuse(fd, tenant, r);
                 return -EBUSY;
         }
         return connection_new(s, tenant, TAKE_FD(fd), &peer);

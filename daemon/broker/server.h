@@ -47,6 +47,7 @@ typedef struct Server {
         uint64_t round, round_end_usec;
         const Tenant *last; /* that had a turn: compared, never followed */
         uint64_t company_until_round;
+        uint64_t n_denied, denied_quiet_until_usec; /* since the last line of the log about them */
 } Server;
 
 /* Takes the descriptors on success; each may be a listening or a connected socket, the last n_manager

@@ -14,6 +14,7 @@ import unittest
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(1, os.path.join(HERE, "../conformance"))
 sys.path.insert(1, HERE)
+import attack
 import clients
 import flood
 import harness
@@ -476,5 +477,29 @@ class Clients(unittest.TestCase):
         self.assertEqual(alice.call("GetBlob", blob=blob)["text"], "secret")
 
 
+@unittest.skipIf(attack.IS_SERVICE, "the service of this machine has a tenant for everybody")
+@unittest.skipUnless(os.getuid() == 0, "only root can be several users")
+class Strangers(unittest.TestCase):
+    def test_strangers(self):
+        """PC-07a R-A1 SO_PEERCRED: who is no tenant is refused before a byte of his is read, and does not fill the log"""
+        daemon = service.Service(f"[alice]\nuids = [{ALICE}]\n", 'unknown_uid = "deny"')
+        self.addCleanup(daemon.stop)
+        broker = clients.Broker(daemon)
+        before = broker.descriptors()
+        huge = message("Submit", {"request": {"code": "#" * (4 * MIB - 200)}})
+        for uid in (65534, 2999) * 20:
+            for text in (message("GetNode"), message("Submit", {"request": []}), b"garbage\0", huge):
+                with daemon.connect(uid).socket as sock:
+                    try:
+                        sock.sendall(text)
+                    except BrokenPipeError:
+                        pass  # it is closed: the answer is there
+                    answer = json.loads(sock.recv(1 << 16).rstrip(b"\0"))
+                    self.assertEqual(answer, {"error": f"{SANDBOX}.TenantDenied", "parameters": {"tenant": f"uid:{uid}"}})
+        self.assertEqual(daemon.read_log().count("no tenants"), 1)
+        self.assertLessEqual(broker.descriptors(), before)
+        self.assertEqual(daemon.connect(ALICE).call("Run", request={"code": "1"})["result"]["outcome"], "success")
+
+
 if __name__ == "__main__":
-    tap.run(Clients)
+    tap.run(Clients, Strangers)

@@ -388,7 +388,8 @@ class Refusing(Case):
         self.assertEqual(self.connect(ALICE, daemon=daemon).who_am_i().tenant, "alice")
         for method in ("who_am_i", "node", "profiles"):
             stranger = self.connect(STRANGER, daemon=daemon)
-            said = self.refused(errors.TenantDenied, getattr(stranger, method))
+            with service.identity(STRANGER):  # for each attempt
+                said = self.refused(errors.TenantDenied, getattr(stranger, method))
             self.assertEqual(said.parameters, {"tenant": f"uid:{STRANGER}"})
 
         # A gateway needs no table of its own, and whom it names does
