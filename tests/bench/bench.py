@@ -12,6 +12,7 @@ import os
 import sys
 
 sys.path.insert(1, os.path.dirname(os.path.realpath(__file__)))
+import account
 import growth
 import latency
 import machine
@@ -21,7 +22,7 @@ from frame import Figure, Missing
 ROWS = {
     "submit": latency.submit, "rate": latency.rate, "numpy": latency.numpy, "embedded": latency.embedded,
     "cpu": latency.cpu, "stdout": latency.stdout, "memory": growth.memory, "sessions": growth.sessions,
-    "jobs": growth.jobs,
+    "jobs": growth.jobs, "account": account.account,
 }
 
 

@@ -193,7 +193,7 @@ static void tracee_on_call(Tracee *t) {
             t->counts[number] + 1 == fault->occurrence)
                 tracee_fail_call(t);
         t->counts[number]++;
-        fault->counts[t->kind][number] = t->counts[number];
+        fault->counts[t->kind][number]++;
 }
 
 static void tracee_on_end(Tracee *t, int status) {

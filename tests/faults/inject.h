@@ -31,5 +31,5 @@ typedef struct Fault {
         uint32_t builder_status;
         uint32_t n_boxes;           /* inits and jobs that live */
         uint32_t crash, crash_kind; /* a signal that ended a process of ours and that nobody sent */
-        uint32_t counts[_KIND_COUNTED_MAX][CALLS_MAX]; /* of the latest process of each kind */
+        uint32_t counts[_KIND_COUNTED_MAX][CALLS_MAX]; /* of all processes of a kind */
 } Fault;
