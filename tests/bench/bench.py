@@ -13,9 +13,10 @@ import sys
 
 sys.path.insert(1, os.path.dirname(os.path.realpath(__file__)))
 import account
+import emulated
 import growth
+import host
 import latency
-import machine
 import record
 from frame import Figure, Missing
 
@@ -23,6 +24,7 @@ ROWS = {
     "submit": latency.submit, "rate": latency.rate, "numpy": latency.numpy, "embedded": latency.embedded,
     "cpu": latency.cpu, "stdout": latency.stdout, "memory": growth.memory, "sessions": growth.sessions,
     "jobs": growth.jobs, "account": account.account,
+    "service": emulated.service,
 }
 
 
@@ -58,7 +60,7 @@ def main():
         parser.error(f"no row {unknown.pop()}: there are {' '.join(ROWS)}")
     if arguments.record and (arguments.quick or arguments.names):
         parser.error("what is recorded is all of it")
-    facts = machine.facts()
+    facts = host.facts()
     print(", ".join(f"{name} {value}" for name, value in facts.items() if name != "mitigations"))
     found = measure(arguments.names or ROWS, arguments.quick)
     document = record.document(facts, found)

@@ -12,7 +12,8 @@ TESTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 sys.path[1:1] = [TESTS, f"{TESTS}/e2e"]
 import harness
 
-os.environ.update(harness.build_tree().environment)  # of embedded daemons
+for name in ("PYSBD", "PYSB_PROFILE_PATH"):  # of embedded daemons
+    os.environ[name] = harness.build_tree().environment[name]
 PYTHON = ("/usr/bin/python3", "-I", "-S", "-c", "pass")
 PYTHON_NAME = "python3 -I -S -c pass"
 TRIVIAL = "print(1)"

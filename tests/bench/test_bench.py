@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 sys.path.insert(1, os.path.dirname(os.path.realpath(__file__)))
 import bench
-import machine
+import host
 import record
 import tap
 from frame import Figure, Missing
@@ -32,7 +32,7 @@ def case(name):
         for one in found:
             self.assertIn(one.name, printed.getvalue())
             self.assertTrue(one.value > 0 if isinstance(one, Figure) else one.reason, one)
-        json.dumps(record.document(machine.facts(), found))
+        json.dumps(record.document(host.facts(), found))
     test.__doc__ = f"the row {name} runs"
     return test
 
@@ -54,7 +54,7 @@ class Judging(unittest.TestCase):
         """table and chart have every figure, and what is missing has its reason"""
         found = [Figure("submit, p50", 0.6, "ms", 0.08, "b", at_most=0.08, in_chart=True),
                  Figure("other <x>", 60, "ms", 8, "b", in_chart=True), Missing("third", "is not installed")]
-        table = "\n".join(record.table(machine.facts(), found))
+        table = "\n".join(record.table(host.facts(), found))
         for text in ("| submit, p50 | 0.6 ms | 0.08 × | b | ≤ 0.08 | met |", "third, is not installed"):
             self.assertIn(text, table)
         drawing = ElementTree.fromstring("\n".join(record.chart(found)))
