@@ -7,6 +7,7 @@
 #include "basic/buf.h"
 #include "wire/json-reserve.h"
 #include "wire/json-scan.h"
+#include "wire/json-write.h"
 
 void varlink_fds_done(VarlinkFds *fds) {
         for (size_t i = 0; i < fds->n; i++)
@@ -36,28 +37,14 @@ int wire_json_parse(const char *text, size_t size, json_t **ret_value) {
         return json_reserve_load(text, size, JSON_REJECT_DUPLICATES, ret_value);
 }
 
-typedef struct Text {
-        Buf buf;
-        int error; /* stays, whatever fits afterwards */
-} Text;
-
-static int text_add(const char *data, size_t size, void *userdata) {
-        Text *text = userdata;
-
-        if (text->error == 0)
-                text->error = buf_append(&text->buf, data, size);
-        return text->error;
-}
-
 char *wire_json_text(const json_t *value) {
-        Text text = {};
+        Buf buf = {};
 
-        if (json_dump_callback(value, text_add, &text, JSON_COMPACT | JSON_ENCODE_ANY) < 0 ||
-            text_add("", 1, &text) < 0) {
-                buf_done(&text.buf);
+        if (json_write(&buf, value) < 0 || buf_append(&buf, "", 1) < 0) {
+                buf_done(&buf);
                 return NULL;
         }
-        return text.buf.data;
+        return buf.data;
 }
 
 /* The object that a message is. */
