@@ -120,6 +120,15 @@ for name in ("random", "urandom"):
 for name in ("null", "zero"):
     judge(os.write(os.open("/dev/" + name, os.O_WRONLY), b"x") == 1, name)
 """),
+    Attack("FS-05m", "R-FS3", "Landlock", "the same devices by other names, and opened again from a descriptor for reading", """
+for name in ("random", "urandom"):
+    fd, directory = os.open("/dev/" + name, os.O_RDONLY), os.open("/dev", os.O_PATH)
+    raises(lambda: write(f"/proc/self/fd/{fd}", "x"), OSError)
+    raises(lambda: os.write(os.open(name, os.O_WRONLY, dir_fd=directory), b"x"), OSError)
+    os.symlink("/dev/" + name, "/tmp/pysb-link")
+    raises(lambda: write("/tmp/pysb-link", "x"), OSError)
+    os.unlink("/tmp/pysb-link")
+"""),
     Attack("FS-06a", "R-FS4", "nosuid", "programs with set-id bits", """
 seen = 0
 nosuid = set()

@@ -99,6 +99,7 @@ class Service:
     """The installed service, whose profiles are in /etc/pysb."""
 
     ADDRESS = "unix:/run/pysb/io.pysb.sandbox"
+    CGROUP = "/sys/fs/cgroup/system.slice/pysbd.service"
 
     def __init__(self):
         self.pid = self.main_pid()
@@ -110,11 +111,25 @@ class Service:
     def client(self):
         return pysb.Client(self.ADDRESS, timeout=harness.PATIENCE)
 
+    def processes(self):
+        """All of the unit's: to look through those of the whole machine takes longer than a program."""
+        for directory, _, _ in os.walk(self.CGROUP):
+            try:
+                with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
+                    pids = file.read().split()
+            except OSError:
+                continue  # it ended meanwhile
+            for pid in pids:
+                try:
+                    yield harness.Process(int(pid))
+                except (OSError, KeyError):
+                    pass
+
     def boxed(self):
-        return [p for p in harness.descendants(self.pid) if p.nested_pid is not None and not p.is_spare()]
+        return [p for p in self.processes() if p.nested_pid is not None and not p.is_spare()]
 
     def templates(self):
-        return [p for p in harness.descendants(self.pid) if p.command_line()[0] == b"pysb-runner" and p.nested_pid is None]
+        return [p for p in self.processes() if p.command_line()[0] == b"pysb-runner" and p.nested_pid is None]
 
     @staticmethod
     def dump_plan(profile):

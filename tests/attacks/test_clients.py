@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Clients that attack the daemon: what they send, how much of it, and for whom they give themselves out."""
 
+import itertools
 import json
 import os
 import random
@@ -161,7 +162,7 @@ class Clients(unittest.TestCase):
         """PC-04a R-D7 validation: each parameter of each method with values of wrong types and at the edges"""
         n = 0
         for method, (fields, _) in self.interface.methods.items():
-            for path, parameters in self.edges_of(method, fields):
+            for path, parameters in itertools.islice(self.edges_of(method, fields), 0, None, attack.STEP):
                 if method in NOT_CALLED:
                     continue
                 n += 1
@@ -183,7 +184,7 @@ class Clients(unittest.TestCase):
                                         "-9223372036854775808" in text or "9007199254740992" in text or "1e+30" in text, (method, path, top, e))
                         continue
                     self.assertIsInstance(reply, dict)
-        self.assertGreater(n, 1000)
+        self.assertGreater(n, 1000 // attack.STEP)
 
     def test_many_connections(self):
         """PC-05a R-D6 connections of one user: no more than his maximum, and the others have theirs"""
@@ -439,7 +440,7 @@ class Clients(unittest.TestCase):
             self.skipTest("the names of the calls are in the headers of the C library")
         known = numbers()
         with Traced(self.broker.pid) as traced:
-            program = traced.filter(0)
+            program = traced.newest_filter()
         for name in ("open", "openat", "openat2", "creat", "execve", "execveat", "fork", "vfork", "clone", "clone3", "ptrace", "mount", "socket", "connect",
                      "stat", "lstat", "statx", "readlink", "readlinkat", "unlink", "unlinkat", "rename", "chmod", "chown", "kill", "tgkill", "pidfd_open",
                      "pidfd_getfd", "setns", "unshare", "bpf", "keyctl", "process_vm_readv"):

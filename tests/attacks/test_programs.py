@@ -93,7 +93,7 @@ def add(a, mode):
 
 
 for each in ATTACKS:
-    for each_mode in each.modes:
+    for each_mode in each.run_modes():
         add(each, each_mode)
 
 if __name__ == "__main__":

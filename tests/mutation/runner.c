@@ -89,6 +89,7 @@ static bool step_is_off(const PlanStep *step) {
                 { OP_SECCOMP, LAYER_SECCOMP },
                 { OP_HOSTNAME, LAYER_UTS_NAMESPACE },
                 { OP_LOOPBACK_UP, LAYER_NETWORK_NAMESPACE },
+                { OP_LANDLOCK, LAYER_LANDLOCK },
                 { OP_LANDLOCK, LAYER_MOUNT_NAMESPACE }, /* its rules are for what was mounted */
         };
 
