@@ -49,7 +49,7 @@ def segfault(result):
 
 ATTACKS = (
     Attack("RS-01a", "R-L1", "the builder's timer", "a loop", "print('OK before', flush=True)\nwhile True: pass\n", RAW + ("default", "eval"),
-           {"limits": {"wall_time_usec": 2_000_000}}, ("wall_time_limit",), wall(2_000_000, 2_100_000), has_prelude=False, bare="never"),
+           {"limits": {"wall_time_usec": 2_000_000}}, ("wall_time_limit",), wall(2_000_000, 3_000_000), has_prelude=False, bare="never"),
     Attack("RS-01k", "R-L1", "the builder's timer", "one call of C code that never returns to the interpreter", "OK('before')\n(1 << 400_000_000) % 3\nb'a'.join([b'x' * 100] * 10**9)\n",
            RAW, {"limits": {"wall_time_usec": 1_000_000, "memory_bytes": 64 * MIB}}, ("wall_time_limit", "memory_limit"), bare="never"),
     Attack("RS-01l", "R-L1", "the builder's timer, RLIMIT_CPU", "CPU time of children that are not waited for", """
@@ -60,7 +60,7 @@ for _ in range(4):
             pass
 while True:
     pass
-""", RAW, {"limits": {"cpu_time_usec": 1_000_000, "wall_time_usec": 20_000_000}}, ("cpu_time_limit",), bare="never"),
+""", RAW, {"limits": {"cpu_time_usec": 1_000_000}}, ("cpu_time_limit",), bare="never"),
     Attack("RS-02a", "R-L2", "memory limit", "memory grows to the limit", "print('OK before', flush=True)\nx = []\nwhile True: x.append(bytearray(1 << 20))\n",
            RAW + ("default", "eval"), {"limits": {"memory_bytes": 64 * MIB}}, ("memory_limit",), memory_at_most(64 * MIB), has_prelude=False, bare="never"),
     Attack("RS-02k", "R-L2", "memory limit", "memory that is mapped, shared, in pipes, in files, on the stack", """

@@ -20,7 +20,7 @@ class Branches(unittest.TestCase):
         shell("systemctl", "start", "pysbd.socket", "pysbd-manager.socket")
 
     def execute(self, name, code):
-        out, error = session("exec", name, "--json", "--timeout", "60s", "-c", code)
+        out, error = session("exec", name, "--json", "-c", code)
         self.assertTrue(out.startswith("{"), out + error)
         return json.loads(out)
 
@@ -30,7 +30,7 @@ class Branches(unittest.TestCase):
     def test_memory_kill_is_that_of_all_in_the_box(self):
         """memory.max kills the box: the cell ends with memory_limit, and each session that shares the box is lost"""
         for greedy in range(2):
-            base, error = session("open", "--memory", "64M")
+            base, error = session("open", "--memory", "64M", "--timeout", "60s")
             self.assertEqual(len(base), 32, error)
             self.assertEqual(self.execute(base, "x = 1")["outcome"], "success")
             branch, error = session("branch", base)
