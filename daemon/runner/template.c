@@ -159,7 +159,7 @@ static int template_make_box(const CageBox *box) {
 
 /* Until the builder closes the link. */
 static int template_serve(const PlanImage *plan) {
-        for (;;) {
+        for (uint64_t n_boxes = 0;; n_boxes++) {
                 CageBox box = { .plan = plan };
                 size_t n_fds = 0;
                 int r;
@@ -176,6 +176,11 @@ static int template_serve(const PlanImage *plan) {
                         fd_close(box.fds[i]);
                 if (r < 0)
                         return template_fail(r, "cannot serve the builder");
+                /* A template of one job, as a private daemon has it, would learn for nobody. */
+                if (n_boxes == 1)
+                        r = job_learn();
+                if (r < 0)
+                        return template_fail(r, "cannot rehearse a job");
         }
 }
 

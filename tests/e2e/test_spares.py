@@ -96,6 +96,23 @@ class Spares(harness.OnOneDaemon):
             self.wait()
             self.assertIn(expected, self.output(LIMITS, limits=limits))
 
+    def test_prefaulted(self):
+        """most pages that a small job writes to are its box's before it is there"""
+        def minor_faults(pid):
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                return int(file.read().rpartition(")")[2].split()[7])
+
+        for _ in range(12):  # by then the template has rehearsed, and those from before it are used up
+            self.output("print(1)")
+        self.wait()
+        before = {p.pid: minor_faults(p.pid) for p in harness.descendants(self.daemon.process.pid)
+                  if p.nested_pid == 2 and p.is_spare()}
+        with self.running():
+            (job,) = [p for p in self.daemon.boxed() if p.nested_pid == 2]
+            n = minor_faults(job.pid) - before[job.pid]
+            print(f"# {before[job.pid]} page faults before the job, {n} by it")
+            self.assertLess(n, before[job.pid] / 2)
+
     def test_siblings(self):
         """what makes processes different differs between spare boxes"""
         code = "import random, uuid, tempfile, os\nprint(random.random(), uuid.uuid1().node, tempfile.mktemp(), os.urandom(4).hex())"

@@ -472,6 +472,12 @@ TRIAL = {
 }
 
 
+def make_trial():
+    """-> the fields of one of them."""
+    return TRIAL | {_pysb.FIELD_CODE: [TRIAL_CODES[-1]],
+                    _pysb.FIELD_ANALYSIS: [_pysb.ANALYSIS_IMPORTS.to_bytes(4, 'little')]}
+
+
 def settle():
     """In the template: begins a job many times over, and leaves nothing of it behind."""
     argv = sys.argv
