@@ -16,7 +16,7 @@ sys.path.insert(1, f"{TESTS}/faults")
 import traced
 
 SENDS = {"sendmsg", "sendto"}
-WAITS = {"epoll_wait", "epoll_pwait", "poll", "ppoll"}  # how many there are depends on who is faster
+WAITS = {"epoll_wait", "epoll_pwait", "epoll_pwait2", "poll", "ppoll"}  # how many there are depends on who is faster
 COLUMNS = ("calls", "messages", "waits")
 BUDGETS = os.path.join(os.path.dirname(TESTS), "docs", "PERFORMANCE.md")
 JOBS = 9

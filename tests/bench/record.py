@@ -30,6 +30,8 @@ def table(facts, found):
     yield f"{facts['cpu']}, {facts['cpus']} CPUs, {facts['virtualisation']}, kernel {facts['kernel']}, Debian {facts['debian']}, " \
           f"Python {facts['python']}, load {facts['load'][0]} at the start, {facts['date']}. Mitigations: " + \
           "; ".join(f"{name}: {text.removeprefix('Mitigation: ')}" for name, text in facts["mitigations"].items()) + "."
+    if float(facts["load"][0]) > facts["cpus"]:
+        yield "\nIt was not quiet: what is said of the targets is said of a busy machine."
     yield ""
     yield "| figure | value | ratio | to | target | |"
     yield "|---|--:|--:|---|--:|---|"
