@@ -42,7 +42,7 @@ def submit():
             seconds, reference, units = frame.take_turns((ours, bare, unit), ROUNDS, warm_up=2)
     bare = p50(reference)
     say(Figure("service with cgroups, submit, p50", p50(seconds) * 1e3, "ms", p50(seconds) / bare, f"{frame.PYTHON_NAME} in that machine"))
-    say(Figure(peer.name, p50(units) * 1e3, "ms", p50(units) / bare, f"{frame.PYTHON_NAME} in that machine",
+    say(Figure(f"{peer.name}, in that machine", p50(units) * 1e3, "ms", p50(units) / bare, f"{frame.PYTHON_NAME} in that machine",
                note=f"p99 {frame.ms(p99(units))}; pysb takes {p50(seconds) / p50(units):.3f} of it"))
     return bare
 
