@@ -103,6 +103,21 @@ static void check_node(DoctorReport *report, const PysbDocument *node) {
                                 "`pysbctl status` says what replaces each, and what to do.");
 }
 
+static void check_engines(DoctorReport *report, const PysbDocument *node) {
+        DoctorFinding *f = doctor_add(
+                report, "engines",
+                "What boxes are made of: namespaces, or for containers without them one process.");
+        char names[DOCTOR_TEXT_MAX / 2] = "";
+
+        for (size_t i = 0; i < pysb_document_get_size(node, "engines"); i++) {
+                char path[64];
+
+                (void) snprintf(path, sizeof(path), "engines.%zu", i);
+                doctor_add_name(names, sizeof(names), pysb_document_get_string(node, path) ?: "?");
+        }
+        doctor_say(f, DOCTOR_PASS, "%s allowed", names);
+}
+
 static void check_profiles(DoctorReport *report, PysbClient *client) {
         DoctorFinding *f =
                 doctor_add(report, "profiles", "Profiles may need packages of Debian's.");
@@ -222,6 +237,7 @@ void doctor_check_daemon(DoctorReport *report) {
                 return;
         if (common_call(service ?: tester, "GetNode", NULL, &report->node_json, &node) >= 0) {
                 check_node(report, node);
+                check_engines(report, node);
                 check_profiles(report, service ?: tester);
         }
         if (tester)

@@ -47,7 +47,11 @@ static json_t *profile_info(const Connection *c, const Profile *p) {
                 tenant_policy_clamp(c->tenant->policy, &p->maximum).value[LIMIT_TOOL_CALLS] > 0);
         json_build_bool(&b, "sessions", p->has_sessions);
         json_build_uint(&b, "branches", p->has_sessions ? p->session_branches : 0);
-        json_build_string(&b, "problem", profile_problem(p, problem, sizeof(problem)));
+        json_build_string(&b, "engine", engine_names[p->engine]);
+        json_build_string(&b, "problem",
+                          profile_problem(p,
+                                          daemon_config_engines(broker->config, broker->embedded),
+                                          problem, sizeof(problem)));
         return json_build_take(&b);
 }
 
@@ -246,6 +250,16 @@ static json_t *isolation_array(const Broker *broker) {
         return array;
 }
 
+static json_t *engines_array(const Broker *broker) {
+        unsigned engines = daemon_config_engines(broker->config, broker->embedded);
+        json_t *array = json_array();
+
+        for (Engine e = 0; e < _ENGINE_MAX; e++)
+                if (engines & ENGINE_BIT(e))
+                        (void) json_array_append_new(array, json_string(engine_names[e]));
+        return array;
+}
+
 /* Which counters of the processor usage has, or why none. Returns buf. */
 static const char *counters_text(int error, char *buf, size_t size) {
         static const struct {
@@ -287,6 +301,7 @@ void api_get_node(Connection *c) {
         json_build_string(&b, "kernel", broker->kernel);
         json_build_bool(&b, "degraded", broker_is_degraded(broker));
         json_build_value(&b, "isolation", isolation_array(broker));
+        json_build_value(&b, "engines", engines_array(broker));
         json_build_string(&b, "counters",
                           counters_text((int) broker->counter_error, counters, sizeof(counters)));
         json_build_uint(&b, "maxMessageBytes", VARLINK_MESSAGE_MAX_BYTES);

@@ -157,6 +157,7 @@ JobSpec *api_make_spec(Connection *c,
         context.store = b->store;
         context.tenant = tenant->policy;
         context.default_profile = api_default_profile(tenant, b->config);
+        context.engines = daemon_config_engines(b->config, b->embedded);
         context.all_granted = b->embedded;
         context.measure_file = api_measure_file;
         context.load_file = api_load_file;

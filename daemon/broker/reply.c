@@ -14,8 +14,6 @@
 #include "wire/base64.h"
 #include "wire/build.h"
 
-#define ENGINE "namespace"
-
 static const char *const stream_names[_STREAM_MAX] = {
         [STREAM_STDOUT] = "stdout",
         [STREAM_STDERR] = "stderr",
@@ -247,7 +245,7 @@ static void build_isolation(JsonBuild *b, const Job *job) {
                 else
                         is_degraded = true;
         if (job->box != 0) {
-                json_build_string(b, "engine", ENGINE);
+                json_build_string(b, "engine", engine_names[job->spec->profile->engine]);
                 json_build_strings(b, "isolation", names, n);
         }
         json_build_bool(b, "degraded", is_degraded);

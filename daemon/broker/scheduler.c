@@ -47,7 +47,7 @@ static void scheduler_finish(Broker *b, Job *job, const Verdict *verdict, const 
         if (job->files && job->session)
                 session_hand_on_files(b, job->session);
         job->files = files_link_free(job->files); /* then the box goes */
-        job->layers = b->layers;
+        job->layers = b->layers & engine_layers(job->spec->profile->engine);
         job_finish(job, verdict, facts, b->clock());
         log_job_finished(job);
         if (b->is_draining)

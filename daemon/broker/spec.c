@@ -90,7 +90,7 @@ static int spec_profile(const SpecContext *c, const JobRequest *q, JobSpec *s, S
             !(c->tenant ? tenant_policy_allows(c->tenant, s->profile->name, s->profile->granted)
                         : s->profile->granted))
                 return SPEC_PROFILE_DENIED;
-        if (profile_problem(s->profile, e->reason, sizeof(e->reason))) {
+        if (profile_problem(s->profile, c->engines, e->reason, sizeof(e->reason))) {
                 error_field(e, "profile %s", name);
                 return SPEC_NOT_SUPPORTED;
         }

@@ -97,6 +97,7 @@ typedef struct SpecContext {
         ProfileStore *store;
         const TenantPolicy *tenant; /* NULL: what is granted to all */
         const char *default_profile;
+        unsigned engines; /* ENGINE_BIT()s that are allowed */
         bool all_granted; /* embedded: the caller is the operator, every profile is his */
         bool is_submit;   /* nobody waits: detached, and retained by default */
         bool is_check;

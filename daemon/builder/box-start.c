@@ -12,6 +12,7 @@
 #include "basic/clock.h"
 #include "basic/fd.h"
 #include "basic/log.h"
+#include "builder/engine.h"
 #include "builder/plan-set.h"
 #include "builder/spare.h"
 #include "builder/sys.h"
@@ -57,7 +58,7 @@ static int box_release(Box *box) {
         r = sys_pidfd_pid(box->pidfd, &box->pid);
         if (r < 0)
                 return r;
-        r = identity_write_maps(&builder->identity, box->pid, box->slot, PLAN_INSIDE_ID);
+        r = engine_calls(box)->admit(box);
         if (r < 0)
                 return r;
         if (box->id == SELF_TEST_BOX)
@@ -79,11 +80,11 @@ void box_cloned(Box *box, int pidfd) {
         r = box_release(box);
         if (r < 0) {
                 box->setup_error = -r;
-                (void) sys_kill_pidfd(pidfd);
+                (void) sys_kill_pidfd_of(pidfd, box->uid);
                 if (!box->exit_source)
                         box_fail(box, r);
         } else if (box->end_reason != END_BY_ITSELF)
-                (void) sys_kill_pidfd(pidfd);
+                (void) sys_kill_pidfd_of(pidfd, box->uid);
 }
 
 int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
@@ -96,6 +97,7 @@ int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
                 .has_cgroup = box->leaf_fd >= 0,
                 .has_counter = box->builder->counter_error == 0,
                 .is_probe = box->id == SELF_TEST_BOX,
+                .n_others = engine_calls(box)->count_others(box),
                 .landlock_abi = box->builder->landlock_abi,
         };
         int control[2], r;
@@ -134,6 +136,7 @@ static Box *box_alloc(PlanSet *set) {
                 .control_fd = -EBADF,
                 .pidfd = -EBADF,
                 .leaf_fd = -EBADF,
+                .uid = (uid_t) -1,
                 .setup_step = UINT32_MAX,
                 .requested_usec = clock_monotonic_usec(),
         };
@@ -214,18 +217,18 @@ void box_refuse(Builder *builder, uint64_t id, int error) {
 
 /* Its cgroup, and then its clone. */
 static int box_make(Box *box, uint32_t cpu_weight) {
-        Template **template = &box->set->templates[box->plan];
+        Template *template;
         Builder *builder = box->builder;
         int r = 0;
 
         if (builder->cgroups.layers != 0)
                 r = cgroup_leaf_new(&builder->cgroups, box->slot, &box->limits, cpu_weight,
                                     &box->leaf_fd);
-        if (r >= 0 && !*template)
-                r = template_new(box->set, box->plan, template);
+        if (r >= 0)
+                r = engine_calls(box)->find_template(box, &template);
         if (r < 0)
                 return r;
-        template_add(*template, box);
+        template_add(template, box);
         return 0;
 }
 

@@ -53,6 +53,7 @@ void box_free(Box *box) {
         fd_close(box->pidfd);
         fd_close(box->interpreter_pidfd);
         list_remove(&box->branches);
+        template_release(box->template);
         if (!box->trunk)
                 builder_release_slot(box->builder, box->slot, box->leaf_fd >= 0);
         fd_close(box->leaf_fd);
@@ -77,13 +78,20 @@ static void box_report_end(Box *box, const BoxFacts *facts) {
         builder_report(box->builder, &report);
 }
 
+/* The failed step, if it is one of the plan's own. */
+static void box_name_step(const Box *box, BoxFacts *facts) {
+        const PlanImage *plan = box->set->plans[box->plan];
+
+        facts->setup_step = box->setup_step;
+        facts->setup_op = plan && box->setup_step < plan->n_steps
+                                  ? (PlanOp) plan->steps[box->setup_step].op
+                                  : _OP_MAX;
+}
+
 void box_fail(Box *box, int error) {
-        BoxFacts facts = {
-                .end_reason = box->end_reason,
-                .setup_error = -error,
-                .setup_step = UINT32_MAX,
-                .setup_op = _OP_MAX,
-        };
+        BoxFacts facts = { .end_reason = box->end_reason, .setup_error = -error };
+
+        box_name_step(box, &facts);
 
         box_report_end(box, &facts);
         box_free(box);
@@ -114,7 +122,8 @@ int box_limit_cpu(Box *box, uint64_t used_usec) {
 /* Or its interpreter, if others live in the same box. */
 static void box_kill_init(Box *box) {
         const Box *trunk = box->trunk ?: box;
-        int r = sys_kill_pidfd(box->interpreter_pidfd >= 0 ? box->interpreter_pidfd : trunk->pidfd);
+        int r = sys_kill_pidfd_of(
+                box->interpreter_pidfd >= 0 ? box->interpreter_pidfd : trunk->pidfd, trunk->uid);
 
         if (r < 0)
                 log_error("Killing a box failed: %s", strerror(-r));
@@ -176,7 +185,7 @@ static void box_check_trunk(Box *trunk) {
         if (!trunk->has_files ||
             box_set_timer(trunk, &trunk->wall_source, clock_monotonic_usec() + FILES_USEC_MAX,
                           box_on_wall) < 0)
-                (void) sys_kill_pidfd(trunk->pidfd);
+                (void) sys_kill_pidfd_of(trunk->pidfd, trunk->uid);
 }
 
 /* The job ended, and init has reaped all that it started: these are its figures. */
@@ -210,9 +219,7 @@ static void box_gone(Box *box, const siginfo_t *info) {
                 info->si_code == CLD_EXITED ? W_EXITCODE(info->si_status, 0) : info->si_status;
         if (box->setup_error != 0 && box->end_reason == END_BY_ITSELF) {
                 facts.setup_error = box->setup_error;
-                facts.setup_step = box->setup_step;
-                if (box->setup_step < box->set->plans[box->plan]->n_steps)
-                        facts.setup_op = box->set->plans[box->plan]->steps[box->setup_step].op;
+                box_name_step(box, &facts);
         } else if (box->ready_usec == 0 && box->end_reason == END_BY_ITSELF)
                 facts.setup_error = ECHILD;
         facts.cpu_user_usec = box->late_cpu_usec; /* of both kinds, nobody has told them apart */
@@ -346,7 +353,7 @@ static void box_read_control(Box *box) {
                         /* Only init has the other end, so the end of file is its end; or that of a branch. */
                         box->control_source = sd_event_source_disable_unref(box->control_source);
                         if (r < 0)
-                                (void) sys_kill_pidfd((box->trunk ?: box)->pidfd);
+                                (void) sys_kill_pidfd_of((box->trunk ?: box)->pidfd, box->uid);
                         if (box->trunk)
                                 box_branch_over(box);
                         return;
@@ -419,7 +426,7 @@ static void box_free_list(List *boxes) {
         LIST_FOREACH(i, boxes) {
                 Box *box = container_of(i, Box, bucket);
 
-                if (box->pidfd >= 0 && sys_kill_pidfd(box->pidfd) >= 0)
+                if (box->pidfd >= 0 && sys_kill_pidfd_of(box->pidfd, box->uid) >= 0)
                         (void) sys_reap_pidfd(box->pidfd, &(siginfo_t){});
                 box_free(box);
         }

@@ -35,7 +35,9 @@ typedef struct Box {
         pid_t interpreter_pid;
 
         int control_fd, pidfd, leaf_fd;
-        pid_t pid; /* behind the pidfd, as long as that is not reaped */
+        uid_t uid; /* of its init, where the builder may not kill it otherwise; else (uid_t) -1 */
+        Template *template; /* one of its own, or NULL */
+        pid_t pid;          /* behind the pidfd, as long as that is not reaped */
         sd_event_source *control_source, *exit_source, *wall_source, *cpu_source;
 
         EndReason end_reason;

@@ -57,6 +57,7 @@ int builder_new(sd_event *event,
                 /* By now we have no more privilege than a box where this is asked for. */
                 .counter_error = -counter_probe(COUNTER_JOB),
                 .landlock_abi = abi < LANDLOCK_ABI_MIN ? 0 : (uint32_t) abi,
+                .engines = daemon_config_engines(config, is_embedded),
                 .max_boxes = (uint32_t) config->max_running_jobs,
                 .max_spares = (uint32_t) config->max_spare_boxes,
                 .unsent = BUF_INIT((config->max_running_jobs * REPORTS_PER_BOX_MAX + REPORTS_MAX) *
@@ -121,7 +122,7 @@ Builder *builder_free(Builder *builder) {
 }
 
 uint64_t builder_layers(const Builder *builder) {
-        uint64_t layers = builder->cgroups.layers;
+        uint64_t layers = builder->cgroups.layers, of_engines = 0;
 
         for (Layer l = 0; l < LAYER_CGROUP_MEMORY; l++)
                 layers |= LAYER_BIT(l);
@@ -129,7 +130,10 @@ uint64_t builder_layers(const Builder *builder) {
                 layers &= ~LAYER_BIT(LAYER_UID_RANGE);
         if (builder->landlock_abi == 0)
                 layers &= ~LAYER_BIT(LAYER_LANDLOCK);
-        return layers;
+        for (Engine e = 0; e < _ENGINE_MAX; e++)
+                if (builder->engines & ENGINE_BIT(e))
+                        of_engines |= engine_layers(e);
+        return layers & of_engines;
 }
 
 /* Sends what waits; -EAGAIN if the broker does not take all of it now. */

@@ -37,6 +37,7 @@ typedef struct Builder {
         uint64_t node_cpu_percent; /* 100 for each CPU */
         int counter_error;     /* positive errno: no counters of the processor; 0 if there are */
         uint32_t landlock_abi; /* 0: boxes have none */
+        unsigned engines;      /* ENGINE_BIT()s that are allowed */
         uint32_t max_boxes;
         uint32_t n_boxes; /* that are not OVER */
         bool is_embedded;

@@ -16,6 +16,7 @@ int plan_set_new(Builder *builder, ProfileStore *store, PlanSet **ret_set) {
         set->builder = builder;
         set->store = profile_store_ref(store);
         list_init(&set->sets);
+        list_init(&set->singles);
         *ret_set = set;
         return 0;
 }
@@ -28,6 +29,8 @@ PlanSet *plan_set_free(PlanSet *set) {
                 template_free(set->templates[i]);
                 free(set->plans[i]);
         }
+        LIST_FOREACH(l, &set->singles)
+                template_free(container_of(l, Template, singles));
         profile_store_unref(set->store);
         free(set);
         return NULL;
@@ -77,7 +80,7 @@ void plan_set_forget(Builder *builder, uint32_t generation) {
 }
 
 void plan_set_check(PlanSet *set) {
-        bool has_templates = false;
+        bool has_templates = !list_is_empty(&set->singles);
 
         if (!set->is_forgotten)
                 return;

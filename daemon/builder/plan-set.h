@@ -19,6 +19,7 @@ struct PlanSet {
         ProfileStore *store;
         PlanImage *plans[PROFILES_MAX];    /* NULL until it is compiled */
         Template *templates[PROFILES_MAX]; /* NULL until somebody asks for the profile */
+        List singles;                      /* Template.singles */
         Demand demand[PROFILES_MAX];
         uint32_t n_boxes;
         bool is_forgotten; /* no request will name it */

@@ -105,7 +105,7 @@ static int request_branch(Builder *builder, Box *box, const BuilderRequest *requ
         return 0;
 }
 
-/* START: safe because the plan is one of ours, the numbers are within what the operator allows for
+/* START: safe because the plan is one of ours and of an engine that is allowed, the numbers are within what the operator allows for
  * it, no share of the CPU is above the highest that an operator can give, and the descriptors only ever
  * become the job's own 0, 1, 2 and 3, and one that init, which has no more rights than the job, answers
  * questions about the job's files on.
@@ -160,6 +160,10 @@ static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *req
                 return request_branch(builder, box, request, fds);
         if (box) {
                 close_fds(fds);
+                return -EPROTO;
+        }
+        if (!(builder->engines & ENGINE_BIT(set->store->profiles[request->plan]->engine))) {
+                close_fds(fds); /* the broker refuses such a profile */
                 return -EPROTO;
         }
         box_start(set, request, fds);

@@ -12,6 +12,7 @@
 #include "basic/cleanup.h"
 #include "basic/io.h"
 #include "basic/parse.h"
+#include "basic/sys.h"
 
 int sys_try_reap_pidfd(int pidfd, siginfo_t *ret_info) {
         ret_info->si_pid = 0;
@@ -53,4 +54,23 @@ int sys_kill_pidfd(int pidfd) {
         if (pidfd_send_signal(pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
                 return -errno;
         return 0;
+}
+
+/* Without CAP_KILL a process is killed by another one that has its uid. */
+int sys_kill_pidfd_of(int pidfd, uid_t uid) {
+        struct clone_args args = { .exit_signal = SIGCHLD };
+        int status = 0;
+        long pid;
+
+        if (uid == (uid_t) -1)
+                return sys_kill_pidfd(pidfd);
+        pid = sys_clone3(&args);
+        if (pid == 0)
+                _exit(setresuid(uid, uid, uid) < 0 ? errno : -sys_kill_pidfd(pidfd));
+        while (pid > 0 && waitpid((pid_t) pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        if (pid < 0)
+                return (int) pid;
+        return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }

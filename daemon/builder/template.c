@@ -31,10 +31,16 @@ Template *template_free(Template *template) {
         template->link_source = sd_event_source_disable_unref(template->link_source);
         template->exit_source = sd_event_source_disable_unref(template->exit_source);
         template->warm_source = sd_event_source_disable_unref(template->warm_source);
-        if (template->pidfd >= 0)
-                (void) sys_kill_pidfd(template->pidfd);
+        /* What cleans up is waited for. */
+        if (template->pidfd >= 0 && template->is_retired && !list_is_empty(&template->singles))
+                (void) sys_reap_pidfd(template->pidfd, &(siginfo_t){});
+        else if (template->pidfd >= 0)
+                (void) sys_kill_pidfd_of(template->pidfd, template->uid);
+        if (template->only)
+                template->only->template = NULL;
         template_fail_all(&template->making);
         template_fail_all(&template->waiting);
+        list_remove(&template->singles); /* until here the set is needed */
         fd_close(template->link_fd);
         fd_close(template->pidfd);
         free(template);
@@ -46,7 +52,7 @@ static void template_end(Template *template, int error) {
         log_error("Ending the template of %s: %s", template_name(template), strerror(-error));
         template->link_source = sd_event_source_disable_unref(template->link_source);
         template->is_ready = false;
-        (void) sys_kill_pidfd(template->pidfd);
+        (void) sys_kill_pidfd_of(template->pidfd, template->uid);
 }
 
 bool template_is_unused(const Template *template) {
@@ -61,6 +67,18 @@ void template_retire(Template *template) {
         template->link_source = sd_event_source_disable_unref(template->link_source);
         template->warm_source = sd_event_source_disable_unref(template->warm_source);
         (void) sys_kill_pidfd(template->pidfd);
+}
+
+void template_release(Template *template) {
+        if (!template)
+                return;
+        template->only = NULL;
+        template->link_source = sd_event_source_disable_unref(template->link_source);
+        template->warm_source = sd_event_source_disable_unref(template->warm_source);
+        template->link_fd = fd_close(template->link_fd);
+        if (!template->is_ready) /* there is nothing to clean up, and it does not listen */
+                (void) sys_kill_pidfd_of(template->pidfd, template->uid);
+        template->is_retired = true;
 }
 
 static void template_make(Template *template, Box *box) {
@@ -116,6 +134,7 @@ static int template_read_made(Template *template) {
                 return -EPROTO;
         if (made.error != 0) {
                 box->setup_error = made.error;
+                box->setup_step = 0; /* what clone3() is for stands first */
                 box_fail(box, -made.error);
                 return 0;
         }
@@ -135,6 +154,7 @@ static int template_on_link(sd_event_source *source, int fd, uint32_t revents, v
 static int template_on_exit(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Template *template = userdata;
         PlanSet *set = template->set;
+        bool is_shared;
         uint32_t plan;
         siginfo_t info;
 
@@ -148,8 +168,10 @@ static int template_on_exit(sd_event_source *source, int fd, uint32_t revents, v
         template->exit_source = sd_event_source_disable_unref(template->exit_source);
         template->pidfd = fd_close(template->pidfd);
         template->is_retired = true; /* as its boxes go, nobody is to end it again */
+        is_shared = set->templates[plan] == template;
         template_free(template);
-        set->templates[plan] = NULL;
+        if (is_shared)
+                set->templates[plan] = NULL;
         plan_set_check(set);
         return 0;
 }
@@ -171,8 +193,8 @@ static int template_spawn(Template *template) {
                 .envp = (const char *const *) set->store->profiles[template->plan]->environment,
                 .n_fds = 2,
                 .stdout_fd = -EBADF,
-                .uid = (uid_t) -1,
-                .gid = (gid_t) -1,
+                .uid = template->uid,
+                .gid = template->uid,
         };
         int link[2], r;
 
@@ -199,7 +221,7 @@ static int template_spawn(Template *template) {
         return spawn_program(&spawn, &template->pidfd);
 }
 
-int template_new(PlanSet *set, uint32_t plan, Template **ret_template) {
+int template_new(PlanSet *set, uint32_t plan, Box *only, Template **ret_template) {
         Builder *builder = set->builder;
         Template *template;
         int r;
@@ -211,11 +233,14 @@ int template_new(PlanSet *set, uint32_t plan, Template **ret_template) {
                 .builder = builder,
                 .set = set,
                 .plan = plan,
+                .only = only,
+                .uid = only ? only->uid : (uid_t) -1,
                 .link_fd = -EBADF,
                 .pidfd = -EBADF,
         };
         list_init(&template->waiting);
         list_init(&template->making);
+        list_init(&template->singles);
         r = template_spawn(template);
         if (r >= 0)
                 r = sd_event_add_io(builder->event, &template->link_source, template->link_fd,
@@ -231,6 +256,8 @@ int template_new(PlanSet *set, uint32_t plan, Template **ret_template) {
                 template_free(template);
                 return r;
         }
+        if (only)
+                list_insert_before(&set->singles, &template->singles);
         *ret_template = template;
         return 0;
 }

@@ -15,12 +15,18 @@ struct Template {
         int link_fd, pidfd;
         uint64_t vm_bytes; /* TemplateHello */
         sd_event_source *link_source, *exit_source, *warm_source;
+        Box *only;    /* the box that it is for, or NULL: for all of its profile */
+        uid_t uid;    /* another one than ours; else (uid_t) -1 */
+        List singles; /* PlanSet.singles, if it was made for one box */
         List waiting; /* boxes, in order: until the template is warm */
         List making;  /* boxes, in order: asked for, not answered yet */
 };
 
-/* Starts it. */
-int template_new(PlanSet *set, uint32_t plan, Template **ret_template);
+/* Starts it: for this box only, under the box's uid, or for every one of the profile. */
+int template_new(PlanSet *set, uint32_t plan, Box *only, Template **ret_template);
+
+/* The only box that it was for is gone: it cleans up and ends. NULL is none. */
+void template_release(Template *template);
 
 /* No box needs it to come into being. */
 bool template_is_unused(const Template *template);

@@ -3,6 +3,7 @@
 /* The plan becomes action here, and only here: one loop over one switch. */
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -68,6 +69,11 @@ static int cage_apply_step(const CageBox *box, const PlanStep *step) {
                 return cage_pivot_root();
         case OP_READ_ONLY_ROOT:
                 return cage_read_only_root();
+        case OP_ALLOW_READ:
+        case OP_ALLOW_DEVICE:
+                return 0; /* a rule of OP_LANDLOCK */
+        case OP_OWN_DIRECTORY:
+                return cage_make_directory_of_its_own();
         case OP_HOSTNAME:
                 return sethostname(source, strlen(source)) < 0 ? -errno : 0;
         case OP_LOOPBACK_UP:
@@ -79,10 +85,15 @@ static int cage_apply_step(const CageBox *box, const PlanStep *step) {
         case OP_NOT_DUMPABLE:
                 return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
         case OP_DROP_CAPABILITIES:
-                return cage_drop_capabilities();
+                return cage_drop_capabilities(step->arg == PLAN_KEEP_BOUNDING);
         case OP_NO_NEW_PRIVILEGES:
                 return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+        case OP_DIE_WITH_INIT:
+                /* An init that is gone already does not read what comes before the program. */
+                return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
         case OP_LANDLOCK:
+                if (box->make.landlock_abi < step->arg)
+                        return -EOPNOTSUPP;
                 return cage_restrict_files(box->plan, box->make.landlock_abi);
         case OP_SPECULATION:
                 return cage_stop_speculation();

@@ -43,6 +43,13 @@ int cage_fork_branch(void);
  * negative errno. *ret_pidfd is set in the template only. */
 int cage_clone(const CageBox *box, int *ret_pidfd);
 
+/* Of a plan whose boxes keep their files in a directory of the host: before the box, its name, and after it, its end. */
+int cage_choose_directory(const PlanImage *plan);
+void cage_remove_directory(void);
+
+/* Where the job's files are, as init sees it: /app, or that. */
+const char *cage_app(void);
+
 /* To be called once by the template before it serves: everything that clone and init need and that
  * start-up can find out (address of the thread id, sizes of the seccomp notification). */
 int cage_prepare(void);

@@ -15,9 +15,9 @@ int cage_prepare_capabilities(void) {
         return no_capabilities ? 0 : -errno;
 }
 
-int cage_drop_capabilities(void) {
+int cage_drop_capabilities(bool keeps_bounding) {
         /* The bounding set first: dropping from it needs CAP_SETPCAP. */
-        for (cap_value_t cap = 0; cap < cap_max_bits(); cap++)
+        for (cap_value_t cap = 0; !keeps_bounding && cap < cap_max_bits(); cap++)
                 if (cap_drop_bound(cap) < 0)
                         return -errno;
         /* The ambient set goes with the inheritable one: capabilities(7). */

@@ -25,8 +25,6 @@
 #include "proto/link.h"
 #include "proto/runner-wire.h"
 
-#define APP "/app"
-
 /* The low numbers are for the listener, which comes later: then RLIMIT_NOFILE of the job holds. */
 #define COUNTER_FD_MIN 64
 
@@ -202,6 +200,17 @@ static bool init_reap(Init *init, int flags) {
         }
 }
 
+/* The end of everything that the program started. Where init is no pid namespace's, the program is one process: its
+ * filter has no fork. */
+static void init_kill_all(const Init *init) {
+        const Interpreter *i = &init->interpreters[0];
+
+        if (!(init->box->plan->flags & PLAN_FLAG_NOT_ALONE))
+                (void) kill(-1, SIGKILL);
+        else if (!i->has_ended) /* else it is reaped, and its number may be somebody else's */
+                (void) kill(i->pid, SIGKILL);
+}
+
 /* The clocks of the job start with this. */
 static int init_report_ready(const Init *init, BoxReportKind kind) {
         BoxReport report = {
@@ -217,7 +226,7 @@ static int init_restart(Init *init, const int job_fds[static BOX_RESTART_FDS]) {
         uint32_t step = UINT32_MAX;
         int r;
 
-        (void) kill(-1, SIGKILL);
+        init_kill_all(init);
         (void) init_reap(init, 0);
         init_drain_children();
         init->interpreters[0].has_ended = false;
@@ -402,7 +411,7 @@ static void init_serve(Init *init) {
                 }
                 if (fds[WAIT_LISTENER].revents & POLLHUP)
                         init->listener_fd = -EBADF; /* nobody is left who has the filter */
-                if (fds[WAIT_FILES].revents && !cage_answer_files(init->files_fd, APP))
+                if (fds[WAIT_FILES].revents && !cage_answer_files(init->files_fd, cage_app()))
                         init->files_fd = -EBADF;
                 if (fds[WAIT_CHILDREN].revents & POLLIN) {
                         init_drain_children();
@@ -419,6 +428,8 @@ static uint64_t init_tasks_peak(const Init *init) {
         const CageBox *box = init->box;
         pid_t next, made;
 
+        if (box->plan->flags & PLAN_FLAG_NOT_ALONE)
+                return 0; /* others make processes, too */
         if (box->make.has_cgroup || limits_tasks(&box->start.limits) == 1)
                 return 0; /* it is counted, or there is nothing to count */
         next = vfork();
@@ -493,12 +504,11 @@ void cage_init_main(const CageBox *template_box, const CageJob *job) {
         init_drop_branch(&init, ECANCELED);
         init.job_end_usec = clock_monotonic_usec();
 
-        /* The end of the program is the end of everything that it started. */
-        (void) kill(-1, SIGKILL);
+        init_kill_all(&init);
         (void) init_reap(&init, 0);
         (void) init_bury(&init);
         init_report_end(&init);
-        while (init.files_fd >= 0 && cage_answer_files(init.files_fd, APP))
+        while (init.files_fd >= 0 && cage_answer_files(init.files_fd, cage_app()))
                 ;
         _exit(0);
 }

@@ -29,12 +29,15 @@ int cage_pivot_root(void);
 void cage_measure_disk(const PlanImage *plan, uint64_t *ret_bytes, uint64_t *ret_files);
 int cage_read_only_root(void);
 
+/* directory.c: as a step of the box. */
+int cage_make_directory_of_its_own(void);
+
 /* net.c: raises lo in the namespace of the caller. */
 int cage_loopback_up(void);
 
 /* caps.c: allocates at start-up what dropping needs; then drops the bounding set and all five. */
 int cage_prepare_capabilities(void);
-int cage_drop_capabilities(void);
+int cage_drop_capabilities(bool keeps_bounding);
 
 /* landlock.c: for this process and all that it starts, from now on. Does nothing where abi is 0. */
 int cage_restrict_files(const PlanImage *plan, uint32_t abi);

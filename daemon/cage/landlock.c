@@ -46,6 +46,9 @@ static const uint64_t op_access[_OP_MAX] = {
         [OP_WRITE_FILE] = LANDLOCK_ACCESS_FS_READ_FILE,
         [OP_BIND_DEVICE] = LANDLOCK_ACCESS_FS_READ_FILE,
         [OP_BIND_READ_ONLY] = READ,
+        [OP_ALLOW_DEVICE] = LANDLOCK_ACCESS_FS_READ_FILE,
+        [OP_ALLOW_READ] = READ,
+        [OP_OWN_DIRECTORY] = READ | WRITE,
         [OP_MOUNT_PROC] = READ,
         [OP_MOUNT_TMPFS] = READ | WRITE,
         /* The names in all directories of the new root, not their files. */
@@ -55,7 +58,8 @@ static const uint64_t op_access[_OP_MAX] = {
 static uint64_t step_access(const PlanStep *step) {
         uint64_t access = op_access[step->op];
 
-        if (step->op == OP_BIND_DEVICE && step->arg == PLAN_WRITABLE)
+        if ((step->op == OP_BIND_DEVICE || step->op == OP_ALLOW_DEVICE) &&
+            step->arg == PLAN_WRITABLE)
                 access |= LANDLOCK_ACCESS_FS_WRITE_FILE;
         return access;
 }
@@ -83,6 +87,11 @@ static int allow_step(int ruleset_fd, int root_fd, const char *target, uint64_t 
         return fd < 0 ? -errno : sys_landlock_allow_beneath(ruleset_fd, &rule);
 }
 
+/* Relative to the root of the box, or absolute. */
+static const char *step_path(const PlanImage *plan, const PlanStep *step) {
+        return step->op == OP_OWN_DIRECTORY ? cage_app() : plan_string(plan, step->target);
+}
+
 static int allow_steps(int ruleset_fd, const PlanImage *plan, uint64_t handled) {
         _cleanup_close_ int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -94,7 +103,9 @@ static int allow_steps(int ruleset_fd, const PlanImage *plan, uint64_t handled) 
 
                 if (access == 0)
                         continue;
-                r = allow_step(ruleset_fd, root_fd, plan_string(plan, step->target), access);
+                r = allow_step(ruleset_fd, root_fd, step_path(plan, step), access);
+                if (r == -ENOENT && step->op == OP_ALLOW_READ && step->arg == PLAN_OPTIONAL)
+                        continue;
                 if (r < 0)
                         return r;
         }

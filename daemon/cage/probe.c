@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -142,6 +143,8 @@ static void probe_files(const PlanImage *plan, int64_t *seen) {
 
                 if (step->op == OP_BIND_READ_ONLY || step->op == OP_BIND_DEVICE)
                         n_writable += is_writable(target);
+                if (step->op == OP_OWN_DIRECTORY)
+                        seen[PROBE_FILE_MODE] = open_forbidden(cage_app());
                 if (step->op != OP_MOUNT_TMPFS)
                         continue;
                 n_executable += is_executable(target);
@@ -207,6 +210,14 @@ static bool plan_has(const PlanImage *plan, PlanOp op) {
         return false;
 }
 
+/* Where the host's names and processes are around. */
+static void probe_host(const PlanImage *plan, int64_t *seen) {
+        if (!(plan->flags & PLAN_FLAG_NOT_ALONE))
+                return;
+        seen[PROBE_READ_HOST] = result_of_fd(open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        seen[PROBE_SIGNAL] = result_of(kill(getppid(), 0));
+}
+
 static void probe_run(const CageBox *box) {
         ProbeRecord record;
         struct stat root;
@@ -221,6 +232,7 @@ static void probe_run(const CageBox *box) {
         probe_rlimits(record.seen);
         if (!(box->plan->flags & PLAN_FLAG_NO_FILES))
                 probe_files(box->plan, record.seen);
+        probe_host(box->plan, record.seen);
         if (plan_has(box->plan, OP_MOUNT_PROC))
                 probe_proc(record.seen);
         _exit(link_send(RUNNER_FD_CHANNEL, &record, sizeof(record), NULL, 0) < 0);

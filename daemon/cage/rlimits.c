@@ -19,13 +19,24 @@ static rlim_t cage_address_space(const CageBox *box) {
         return box->make.vm_bytes + memory - MIN(memory / 4, memory / 16 + TEMPLATE_PAGES_BYTES);
 }
 
+/* What has the box's uid (in its user namespace, where it has one) beside the job: init, and perhaps the template.
+ * Where others have it, too, the limit stays as it is. */
+static int cage_limit_tasks(const CageBox *box, struct rlimit *ret_limit) {
+        rlim_t n = limits_tasks(&box->start.limits) + box->make.n_others;
+
+        if (box->make.n_others == MAKE_OTHERS_UNKNOWN)
+                return getrlimit(RLIMIT_NPROC, ret_limit) < 0 ? -errno : 0;
+        *ret_limit = (struct rlimit){ .rlim_cur = n, .rlim_max = n };
+        return 0;
+}
+
 int cage_set_rlimits(const CageBox *box) {
         const uint64_t *limit = box->start.limits.value;
         /* A second behind the limit that the builder watches: this one knows whole seconds, counts
          * in ticks, and each process for itself. */
         rlim_t cpu_sec = (limit[LIMIT_CPU_TIME] + USEC_PER_SEC - 1) / USEC_PER_SEC + 1;
-        /* RLIMIT_NPROC counts in the box's own user namespace: its tasks, and init. */
-        rlim_t tasks = limits_tasks(&box->start.limits) + 1;
+        struct rlimit tasks;
+        int r = cage_limit_tasks(box, &tasks);
         const struct {
                 int resource;
                 rlim_t soft, hard;
@@ -38,11 +49,13 @@ int cage_set_rlimits(const CageBox *box) {
                 { RLIMIT_MSGQUEUE, 0, 0 },
                 { RLIMIT_NICE, 0, 0 },
                 { RLIMIT_NOFILE, limit[LIMIT_OPEN_FILES], limit[LIMIT_OPEN_FILES] },
-                { RLIMIT_NPROC, tasks, tasks },
+                { RLIMIT_NPROC, tasks.rlim_cur, tasks.rlim_max },
                 { RLIMIT_RTPRIO, 0, 0 },
                 { RLIMIT_SIGPENDING, SIGNALS_PENDING, SIGNALS_PENDING },
         };
 
+        if (r < 0)
+                return r;
         FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
                 struct rlimit value = { .rlim_cur = row->soft, .rlim_max = row->hard };
 

@@ -29,7 +29,7 @@ static int inspect_open_runner(int *ret_fd) {
         return r;
 }
 
-static int inspect_store(const ProfileStore *store) {
+static int inspect_store(const ProfileStore *store, unsigned engines) {
         for (size_t i = 0; i < store->n_profiles; i++) {
                 _cleanup_free_ PlanImage *plan = NULL;
                 const char *error = NULL;
@@ -46,7 +46,7 @@ static int inspect_store(const ProfileStore *store) {
                 (void) printf("%s: ok (%u steps, %u system calls)\n", store->profiles[i]->name,
                               plan->n_steps, plan->n_allowed);
                 /* It is right as it stands, and can wait for its packages. */
-                if (profile_problem(store->profiles[i], problem, sizeof(problem)))
+                if (profile_problem(store->profiles[i], engines, problem, sizeof(problem)))
                         (void) printf("%s: no job can run with it yet: %s\n",
                                       store->profiles[i]->name, problem);
         }
@@ -67,7 +67,7 @@ static int inspect_check_all(int runner_fd) {
                                    PYSB_SYSCONFDIR "/profiles", &store, &text);
         if (r >= 0)
                 r = policies_check_names(&config_text, store);
-        return r < 0 ? r : inspect_store(store);
+        return r < 0 ? r : inspect_store(store, daemon_config_engines(config, false));
 }
 
 static int inspect_check_file(int runner_fd, const char *path) {
@@ -75,7 +75,7 @@ static int inspect_check_file(int runner_fd, const char *path) {
         _cleanup_(buf_done) Buf text = BUF_INIT(POLICY_TEXT_MAX);
         int r = policies_load_file(runner_fd, path, run_profile_directory(true), &store, &text);
 
-        return r < 0 ? r : inspect_store(store);
+        return r < 0 ? r : inspect_store(store, ENGINE_BIT(_ENGINE_MAX) - 1);
 }
 
 int inspect_check(char *files[]) {

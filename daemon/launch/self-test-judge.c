@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "launch/self-test.h"
+#include "proto/template-wire.h"
 
 #define LOCKED_BYTES_MAX ((int64_t) (1 * MIB))
 
@@ -50,7 +51,8 @@ static void want_outside(const SelfTestBox *box, Want *wants) {
         int64_t cpu_usec = (int64_t) box->limits.value[LIMIT_CPU] * CPU_PERIOD_USEC / 100;
 
         for (Probe p = PROBE_USER_NAMESPACE; p <= PROBE_CGROUP_NAMESPACE; p++)
-                wants[p] = want(1);
+                if (box_has_layer(box, probe_layer(p)))
+                        wants[p] = want(1);
         if (box_has_layer(box, LAYER_UID_RANGE)) {
                 wants[PROBE_UID] = want(box->uid);
                 wants[PROBE_GID] = want(box->gid);
@@ -70,9 +72,12 @@ static void want_outside(const SelfTestBox *box, Want *wants) {
 static void want_inside(const SelfTestBox *box, Want *wants) {
         const uint64_t *limit = box->limits.value;
 
-        wants[PROBE_PARENT] = want(1);
-        wants[PROBE_HOST_ROOT] = (Want){ .kind = WANT_OTHER, .low = box->root };
-        wants[PROBE_BOUNDING_SET] = want(0);
+        if (box_has_layer(box, LAYER_PID_NAMESPACE))
+                wants[PROBE_PARENT] = want(1);
+        if (box_has_layer(box, LAYER_MOUNT_NAMESPACE))
+                wants[PROBE_HOST_ROOT] = (Want){ .kind = WANT_OTHER, .low = box->root };
+        if (box_has_layer(box, LAYER_USER_NAMESPACE)) /* in that one may drop from it */
+                wants[PROBE_BOUNDING_SET] = want(0);
         wants[PROBE_NO_NEW_PRIVILEGES] = want(1);
         for (Probe p = PROBE_SOCKET; p <= PROBE_TERMINAL; p++)
                 wants[p] = (Want){ .kind = WANT_BLOCKED };
@@ -80,13 +85,25 @@ static void want_inside(const SelfTestBox *box, Want *wants) {
         wants[PROBE_ADDRESS_SPACE] = want_between(0, INT64_MAX - 1);
         wants[PROBE_FILE_SIZE] = want((int64_t) limit[LIMIT_FILE_SIZE]);
         wants[PROBE_OPEN_FILES] = want((int64_t) limit[LIMIT_OPEN_FILES]);
-        wants[PROBE_TASKS] = want((int64_t) limits_tasks(&box->limits) + 1);
+        if (box->n_others != MAKE_OTHERS_UNKNOWN)
+                wants[PROBE_TASKS] = want((int64_t) limits_tasks(&box->limits) + box->n_others);
         wants[PROBE_CORE] = want(0);
         wants[PROBE_MESSAGE_QUEUES] = want(0);
         wants[PROBE_LOCKED_MEMORY] = want_between(0, LOCKED_BYTES_MAX);
 }
 
 /* An operator's `default` may have no files and no /proc: there is less to look at then. */
+/* What the host's names and processes are to a box that has them around. */
+static void want_alone(const SelfTestBox *box, Want *wants) {
+        wants[PROBE_READ_HOST] = (Want){ .kind = WANT_BLOCKED }; /* by the filter, or by Landlock */
+        wants[PROBE_SIGNAL] = (Want){ .kind = WANT_BLOCKED };
+        if (!(box->plan->flags & PLAN_FLAG_NO_FILES)) {
+                wants[PROBE_FILE_MODE] = want(-EACCES);
+                wants[PROBE_WRITE_ROOT] = want(-EACCES);
+                wants[PROBE_WRITE_RANDOM] = want(-EACCES);
+        }
+}
+
 static void want_files(const SelfTestBox *box, Want *wants) {
         const PlanImage *plan = box->plan;
 
@@ -113,7 +130,10 @@ SelfTestVerdict self_test_judge(const SelfTestBox *box, const ProbeRecord *recor
 
         want_outside(box, wants);
         want_inside(box, wants);
-        want_files(box, wants);
+        if (box->plan->flags & PLAN_FLAG_NOT_ALONE)
+                want_alone(box, wants);
+        else
+                want_files(box, wants);
         for (Probe p = 0; p < _PROBE_MAX; p++) {
                 if (wants[p].kind == WANT_NOTHING)
                         continue;

@@ -14,6 +14,7 @@
 #include "basic/fd.h"
 #include "basic/log.h"
 #include "builder/box.h"
+#include "builder/engine.h"
 #include "builder/plan-set.h"
 #include "launch/cgroup-tree.h"
 #include "proto/link.h"
@@ -25,6 +26,7 @@ struct SelfTest {
         Builder *builder;
         int channel_fd; /* our end; the program's is the job's channel */
         uint64_t started_usec;
+        Engine engine; /* of the box that is being tried */
         SelfTestBox box;
         ProbeRecord record;
         BuilderReport report; /* once it is over: SELF_TESTED */
@@ -80,15 +82,16 @@ void self_test_look(SelfTest *test, const Box *box) {
         }
         test->box.uid = identity->first + box->slot;
         test->box.gid = identity->first_gid + box->slot;
+        test->box.n_others = engine_calls(box)->count_others(box);
 }
 
 static void self_test_complain(const SelfTest *test, const SelfTestVerdict *verdict) {
         for (Probe p = 0; p < _PROBE_MAX; p++)
                 if (verdict->failed & PROBE_BIT(p))
                         log_error(
-                                "Self-test %s: %s That is for the layer %s to stop (seen: %" PRIi64
-                                "). %s",
-                                probe_to_string(p), probe_meaning(p),
+                                "Self-test %s, engine %s: %s That is for the layer %s to stop (seen: "
+                                "%" PRIi64 "). %s",
+                                probe_to_string(p), engine_names[test->engine], probe_meaning(p),
                                 layer_to_string(probe_layer(p)), test->record.seen[p],
                                 layer_remedy(probe_layer(p)));
 }
@@ -117,10 +120,12 @@ static void self_test_conclude(SelfTest *test) {
                 return;
         }
         verdict = self_test_judge(&test->box, &test->record);
-        test->report.probes_tried = verdict.tried;
-        test->report.probes_failed = verdict.failed;
+        test->report.probes_tried |= verdict.tried;
+        test->report.probes_failed |= verdict.failed;
         self_test_complain(test, &verdict);
 }
+
+static bool self_test_go_on(SelfTest *test);
 
 void self_test_take(Builder *builder, const BuilderReport *report) {
         SelfTest *test = builder->self_test;
@@ -128,32 +133,34 @@ void self_test_take(Builder *builder, const BuilderReport *report) {
         if (report->kind != BUILDER_ENDED)
                 return;
         test->report.facts = report->facts;
-        test->report.kind = BUILDER_SELF_TESTED;
         if (report->facts.setup_error == 0)
                 self_test_conclude(test);
+        if (test->report.facts.setup_error == 0 && self_test_go_on(test))
+                return;
+        test->report.kind = BUILDER_SELF_TESTED;
         if (!builder->broker_source)
                 return; /* self_test_run() waits for it */
         builder_report(builder, &test->report);
         builder->self_test = self_test_free(test);
 }
 
-static bool profile_is_usable(const Profile *profile) {
+static bool profile_is_usable(const Profile *profile, Engine engine) {
         char problem[256];
 
-        return !profile_problem(profile, problem, sizeof(problem));
+        return !profile_problem(profile, ENGINE_BIT(engine), problem, sizeof(problem));
 }
 
-/* The profile of requests that name none, unless the operator has another one: its template is the one that is likely
+/* Of this engine, or -ENOENT. The profile of requests that name none, unless the operator has another one: its template is the one that is likely
  * to be needed first. One that lacks packages has none; that is no reason to serve nobody. */
-static size_t self_test_profile(const ProfileStore *store) {
+static int self_test_profile(const ProfileStore *store, Engine engine) {
         int index = profile_store_find(store, PROFILE);
 
-        if (index >= 0 && profile_is_usable(store->profiles[index]))
-                return (size_t) index;
+        if (index >= 0 && profile_is_usable(store->profiles[index], engine))
+                return index;
         for (size_t i = 0; i < store->n_profiles; i++)
-                if (profile_is_usable(store->profiles[i]))
-                        return i;
-        return 0;
+                if (profile_is_usable(store->profiles[i], engine))
+                        return (int) i;
+        return -ENOENT;
 }
 
 static int self_test_open_fds(SelfTest *test, int fds[BUILDER_FDS_MAX]) {
@@ -174,13 +181,14 @@ static int self_test_open_fds(SelfTest *test, int fds[BUILDER_FDS_MAX]) {
         return fd_set_nonblock(test->channel_fd, true);
 }
 
-static int self_test_prepare(SelfTest *test, size_t profile, int fds[BUILDER_FDS_MAX]) {
+static int self_test_prepare(SelfTest *test, uint32_t profile, int fds[BUILDER_FDS_MAX]) {
         PlanSet *set = test->builder->plans;
         struct stat root;
         int r;
 
         FOREACH_ARRAY(seen, test->record.seen, _PROBE_MAX)
                 *seen = PROBE_UNSEEN;
+        test->channel_fd = fd_close(test->channel_fd);
         r = plan_set_compile(set, profile);
         if (r < 0)
                 return r;
@@ -189,7 +197,7 @@ static int self_test_prepare(SelfTest *test, size_t profile, int fds[BUILDER_FDS
         test->box = (SelfTestBox){
                 .plan = set->plans[profile],
                 .limits = set->store->profiles[profile]->limits,
-                .layers = builder_layers(test->builder),
+                .layers = builder_layers(test->builder) & engine_layers(test->engine),
                 .root = (int64_t) root.st_dev,
         };
         /* The others are those of a job; but what an operator thinks of its time has nothing to do with it. */
@@ -198,15 +206,54 @@ static int self_test_prepare(SelfTest *test, size_t profile, int fds[BUILDER_FDS
         return self_test_open_fds(test, fds);
 }
 
-static int self_test_start(Builder *builder) {
+/* A box of its engine. What goes wrong later is its ENDED. */
+static int self_test_try(SelfTest *test, uint32_t profile) {
         int fds[BUILDER_FDS_MAX] = { -EBADF, -EBADF, -EBADF, -EBADF, -EBADF };
-        size_t profile = self_test_profile(builder->plans->store);
         BuilderRequest request = {
                 .verb = BUILDER_START,
                 .box = SELF_TEST_BOX,
-                .plan = (uint32_t) profile,
+                .plan = profile,
         };
+        int r = self_test_prepare(test, profile, fds);
+
+        if (r < 0) {
+                for (size_t i = 0; i < BUILDER_FDS_MAX; i++)
+                        fd_close(fds[i]);
+                return r;
+        }
+        request.limits = test->box.limits;
+        box_start(test->builder->plans, &request, fds);
+        return 0;
+}
+
+/* The next engine that is allowed, and that a profile has: from this one on. _ENGINE_MAX: none. */
+static Engine self_test_next(const SelfTest *test, Engine engine, uint32_t *ret_profile) {
+        for (; engine < _ENGINE_MAX; engine++) {
+                int profile = self_test_profile(test->builder->plans->store, engine);
+
+                if (!(test->builder->engines & ENGINE_BIT(engine)) || profile < 0)
+                        continue;
+                *ret_profile = (uint32_t) profile;
+                break;
+        }
+        return engine;
+}
+
+static bool self_test_go_on(SelfTest *test) {
+        uint32_t profile = 0;
+        int r;
+
+        test->engine = self_test_next(test, test->engine + 1, &profile);
+        if (test->engine == _ENGINE_MAX)
+                return false;
+        r = self_test_try(test, profile);
+        test->report.facts.setup_error = -r;
+        return r >= 0;
+}
+
+static int self_test_start(Builder *builder) {
         _cleanup_(self_test_freep) SelfTest *test = NULL;
+        uint32_t profile = 0;
         int r;
 
         test = calloc(1, sizeof(*test));
@@ -215,16 +262,17 @@ static int self_test_start(Builder *builder) {
         test->builder = builder;
         test->channel_fd = -EBADF;
         test->started_usec = clock_monotonic_usec();
-        r = self_test_prepare(test, profile, fds);
-        if (r < 0) {
-                for (size_t i = 0; i < BUILDER_FDS_MAX; i++)
-                        fd_close(fds[i]);
-                return r;
+        test->engine = self_test_next(test, 0, &profile);
+        if (test->engine == _ENGINE_MAX) {
+                log_error(
+                        "Self-test: no profile has an engine that is allowed here, and all its packages.");
+                return -ENOENT;
         }
-        request.limits = test->box.limits;
         builder->self_test = TAKE_PTR(test);
-        box_start(builder->plans, &request, fds); /* what goes wrong is its ENDED */
-        return 0;
+        r = self_test_try(builder->self_test, profile);
+        if (r < 0)
+                builder->self_test = self_test_free(builder->self_test);
+        return r;
 }
 
 void self_test_ask(Builder *builder) {
@@ -252,7 +300,8 @@ static int self_test_decide(const SelfTest *test) {
                           strerror(report->facts.setup_error));
         if (report->facts.setup_error != 0 || report->probes_failed != 0)
                 return -EPERM;
-        log_info("Self-test: a sandbox stopped all of %d probes, after %" PRIu64 " ms.",
+        log_info("Self-test: a sandbox of each engine stopped all of %d probes, after %" PRIu64
+                 " ms.",
                  __builtin_popcountll(report->probes_tried),
                  (clock_monotonic_usec() - test->started_usec) / USEC_PER_MSEC);
         return 0;

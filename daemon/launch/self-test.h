@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The self-test: one box of the profile `default`, made in the way of every box, in which a program of ours
+/* The self-test: a box of each engine that is allowed, of the profile `default` if it can be, made in the way of every box, in which a program of ours
  * (cage/probe.c) tries what its layers must stop. A service does it before it serves, and serves only if
  * nothing gets through; an administrator can have it again. */
 
@@ -16,12 +16,13 @@ typedef struct Box Box;
 
 /* What a box must be like. */
 typedef struct SelfTestBox {
-        const PlanImage *plan;
+        const PlanImage *plan; /* its engine says what there is to see */
         Limits limits;
         uint64_t layers; /* LAYER_BIT()s that boxes have here */
         uid_t uid;       /* that is reserved for it */
         gid_t gid;
-        int64_t root; /* device of our own root directory */
+        uint32_t n_others; /* TemplateMake.n_others */
+        int64_t root;      /* device of our own root directory */
 } SelfTestBox;
 
 typedef struct SelfTestVerdict {

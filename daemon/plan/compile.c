@@ -18,6 +18,7 @@
 #define WHEN_PROC 2u
 #define WHEN_LOOPBACK 4u
 #define WHEN_STRICT_SPECULATION 8u
+#define WHEN_NO_FILES 16u
 
 #define NAMESPACES                                                                             \
         ((uint32_t) CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | \
@@ -35,7 +36,7 @@ typedef struct Row {
         uint64_t arg;
 } Row;
 
-static const Row rows[] = {
+static const Row namespace_rows[] = {
         { OP_NAMESPACES, .arg = NAMESPACES },
         { OP_CGROUP },
         { OP_ID_MAP, .arg = PLAN_INSIDE_ID },
@@ -83,6 +84,32 @@ static const Row rows[] = {
         { OP_NO_NEW_PRIVILEGES },
 
         { OP_LANDLOCK },
+        { OP_SPECULATION, WHEN_STRICT_SPECULATION },
+        { OP_RLIMITS },
+        { OP_SECCOMP },
+};
+
+/* The host's own names, of which Landlock opens as many as the mounts above bind: it is the only wall around
+ * files here, and without truncate() in it (ABI 3) it would be none. */
+#define LANDLOCK_ABI_ALONE 3
+
+static const Row process_rows[] = {
+        { OP_CGROUP },
+        { OP_ALLOW_READ, WHEN_FILES, .target = PYTHON_STDLIB },
+        { OP_ALLOW_READ, WHEN_FILES, .target = PLAN_LIBRARY_DIRECTORY },
+        { OP_ALLOW_READ, WHEN_FILES, .target = "/usr/share/zoneinfo", .arg = PLAN_OPTIONAL },
+        { OP_ALLOW_DEVICE, WHEN_FILES, .target = "/dev/null", .arg = PLAN_WRITABLE },
+        { OP_ALLOW_DEVICE, WHEN_FILES, .target = "/dev/zero", .arg = PLAN_WRITABLE },
+        { OP_ALLOW_DEVICE, WHEN_FILES, .target = "/dev/full", .arg = PLAN_WRITABLE },
+        { OP_ALLOW_DEVICE, WHEN_FILES, .target = "/dev/random" },
+        { OP_ALLOW_DEVICE, WHEN_FILES, .target = "/dev/urandom" },
+        { OP_OWN_DIRECTORY, WHEN_FILES, .target = "/tmp" },
+        { OP_CHDIR, WHEN_NO_FILES, .target = "/" },
+        { OP_NOT_DUMPABLE },
+        { OP_DROP_CAPABILITIES, .arg = PLAN_KEEP_BOUNDING },
+        { OP_NO_NEW_PRIVILEGES },
+        { OP_DIE_WITH_INIT },
+        { OP_LANDLOCK, .arg = LANDLOCK_ABI_ALONE },
         { OP_SPECULATION, WHEN_STRICT_SPECULATION },
         { OP_RLIMITS },
         { OP_SECCOMP },
@@ -185,7 +212,7 @@ static void write_row(Writer *w, const Row *row) {
         const char *target = row->target;
         PlanPhase phase = plan_op_phase(row->op);
 
-        if (target && phase == PHASE_ROOT) {
+        if (target && phase == PHASE_ROOT && w->plan->engine == ENGINE_NAMESPACE) {
                 bool is_file = row->op == OP_SYMLINK || row->op == OP_WRITE_FILE ||
                                row->op == OP_BIND_DEVICE;
 
@@ -195,19 +222,31 @@ static void write_row(Writer *w, const Row *row) {
         write_step(w, row->op, phase, row->source, target, row->arg);
 }
 
-/* What the profile itself adds to the root. Of packages each has a mount of its own: what else is in a
+/* What the profile itself adds to the root. Of packages each has a step of its own: what else is in a
  * directory of wheels is not in the box. */
-static void write_read_only(Writer *w, const Profile *profile) {
+static void write_read_only(Writer *w, const Profile *profile, PlanOp op) {
         for (char *const *path = profile->package_paths; *path; path++)
-                write_row(w, &(Row){ OP_BIND_READ_ONLY, WHEN_FILES, *path, *path, 0 });
+                write_row(w, &(Row){ op, WHEN_FILES, *path, *path, 0 });
         for (char *const *path = profile->read_only; *path; path++)
-                write_row(w, &(Row){ OP_BIND_READ_ONLY, WHEN_FILES, *path, *path, PLAN_OPTIONAL });
+                write_row(w, &(Row){ op, WHEN_FILES, *path, *path, PLAN_OPTIONAL });
 }
 
+/* The rows of each engine, and in front of which one its profile's own come. */
+static const struct {
+        const Row *rows;
+        size_t n;
+        PlanOp read_only, behind_read_only;
+} engines[_ENGINE_MAX] = {
+        [ENGINE_NAMESPACE] = { namespace_rows, ELEMENTSOF(namespace_rows), OP_BIND_READ_ONLY,
+                               OP_PIVOT_ROOT },
+        [ENGINE_PROCESS] = { process_rows, ELEMENTSOF(process_rows), OP_ALLOW_READ,
+                             OP_OWN_DIRECTORY },
+};
+
 static void write_steps(Writer *w, const Profile *profile, unsigned have) {
-        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
-                if (row->op == OP_PIVOT_ROOT)
-                        write_read_only(w, profile);
+        FOREACH_ARRAY(row, engines[profile->engine].rows, engines[profile->engine].n) {
+                if (row->op == engines[profile->engine].behind_read_only)
+                        write_read_only(w, profile, engines[profile->engine].read_only);
                 /* A job starts in /app, also where it can write nothing there. */
                 if (row->op == OP_PIVOT_ROOT && !has_directory(w->plan, "app"))
                         write_directories(w, "app", true);
@@ -228,6 +267,8 @@ static uint32_t profile_flags(const Profile *profile) {
                 flags |= PLAN_FLAG_THREADS;
         if (profile->network == PROFILE_NETWORK_LOOPBACK)
                 flags |= PLAN_FLAG_LOOPBACK;
+        if (profile->engine == ENGINE_PROCESS)
+                flags |= PLAN_FLAG_NOT_ALONE;
         if (profile->policy)
                 flags |= PLAN_FLAG_POLICY;
         if (profile->policy && profile->imports == PROFILE_IMPORTS_WHITELIST)
@@ -260,6 +301,7 @@ int plan_compile(const Profile *profile, PlanImage **ret_plan) {
                 return -ENOMEM;
         plan->magic = PLAN_MAGIC;
         plan->digest = profile_digest_short(profile);
+        plan->engine = profile->engine;
         plan->flags = profile_flags(profile);
         plan->arena_size = 1; /* offset 0 is the empty string */
         plan->name = write_string(&w, profile->name);
@@ -274,6 +316,8 @@ int plan_compile(const Profile *profile, PlanImage **ret_plan) {
 
         if (profile->files != PROFILE_FILES_NONE)
                 have |= WHEN_FILES;
+        else
+                have |= WHEN_NO_FILES;
         if (profile->proc == PROFILE_PROC_PIDS)
                 have |= WHEN_PROC;
         if (profile->network == PROFILE_NETWORK_LOOPBACK)

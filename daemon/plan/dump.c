@@ -40,11 +40,20 @@ static void print_arg(const PlanStep *step, FILE *f) {
         case OP_MOUNT_TMPFS:
                 fprintf(f, " mode=%04" PRIo64, step->arg);
                 break;
+        case OP_ALLOW_READ:
         case OP_BIND_READ_ONLY:
                 fputs(step->arg == PLAN_OPTIONAL ? " optional" : "", f);
                 break;
+        case OP_ALLOW_DEVICE:
         case OP_BIND_DEVICE:
                 fputs(step->arg == PLAN_WRITABLE ? " writable" : "", f);
+                break;
+        case OP_DROP_CAPABILITIES:
+                fputs(step->arg == PLAN_KEEP_BOUNDING ? " keep-bounding" : "", f);
+                break;
+        case OP_LANDLOCK:
+                if (step->arg > 0)
+                        fprintf(f, " abi=%" PRIu64, step->arg);
                 break;
         case OP_ID_MAP:
         case OP_SET_IDS:
@@ -57,14 +66,14 @@ static void print_arg(const PlanStep *step, FILE *f) {
         case OP_MOUNT_PROC:
         case OP_PIVOT_ROOT:
         case OP_READ_ONLY_ROOT:
+        case OP_OWN_DIRECTORY:
         case OP_HOSTNAME:
         case OP_LOOPBACK_UP:
         case OP_CHDIR:
         case OP_SESSION_KEYRING:
         case OP_NOT_DUMPABLE:
-        case OP_DROP_CAPABILITIES:
         case OP_NO_NEW_PRIVILEGES:
-        case OP_LANDLOCK:
+        case OP_DIE_WITH_INIT:
         case OP_SPECULATION:
         case OP_RLIMITS:
         case OP_SECCOMP:

@@ -11,43 +11,48 @@
 
 /* How often an op stands in a plan. */
 typedef enum OpCount {
+        COUNT_NEVER,
         COUNT_ANY,
         COUNT_ONCE, /* the cage is no cage without it */
         COUNT_AT_MOST_ONCE,
 } OpCount;
 
-/* One row per op: its name, the phase that it belongs to, how often it occurs. */
+/* One row per op: its name, the phase that it belongs to, how often it occurs with each engine. */
 static const struct {
         const char *name;
         PlanPhase phase;
-        OpCount count;
+        OpCount count[_ENGINE_MAX];
 } ops[_OP_MAX] = {
-        [OP_NAMESPACES] = { "namespaces", PHASE_OUTER, COUNT_ONCE },
-        [OP_CGROUP] = { "cgroup", PHASE_OUTER, COUNT_ONCE },
-        [OP_ID_MAP] = { "id-map", PHASE_OUTER, COUNT_ONCE },
-        [OP_SET_IDS] = { "set-ids", PHASE_ROOT, COUNT_ONCE },
-        [OP_PRIVATE_MOUNTS] = { "private-mounts", PHASE_ROOT, COUNT_ONCE },
-        [OP_MOUNT_ROOT] = { "mount-root", PHASE_ROOT, COUNT_ONCE },
-        [OP_MKDIR] = { "mkdir", PHASE_ROOT, COUNT_ANY },
-        [OP_SYMLINK] = { "symlink", PHASE_ROOT, COUNT_ANY },
-        [OP_WRITE_FILE] = { "write-file", PHASE_ROOT, COUNT_ANY },
-        [OP_BIND_READ_ONLY] = { "bind-read-only", PHASE_ROOT, COUNT_ANY },
-        [OP_BIND_DEVICE] = { "bind-device", PHASE_ROOT, COUNT_ANY },
-        [OP_MOUNT_TMPFS] = { "mount-tmpfs", PHASE_ROOT, COUNT_ANY },
-        [OP_MOUNT_PROC] = { "mount-proc", PHASE_ROOT, COUNT_AT_MOST_ONCE },
-        [OP_PIVOT_ROOT] = { "pivot-root", PHASE_ROOT, COUNT_ONCE },
-        [OP_READ_ONLY_ROOT] = { "read-only-root", PHASE_ROOT, COUNT_ONCE },
-        [OP_HOSTNAME] = { "hostname", PHASE_INNER, COUNT_ONCE },
-        [OP_LOOPBACK_UP] = { "loopback-up", PHASE_INNER, COUNT_AT_MOST_ONCE },
-        [OP_CHDIR] = { "chdir", PHASE_INNER, COUNT_ONCE },
-        [OP_SESSION_KEYRING] = { "session-keyring", PHASE_INNER, COUNT_ONCE },
-        [OP_NOT_DUMPABLE] = { "not-dumpable", PHASE_INNER, COUNT_ONCE },
-        [OP_DROP_CAPABILITIES] = { "drop-capabilities", PHASE_INNER, COUNT_ONCE },
-        [OP_NO_NEW_PRIVILEGES] = { "no-new-privileges", PHASE_INNER, COUNT_ONCE },
-        [OP_LANDLOCK] = { "landlock", PHASE_JOB, COUNT_ONCE },
-        [OP_SPECULATION] = { "speculation", PHASE_JOB, COUNT_AT_MOST_ONCE },
-        [OP_RLIMITS] = { "rlimits", PHASE_LAST, COUNT_ONCE },
-        [OP_SECCOMP] = { "seccomp", PHASE_LAST, COUNT_ONCE },
+        [OP_NAMESPACES] = { "namespaces", PHASE_OUTER, { COUNT_ONCE } },
+        [OP_CGROUP] = { "cgroup", PHASE_OUTER, { COUNT_ONCE, COUNT_ONCE } },
+        [OP_ID_MAP] = { "id-map", PHASE_OUTER, { COUNT_ONCE } },
+        [OP_SET_IDS] = { "set-ids", PHASE_ROOT, { COUNT_ONCE } },
+        [OP_PRIVATE_MOUNTS] = { "private-mounts", PHASE_ROOT, { COUNT_ONCE } },
+        [OP_MOUNT_ROOT] = { "mount-root", PHASE_ROOT, { COUNT_ONCE } },
+        [OP_MKDIR] = { "mkdir", PHASE_ROOT, { COUNT_ANY } },
+        [OP_SYMLINK] = { "symlink", PHASE_ROOT, { COUNT_ANY } },
+        [OP_WRITE_FILE] = { "write-file", PHASE_ROOT, { COUNT_ANY } },
+        [OP_BIND_READ_ONLY] = { "bind-read-only", PHASE_ROOT, { COUNT_ANY } },
+        [OP_BIND_DEVICE] = { "bind-device", PHASE_ROOT, { COUNT_ANY } },
+        [OP_MOUNT_TMPFS] = { "mount-tmpfs", PHASE_ROOT, { COUNT_ANY } },
+        [OP_MOUNT_PROC] = { "mount-proc", PHASE_ROOT, { COUNT_AT_MOST_ONCE } },
+        [OP_PIVOT_ROOT] = { "pivot-root", PHASE_ROOT, { COUNT_ONCE } },
+        [OP_READ_ONLY_ROOT] = { "read-only-root", PHASE_ROOT, { COUNT_ONCE } },
+        [OP_ALLOW_READ] = { "allow-read", PHASE_ROOT, { COUNT_NEVER, COUNT_ANY } },
+        [OP_ALLOW_DEVICE] = { "allow-device", PHASE_ROOT, { COUNT_NEVER, COUNT_ANY } },
+        [OP_OWN_DIRECTORY] = { "own-directory", PHASE_ROOT, { COUNT_NEVER, COUNT_AT_MOST_ONCE } },
+        [OP_HOSTNAME] = { "hostname", PHASE_INNER, { COUNT_ONCE } },
+        [OP_LOOPBACK_UP] = { "loopback-up", PHASE_INNER, { COUNT_AT_MOST_ONCE } },
+        [OP_CHDIR] = { "chdir", PHASE_INNER, { COUNT_ONCE, COUNT_AT_MOST_ONCE } },
+        [OP_SESSION_KEYRING] = { "session-keyring", PHASE_INNER, { COUNT_ONCE } },
+        [OP_NOT_DUMPABLE] = { "not-dumpable", PHASE_INNER, { COUNT_ONCE, COUNT_ONCE } },
+        [OP_DROP_CAPABILITIES] = { "drop-capabilities", PHASE_INNER, { COUNT_ONCE, COUNT_ONCE } },
+        [OP_NO_NEW_PRIVILEGES] = { "no-new-privileges", PHASE_INNER, { COUNT_ONCE, COUNT_ONCE } },
+        [OP_DIE_WITH_INIT] = { "die-with-init", PHASE_JOB, { COUNT_NEVER, COUNT_ONCE } },
+        [OP_LANDLOCK] = { "landlock", PHASE_JOB, { COUNT_ONCE, COUNT_ONCE } },
+        [OP_SPECULATION] = { "speculation", PHASE_JOB, { COUNT_AT_MOST_ONCE, COUNT_AT_MOST_ONCE } },
+        [OP_RLIMITS] = { "rlimits", PHASE_LAST, { COUNT_ONCE, COUNT_ONCE } },
+        [OP_SECCOMP] = { "seccomp", PHASE_LAST, { COUNT_ONCE, COUNT_ONCE } },
 };
 
 static const char *const phase_names[_PHASE_MAX] = {
@@ -104,9 +109,13 @@ static const char *check_order(const PlanImage *plan) {
                 seen[step->op]++;
         }
         for (unsigned op = 0; op < _OP_MAX; op++) {
-                if (ops[op].count == COUNT_ONCE && seen[op] == 0)
+                OpCount count = ops[op].count[plan->engine];
+
+                if (count == COUNT_NEVER && seen[op] > 0)
+                        return "a step belongs to another engine";
+                if (count == COUNT_ONCE && seen[op] == 0)
                         return "a step that every plan needs is missing";
-                if (ops[op].count != COUNT_ANY && seen[op] > 1)
+                if (count != COUNT_ANY && seen[op] > 1)
                         return "a step that may stand only once stands twice";
         }
         if (plan->steps[plan->n_steps - 1].op != OP_SECCOMP)
@@ -119,6 +128,8 @@ static const char *check(const PlanImage *plan) {
 
         if (plan->magic != PLAN_MAGIC)
                 return "this is not a plan";
+        if (plan->engine >= _ENGINE_MAX)
+                return "the engine is unknown";
         if (plan->n_steps == 0 || plan->n_steps > PLAN_STEPS_MAX)
                 return "the number of steps is out of range";
         if (plan->n_filter == 0 || plan->n_filter > PLAN_FILTER_MAX)

@@ -98,10 +98,6 @@ static const char *const core_names[] = {
         "alarm",
         "getitimer",
         "setitimer",
-        /* only the processes of the box have a pid here; PID 1 ignores what they send */
-        "kill",
-        "tkill",
-        "tgkill",
         "exit",
         "exit_group",
         "rseq",
@@ -158,6 +154,9 @@ static const SyscallRule core_rules[] = {
         {},
 };
 
+/* Only the processes of the box have a pid there; PID 1 ignores what they send. */
+static const char *const signal_names[] = { "kill", "tkill", "tgkill", NULL };
+
 /* Files in a root that has nothing but read-only Python and the job's own /app and /tmp. */
 static const char *const file_names[] = {
         "open",
@@ -186,10 +185,6 @@ static const char *const file_names[] = {
         "linkat",
         "symlink",
         "symlinkat",
-        "chmod",
-        "fchmod",
-        "fchmodat",
-        "utimensat",
         "truncate",
         "ftruncate",
         "fallocate",
@@ -236,8 +231,6 @@ static const SyscallRule file_rules[] = {
         RULE("fcntl", EQUALS(1, F_GETPIPE_SZ)),
         /* mkfifo(), but no device. The kernel takes 16 bits of the mode. */
         RULE("mknodat", MASKED(2, S_IFMT, S_IFIFO)),
-        /* asyncio wakes itself up with one. No other family: AF_UNIX stays inside. */
-        RULE("socketpair", EQUALS(0, AF_UNIX)),
         SOCKET_OPTION("getsockopt", SO_TYPE),
         SOCKET_OPTION("getsockopt", SO_ERROR),
         SOCKET_OPTION("getsockopt", SO_DOMAIN),
@@ -245,6 +238,18 @@ static const SyscallRule file_rules[] = {
         SOCKET_OPTION("getsockopt", SO_ACCEPTCONN),
         SOCKET_OPTION("getsockopt", SO_SNDBUF),
         SOCKET_OPTION("getsockopt", SO_RCVBUF),
+        {},
+};
+
+/* The mode and the times of a file are its owner's, and here nothing else is owned. Landlock does not know them. */
+static const char *const inode_names[] = { "chmod", "fchmod", "fchmodat", "utimensat", NULL };
+
+/* asyncio wakes itself up with one. No other family: AF_UNIX stays inside. */
+static const SyscallRule pair_rules[] = { RULE("socketpair", EQUALS(0, AF_UNIX)), {} };
+
+/* Where the host's sockets are around no datagrams: sendto() would take one of a pair to any of them. */
+static const SyscallRule stream_pair_rules[] = {
+        RULE("socketpair", EQUALS(0, AF_UNIX), MASKED(1, 0xf, SOCK_STREAM)),
         {},
 };
 
@@ -358,6 +363,17 @@ const SyscallGroup job_groups[] = {
           .without = PLAN_FLAG_NO_FILES,
           .names = file_names,
           .rules = file_rules },
+        { .name = "signals", .without = PLAN_FLAG_NOT_ALONE, .names = signal_names },
+        { .name = "inodes",
+          .without = PLAN_FLAG_NO_FILES | PLAN_FLAG_NOT_ALONE,
+          .names = inode_names },
+        { .name = "pairs",
+          .without = PLAN_FLAG_NO_FILES | PLAN_FLAG_NOT_ALONE,
+          .rules = pair_rules },
+        { .name = "stream-pairs",
+          .with = PLAN_FLAG_NOT_ALONE,
+          .without = PLAN_FLAG_NO_FILES,
+          .rules = stream_pair_rules },
         { .name = "record-locks-alone",
           .without = PLAN_FLAG_NO_FILES | PLAN_FLAG_CAN_FORK,
           .error = SYSCALL_SKIP,

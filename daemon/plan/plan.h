@@ -42,16 +42,22 @@ typedef enum PlanOp {
         OP_MOUNT_PROC,     /* target: subset=pid,hidepid=invisible,nosuid,nodev,noexec,ro */
         OP_PIVOT_ROOT,     /* into the new root, detach the old one, chdir to / */
         OP_READ_ONLY_ROOT, /* remount the root tmpfs ro */
+        /* ROOT, of the engine `process`: names of the host, which OP_LANDLOCK opens */
+        OP_ALLOW_READ,    /* target; arg: PLAN_OPTIONAL if a missing one is no error */
+        OP_ALLOW_DEVICE,  /* target; arg: PLAN_WRITABLE */
+        OP_OWN_DIRECTORY, /* instead of /app: made below target, open to nobody else, and entered */
         /* INNER */
         OP_HOSTNAME,        /* source: the name */
         OP_LOOPBACK_UP,     /* by libnl */
         OP_CHDIR,           /* target */
         OP_SESSION_KEYRING, /* join a new, empty one */
         OP_NOT_DUMPABLE,
-        OP_DROP_CAPABILITIES, /* bounding set and all five sets, by libcap */
+        OP_DROP_CAPABILITIES, /* bounding set and all five sets, by libcap; arg: PLAN_KEEP_BOUNDING */
         OP_NO_NEW_PRIVILEGES,
         /* JOB */
-        OP_LANDLOCK, /* the same files once more, whatever is mounted: rules made of the steps above */
+        OP_DIE_WITH_INIT, /* where that is no pid namespace's */
+        OP_LANDLOCK, /* the same files once more, whatever is mounted: rules made of the steps above; arg:
+                        the ABI without which there is no box */
         OP_SPECULATION, /* no speculation around stores and at indirect branches */
         /* LAST */
         OP_RLIMITS, /* from the box's limits */
@@ -62,6 +68,8 @@ typedef enum PlanOp {
 
 #define PLAN_OPTIONAL 1
 #define PLAN_WRITABLE 1
+#define PLAN_KEEP_BOUNDING \
+        1 /* only CAP_SETPCAP may drop from it, and no_new_privs makes it mean nothing */
 #define PLAN_STEPS_MAX 96
 #define PLAN_ARENA_MAX 65536
 #define PLAN_FILTER_MAX 2048
@@ -94,6 +102,7 @@ typedef struct PlanImage {
         uint32_t package_paths; /* behind the library in sys.path, in this order */
         uint32_t environment;
         uint32_t flags;     /* PLAN_FLAG_* */
+        uint32_t engine;    /* Engine */
         uint32_t n_allowed; /* numbers that the filter allows, for the record */
         PlanStep steps[PLAN_STEPS_MAX];
         struct sock_filter filter[PLAN_FILTER_MAX];
@@ -104,6 +113,7 @@ typedef struct PlanImage {
 #define PLAN_FLAG_CAN_FORK 2u
 #define PLAN_FLAG_THREADS 4u
 #define PLAN_FLAG_LOOPBACK 8u
+#define PLAN_FLAG_NOT_ALONE 128u /* the host's processes and files are around */
 /* What only the interpreter is concerned with. */
 #define PLAN_FLAG_POLICY 16u      /* the import policy is in force */
 #define PLAN_FLAG_WHITELIST 32u   /* of modules; else a blacklist of deny_modules */

@@ -15,12 +15,35 @@
 
 static const char *const unknown_uids[] = { "own", "deny", NULL };
 
+/* One line for each. */
+static int
+config_parse_engine(const Key *key, const FlatLine *line, void *field, char **ret_error) {
+        unsigned engine, *engines = field;
+        int r = key_parse_enumeration(key, line, &engine, ret_error);
+
+        if (r >= 0)
+                *engines |= ENGINE_BIT(engine);
+        return r;
+}
+
 static const Key keys[] = {
         CONFIG_KEY("daemon.allow_degraded",
                    key_parse_boolean,
                    allow_degraded,
                    "Serve on a host without the cgroup v2 controllers memory, cpu and pids; limits "
                    "are weaker there and every result says so. Default: false"),
+        {
+                .name = "daemon.engines",
+                .parse = config_parse_engine,
+                .is_list = true,
+                .is_optional = true,
+                .offset = offsetof(DaemonConfig, engines),
+                .values = engine_names,
+                .documentation =
+                        "Of what boxes may be made here, \"namespace\", \"process\" or both; profiles with another "
+                        "`engine` run no jobs. \"process\" is weaker: docs/SANDBOX.md says by what. Each is tried "
+                        "by the self-test at the start. Default: [\"namespace\"]",
+        },
         CONFIG_KEY("daemon.default_profile",
                    key_parse_string,
                    default_profile,
@@ -174,6 +197,8 @@ int daemon_config_parse(const char *lines,
                                        ret_error);
         if (r < 0)
                 return r;
+        if (config->engines == 0)
+                config->engines = ENGINE_BIT(ENGINE_NAMESPACE);
         if (!config->default_profile) {
                 config->default_profile = strdup("default");
                 if (!config->default_profile)
@@ -250,10 +275,18 @@ int daemon_config_check_change(const DaemonConfig *old, const DaemonConfig *new,
         if (new->ids_count != old->ids_count)
                 return error_of_change(new, "ids.count", new->ids_count, old->ids_count, "changes",
                                        ret_error);
+        /* What is allowed was tried before anybody was served. */
+        if (new->engines != old->engines)
+                return error_of_change(new, "daemon.engines", new->engines, old->engines, "changes",
+                                       ret_error);
         if (new->max_running_jobs > old->max_running_jobs)
                 return error_of_change(new, "daemon.max_running_jobs", new->max_running_jobs,
                                        old->max_running_jobs, "rises", ret_error);
         return 0;
+}
+
+unsigned daemon_config_engines(const DaemonConfig *config, bool is_embedded) {
+        return is_embedded ? ENGINE_BIT(_ENGINE_MAX) - 1 : config->engines;
 }
 
 DaemonConfig *daemon_config_free(DaemonConfig *config) {

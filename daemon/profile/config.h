@@ -24,6 +24,7 @@ typedef enum UnknownUid {
 #define NO_GATEWAY UINT64_MAX
 
 typedef struct DaemonConfig {
+        unsigned engines;                  /* ENGINE_BIT()s that boxes may have */
         bool allow_degraded;               /* serve although a cgroup v2 controller is missing */
         uint64_t ids_first;                /* host uid and gid of the first box */
         uint64_t ids_count;                /* one id per running box; never 0 */
@@ -55,6 +56,9 @@ int daemon_config_check_profiles(const char *lines,
 
 /* Whether the second may take the place of the first without a restart. Errors as above. Pure. */
 int daemon_config_check_change(const DaemonConfig *old, const DaemonConfig *new, char **ret_error);
+
+/* The ENGINE_BIT()s that are allowed. Embedded, whoever runs it allows what he names a profile for. Pure. */
+unsigned daemon_config_engines(const DaemonConfig *config, bool is_embedded);
 
 DaemonConfig *daemon_config_free(DaemonConfig *config);
 DEFINE_CLEANUP(DaemonConfig *, daemon_config_free);

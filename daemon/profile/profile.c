@@ -144,6 +144,17 @@ static const Key keys[] = {
                     granted,
                     .documentation = "Whether every user may run jobs with it. Where it is false, "
                                      "only a private (embedded) daemon does. Is not inherited"),
+        PROFILE_KEY(
+                "profile.engine",
+                key_parse_enumeration,
+                engine,
+                .values = engine_names,
+                .is_optional = true,
+                .documentation =
+                        "What boxes are made of. \"namespace\", the default: seven namespaces and all that is below. "
+                        "\"process\": none of them, for containers that give none; one process, held by the "
+                        "filter, Landlock and limits. Needs `engines` in pysbd.toml, network and proc \"none\", "
+                        "and neither processes nor branches"),
         PROFILE_KEY("profile.network",
                     key_parse_enumeration,
                     network,
@@ -366,6 +377,21 @@ static int check_combinations(const Profile *p, const KeySources *sources, char 
                 { p->files == PROFILE_FILES_NONE && p->packages[0], "python.packages",
                   "needs files = \"private\": packages load parts of themselves later",
                   "profile.files" },
+                { p->engine == ENGINE_PROCESS && p->network != PROFILE_NETWORK_NONE,
+                  "profile.network",
+                  "must be \"none\" where engine is \"process\": the only network would be the host's",
+                  "profile.engine" },
+                { p->engine == ENGINE_PROCESS && p->proc != PROFILE_PROC_NONE, "profile.proc",
+                  "must be \"none\" where engine is \"process\": the only /proc would be the host's",
+                  "profile.engine" },
+                { p->engine == ENGINE_PROCESS && p->maximum.value[LIMIT_PROCESSES] != 1,
+                  "maximum.processes",
+                  "must be 1 where engine is \"process\": nothing would hold several together",
+                  "profile.engine" },
+                { p->engine == ENGINE_PROCESS && p->has_sessions && p->session_branches > 0,
+                  "sessions.branches",
+                  "must be 0 where engine is \"process\": a branch is a second process",
+                  "profile.engine" },
                 { !p->policy && !p->host_env, "python.host_env",
                   "must be true where policy is false: it is the policy that hides the host",
                   "python.policy" },
@@ -525,9 +551,18 @@ int profile_parse(const char *lines, size_t size, Profile **ret_profile, char **
 }
 
 /* A long list is cut in the sentence; what apt-get then says is about the first ones. */
-const char *profile_problem(const Profile *profile, char *buf, size_t size) {
+const char *profile_problem(const Profile *profile, unsigned engines, char *buf, size_t size) {
         char names[96] = "";
         size_t n = 0, used = 0;
+
+        if (!(engines & ENGINE_BIT(profile->engine))) {
+                (void) snprintf(
+                        buf, size,
+                        "its engine is \"%s\", which is not allowed here: add it to engines "
+                        "in pysbd.toml, and restart",
+                        engine_names[profile->engine]);
+                return buf;
+        }
 
         for (char *const *deb = profile->package_debs; *deb; deb++, n++)
                 if (used + strlen(*deb) + 2 < sizeof(names))

@@ -17,6 +17,7 @@
 
 #include "basic/cleanup.h"
 #include "profile/limits.h"
+#include "proto/engine.h"
 
 #define PROFILE_NAME_MAX 31
 #define PROFILES_MAX 64
@@ -75,6 +76,7 @@ typedef struct Profile {
         bool granted; /* tenants may use it without being named; raw: false */
         char *digest; /* 64 lower case hexadecimal digits: SHA-256 over the resolved values */
 
+        Engine engine;
         ProfileNetwork network;
         ProfileFiles files;
         ProfileProc proc;
@@ -121,9 +123,9 @@ int profile_parse(const char *lines, size_t size, Profile **ret_profile, char **
 Profile *profile_free(Profile *profile);
 DEFINE_CLEANUP(Profile *, profile_free);
 
-/* Why no job can run with the profile on this machine, and what to do, as one sentence; NULL if all is
- * well. Returns buf. */
-const char *profile_problem(const Profile *profile, char *buf, size_t size);
+/* Why no job can run with the profile on this machine, where these ENGINE_BIT()s are allowed, and what to do, as one
+ * sentence; NULL if all is well. Returns buf. */
+const char *profile_problem(const Profile *profile, unsigned engines, char *buf, size_t size);
 
 /* First 8 bytes of the digest as a number: what a BuilderRequest carries. */
 uint64_t profile_digest_short(const Profile *profile);

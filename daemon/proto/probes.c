@@ -78,6 +78,8 @@ static const struct {
                                  "A job can execute what it has written to a file." },
         [PROBE_WRITE_RANDOM] = { "write-random", LAYER_LANDLOCK,
                                  "A job can write to the kernel's source of random numbers." },
+        [PROBE_READ_HOST] = { "read-host", LAYER_LANDLOCK, "A job reads the host's files." },
+        [PROBE_SIGNAL] = { "signal", LAYER_SECCOMP, "kill() reached the kernel." },
         [PROBE_MOUNT_FLAGS] = { "mount-flags", LAYER_READ_ONLY_ROOT,
                                 "A mount of a box allows set-user-ID programs or devices, or is "
                                 "shared with the host." },

@@ -54,6 +54,8 @@ typedef enum Probe {
         PROBE_WRITE_LIBRARY, /* how many files and directories of the host could be changed */
         PROBE_EXECUTE_FILE,  /* how many file systems let a page of a file be executed */
         PROBE_WRITE_RANDOM,  /* open() for writing of a device whose mode would allow it */
+        PROBE_READ_HOST,     /* open() of the host's root directory, where that is in sight */
+        PROBE_SIGNAL,        /* kill() of init, without a signal */
         PROBE_MOUNT_FLAGS, /* how many mounts allow set-user-ID or devices, or tell others of themselves */
         _PROBE_MAX,
 } Probe;

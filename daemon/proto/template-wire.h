@@ -39,8 +39,12 @@ typedef struct TemplateMake {
         uint32_t has_cgroup;             /* MAKE_FD_CGROUP comes with it */
         uint32_t has_counter;            /* the job can be counted: COUNTER_JOB */
         uint32_t is_probe;               /* instead of a job: the program of the self-test */
+        uint32_t n_others; /* tasks that have the box's uid beside the job's own: its init, … */
+        uint32_t _reserved;
         uint32_t landlock_abi; /* what it is to use; 0: the kernel has none, and results say so */
 } TemplateMake;
+
+#define MAKE_OTHERS_UNKNOWN UINT32_MAX /* it is somebody's who has other processes */
 
 /* Template -> builder, with the pidfd of the box's init unless error is set. */
 typedef struct TemplateMade {
@@ -123,7 +127,7 @@ typedef struct BoxReport {
 } BoxReport;
 
 _Static_assert(sizeof(TemplateHello) == 32, "wire layout");
-_Static_assert(sizeof(TemplateMake) == 48, "wire layout");
+_Static_assert(sizeof(TemplateMake) == 56, "wire layout");
 _Static_assert(sizeof(BoxStart) == 8 + sizeof(Limits), "wire layout");
 _Static_assert(sizeof(TemplateMade) == 16, "wire layout");
 _Static_assert(sizeof(BoxReport) == 88 + 8 * DENIED_CALLS_MAX, "wire layout");

@@ -157,6 +157,14 @@ static int template_make_box(const CageBox *box) {
         return link_send(TEMPLATE_FD_BUILDER, &made, sizeof(made), &pidfd, r < 0 ? 0 : 1);
 }
 
+/* A plan whose boxes have the host's names around has a template for each of them, which lives as long as the box
+ * and cleans up after it, whatever has ended that: also when it was the builder. */
+static int template_stay_for_box(const PlanImage *plan) {
+        if (!(plan->flags & PLAN_FLAG_NOT_ALONE))
+                return 0;
+        return prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) < 0 ? -errno : 0;
+}
+
 /* Until the builder closes the link. */
 static int template_serve(const PlanImage *plan) {
         for (uint64_t n_boxes = 0;; n_boxes++) {
@@ -196,6 +204,9 @@ int template_main(void) {
         fd_close(TEMPLATE_FD_PLAN);
         (void) fd_set_cloexec(TEMPLATE_FD_BUILDER, true);
         (void) fd_set_nonblock(TEMPLATE_FD_BUILDER, false);
+        r = cage_choose_directory(plan);
+        if (r < 0)
+                return template_fail(r, "cannot choose a directory") < 0;
         r = warm_up(plan);
         if (r < 0)
                 return 1;
@@ -205,8 +216,13 @@ int template_main(void) {
         r = cage_prepare();
         if (r < 0)
                 return template_fail(r, "cannot prepare for boxes") < 0;
+        r = template_stay_for_box(plan);
+        if (r < 0)
+                return template_fail(r, "cannot outlive the builder") < 0;
         r = template_send_hello(plan);
         if (r < 0)
                 return 1;
-        return template_serve(plan) < 0;
+        r = template_serve(plan);
+        cage_remove_directory();
+        return r < 0;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "cage/cage.h"
 #include "runner/channel-module.h"
 #include "runner/frozen.h"
 #include "runner/interp.h"
@@ -36,6 +37,16 @@ static int warm_set_environment(const char *environment) {
                 if (setenv(entry, value, 1) < 0)
                         return -errno;
         }
+        return 0;
+}
+
+/* Where a box has neither /app nor a /tmp that it can write to, the names of both lead to what it has. */
+static int warm_move_environment(void) {
+        static const char *const names[] = { "HOME", "TMPDIR" };
+
+        FOREACH_ARRAY(name, names, ELEMENTSOF(names))
+                if (getenv(*name) && setenv(*name, cage_app(), 1) < 0)
+                        return -errno;
         return 0;
 }
 
@@ -78,6 +89,13 @@ static int warm_preload_all(const PlanImage *plan) {
         return warm_preload(plan, plan->internal);
 }
 
+/* What lies in /app elsewhere. */
+static int warm_move(void) {
+        _cleanup_python_ PyObject *r = PyObject_CallMethod(warm.bootstrap, "move", "s", cage_app());
+
+        return r ? 0 : -1;
+}
+
 static int warm_load(const PlanImage *plan) {
         bool no_files = plan->flags & PLAN_FLAG_NO_FILES;
         _cleanup_python_ PyObject *r = NULL;
@@ -90,6 +108,8 @@ static int warm_load(const PlanImage *plan) {
                 return -1;
         if (warm_preload_all(plan) < 0)
                 return -1;
+        if ((plan->flags & PLAN_FLAG_NOT_ALONE) && warm_move() < 0)
+                return -1;
         if (policy_install(plan) < 0)
                 return -1;
         r = PyObject_CallMethod(warm.bootstrap, "settle", "O", no_files ? Py_True : Py_False);
@@ -100,6 +120,8 @@ int warm_up(const PlanImage *plan) {
         int r;
 
         r = warm_set_environment(plan_string(plan, plan->environment));
+        if (r >= 0 && (plan->flags & PLAN_FLAG_NOT_ALONE))
+                r = warm_move_environment();
         if (r < 0) {
                 fprintf(stderr, "pysb-runner: cannot set the environment: %s\n", strerror(-r));
                 return r;

@@ -49,12 +49,16 @@ STEPS = {
     "no-new-privileges": ("no_new_privs", "R-PR2 R-FS4"),
     "landlock": ("Landlock", "R-FS2 R-FS3 R-FS4 R-NW1 R-NW2 R-NS2"),
     "speculation": ("process", "R-I5"),
+    "allow-read": ("Landlock", "R-FS2"),
+    "allow-device": ("Landlock", "R-FS3"),
+    "own-directory": ("Landlock", "R-T2"),
+    "die-with-init": ("process", "R-NS3"),
     "rlimits": ("resource limits", "R-PR4 R-L1 R-L2 R-L6 R-L9"),
     "seccomp": ("seccomp", "R-SC1 R-SC2 R-SC3 R-SC4 R-SC5 R-SC6 R-SC7 R-SC8 R-NW3 R-PR2 R-D5"),
 }
 
 # What no shipped profile asks for
-BY_KEY = ("speculation",)
+BY_KEY = ("speculation", "allow-read", "allow-device", "own-directory", "die-with-init")
 
 REQUIREMENTS = {
     "R-FS1": "The root is a tmpfs with a closed list of names; no way leads out of it",

@@ -55,6 +55,7 @@ class Doctor(unittest.TestCase):
         for layer in degraded:
             self.assertIn(layer, checks["layers"]["found"])
         self.assertEqual(checks["layers"]["status"], "degraded" if degraded else "pass")
+        self.assertEqual(checks["engines"]["found"], "namespace, process allowed")
         self.assertIn("0 got through", checks["self-test"]["found"])
         self.assertEqual({probe["outcome"] for probe in document["selfTest"]["probes"]} - {"skipped"}, {"passed"})
 

@@ -95,6 +95,10 @@ int sys_kill_pidfd(int pidfd) {
         return 0;
 }
 
+int sys_kill_pidfd_of(int pidfd, uid_t uid) {
+        return sys_kill_pidfd(pidfd);
+}
+
 TreeUsage usage_read_tree(pid_t pid) {
         return (TreeUsage){ .cpu_user_usec = the_world->cpu_usec };
 }

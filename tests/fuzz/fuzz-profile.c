@@ -32,7 +32,7 @@ static void check_profile(const Profile *p) {
         check_limits(p);
         fuzz_check(strlen(p->digest) == 64);
         (void) profile_digest_short(p);
-        (void) profile_problem(p, problem, sizeof(problem));
+        (void) profile_problem(p, p->name[0], problem, sizeof(problem));
         f = open_memstream(&text, &size);
         fuzz_check(f);
         profile_print(p, f);

@@ -124,7 +124,10 @@ static void check_error(int r, const SpecError *error) {
 static const JobSpec *open_session(void) {
         static JobSpec *session;
         static const JobRequest request = {};
-        const SpecContext c = { .store = &store, .default_profile = "default", .is_session = true };
+        const SpecContext c = { .store = &store,
+                                .default_profile = "default",
+                                .engines = ENGINE_BIT(ENGINE_NAMESPACE),
+                                .is_session = true };
         SpecError error;
 
         if (!session)
@@ -182,6 +185,7 @@ static void run(unsigned kind, bool all_granted, json_t *parameters) {
         SpecContext c = {
                 .store = &store,
                 .default_profile = "default",
+                .engines = ENGINE_BIT(ENGINE_NAMESPACE),
                 .all_granted = all_granted,
                 .is_submit = kind == KIND_SUBMIT,
                 .is_check = kind == KIND_CHECK,

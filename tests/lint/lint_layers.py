@@ -33,8 +33,8 @@ LAYERS = {
 ONLY_HEADERS = {
     ("daemon/builder", "launch"): {"launch/reload.h", "launch/self-test.h"},  # requests that start one
     ("daemon/broker", "plan"): {"plan/plan.h"},  # names of the steps, for messages
-    ("daemon/profile", "proto"): {"proto/limits.h"},
-    ("daemon/plan", "proto"): {"proto/syscall-names.h", "proto/limits.h", "proto/layers.h"},
+    ("daemon/profile", "proto"): {"proto/engine.h", "proto/limits.h"},
+    ("daemon/plan", "proto"): {"proto/engine.h", "proto/syscall-names.h", "proto/limits.h", "proto/layers.h"},
 }
 # Header of somebody else -> the only directories that may include it
 FOREIGN = {
@@ -48,7 +48,7 @@ FOREIGN = {
     r"systemd/.*": {"daemon/builder", "daemon/launch", "daemon/broker", "daemon/journal"},
 }
 # What serves with two capabilities stays small enough to be read: lines of daemon/builder/*.c, without comments and blanks
-BUILDER_LINES = 2200
+BUILDER_LINES = 2300
 INCLUDE_OURS = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 INCLUDE_FOREIGN = re.compile(r"^\s*#\s*include\s+<([^>]+)>", re.M)
 

@@ -33,6 +33,7 @@ STDLIB = sys.path[0]
 # A name may begin like another one.
 PACKAGES = sorted(sys.path[2:], key=len, reverse=True)
 
+app = '/app'
 has_no_files = False    # the profile leaves nothing to open
 program_name = '<job>'  # in tracebacks
 own_files = set()       # the same of the parts of pysb-runner
@@ -154,6 +155,16 @@ def name_files_of_frozen():
             module.__path__[:] = spec.submodule_search_locations[:] = [directory]
 
 
+def move(path):
+    """The files of the job are in this directory of the host instead of /app: its engine has no mounts."""
+    global app
+    import _program
+    import _ticks
+    from sandbox_utils import _paths
+    app = _paths.ROOT = path
+    _program.APP = _ticks.APP = path + '/'
+
+
 def settle(no_files):
     """The last thing before the template serves: nothing may be imported after it."""
     global has_no_files
@@ -185,8 +196,8 @@ def settle(no_files):
         show_warnings_without_mark()
     else:
         # Last, so that a file of the job cannot stand in for a module of the library.
-        sys.path.append('/app')
-        sys.path_importer_cache.pop('/app', None)
+        sys.path.append(app)
+        sys.path_importer_cache.pop(app, None)
     sys.modules['_display'].settle()
     sys.modules['_program'].settle()
     if _policy.host_env:

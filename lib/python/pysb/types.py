@@ -361,6 +361,7 @@ class ProfileInfo(Wire):
     allowed: bool
     is_default: bool
     python_version: str
+    engine: str
     network: str
     file_system: str
     analysis: str
@@ -449,6 +450,7 @@ class GetNodeReply(Wire):
     kernel: str
     degraded: bool
     isolation: List[IsolationLayer]
+    engines: List[str]
     max_message_bytes: int
     max_inline_bytes: int
     max_descriptors: int

@@ -37,6 +37,7 @@ static ProfileStore store = { .n_refs = 1,
 static SpecContext context = {
         .store = &store,
         .default_profile = "default",
+        .engines = ENGINE_BIT(ENGINE_NAMESPACE),
 };
 
 static int setup(void **state) {

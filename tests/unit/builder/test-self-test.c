@@ -11,10 +11,11 @@
 #include <cmocka.h>
 
 #include "launch/self-test.h"
+#include "proto/engine.h"
 
-#define FIRST_CGROUP_LAYERS                                             \
-        (LAYER_BIT(LAYER_CGROUP_MEMORY) | LAYER_BIT(LAYER_CGROUP_CPU) | \
-         LAYER_BIT(LAYER_CGROUP_PIDS))
+/* What there is to see in a box that shares names and processes with the host. */
+#define NOT_ALONE (PROBE_BIT(PROBE_READ_HOST) | PROBE_BIT(PROBE_SIGNAL))
+#define ALL (PROBE_BIT(_PROBE_MAX) - 1)
 
 typedef struct Fixture {
         PlanImage plan;
@@ -34,8 +35,8 @@ static int setup(void **state) {
         f->plan.steps[0].op = OP_MOUNT_PROC;
         f->box = (SelfTestBox){
                 .plan = &f->plan,
-                .layers = FIRST_CGROUP_LAYERS | LAYER_BIT(LAYER_UID_RANGE) |
-                          LAYER_BIT(LAYER_LANDLOCK),
+                .layers = engine_layers(ENGINE_NAMESPACE),
+                .n_others = 1,
                 .uid = 70000,
                 .gid = 70000,
                 .root = 41,
@@ -78,7 +79,7 @@ static void test_good(void **state) {
         Fixture *f = *state;
         SelfTestVerdict verdict = self_test_judge(&f->box, &f->good);
 
-        assert_int_equal(verdict.tried, PROBE_BIT(_PROBE_MAX) - 1);
+        assert_int_equal(verdict.tried, ALL & ~NOT_ALONE);
         assert_int_equal(verdict.failed, 0);
 }
 
@@ -89,6 +90,8 @@ static void test_unseen(void **state) {
         for (Probe p = 0; p < _PROBE_MAX; p++) {
                 ProbeRecord record = f->good;
 
+                if (PROBE_BIT(p) & NOT_ALONE)
+                        continue;
                 record.seen[p] = PROBE_UNSEEN;
                 assert_int_equal(self_test_judge(&f->box, &record).failed, PROBE_BIT(p));
         }
@@ -156,10 +159,12 @@ static void test_skipped(void **state) {
                                        PROBE_EXECUTE_FILE, PROBE_WRITE_RANDOM };
         static const Probe proc[] = { PROBE_HOST_PROC, PROBE_CAPABILITY_SETS, PROBE_MOUNT_FLAGS };
         Fixture *f = *state;
-        uint64_t absent = 0;
+        uint64_t absent = NOT_ALONE;
         SelfTestVerdict verdict;
 
-        f->box.layers = 0;
+        f->box.layers &= ~(LAYER_BIT(LAYER_CGROUP_MEMORY) | LAYER_BIT(LAYER_CGROUP_CPU) |
+                           LAYER_BIT(LAYER_CGROUP_PIDS) | LAYER_BIT(LAYER_UID_RANGE) |
+                           LAYER_BIT(LAYER_LANDLOCK));
         f->plan.flags = PLAN_FLAG_NO_FILES;
         f->plan.n_steps = 0;
         for (Probe p = PROBE_CGROUP_LEAF; p <= PROBE_GID; p++)
@@ -174,6 +179,44 @@ static void test_skipped(void **state) {
         verdict = self_test_judge(&f->box, &f->good);
         assert_int_equal(verdict.failed, 0);
         assert_int_equal(verdict.tried, (PROBE_BIT(_PROBE_MAX) - 1) & ~absent);
+}
+
+/* The box of the other engine: what it has not is not asked for, and what stands in its place is. */
+static void test_process(void **state) {
+        static const struct {
+                Probe probe;
+                int64_t seen;
+        } rows[] = {
+                { PROBE_READ_HOST, 3 },  { PROBE_READ_HOST, PROBE_UNSEEN },
+                { PROBE_SIGNAL, 0 },     { PROBE_SIGNAL, -ESRCH },
+                { PROBE_WRITE_ROOT, 0 }, { PROBE_WRITE_RANDOM, 3 },
+                { PROBE_FILE_MODE, 3 },  { PROBE_UID, 0 },
+                { PROBE_TASKS, 5 },      { PROBE_SOCKET, 3 },
+        };
+        Fixture *f = *state;
+        SelfTestVerdict verdict;
+
+        f->plan.engine = ENGINE_PROCESS;
+        f->plan.flags = PLAN_FLAG_NOT_ALONE;
+        f->plan.n_steps = 0;
+        f->box.layers = engine_layers(ENGINE_PROCESS);
+        f->box.n_others = 2;
+        see(f, PROBE_USER_NAMESPACE, PROBE_CGROUP_NAMESPACE, 0);
+        f->good.seen[PROBE_PARENT] = 4711;
+        f->good.seen[PROBE_HOST_ROOT] = 41;
+        f->good.seen[PROBE_BOUNDING_SET] = 41;
+        f->good.seen[PROBE_TASKS] = 6;
+        f->good.seen[PROBE_READ_HOST] = f->good.seen[PROBE_WRITE_ROOT] = -EACCES;
+        f->good.seen[PROBE_SIGNAL] = -EPERM;
+        verdict = self_test_judge(&f->box, &f->good);
+        assert_int_equal(verdict.failed, 0);
+        assert_int_equal(verdict.tried & NOT_ALONE, NOT_ALONE);
+        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
+                ProbeRecord record = f->good;
+
+                record.seen[row->probe] = row->seen;
+                assert_int_equal(self_test_judge(&f->box, &record).failed, PROBE_BIT(row->probe));
+        }
 }
 
 /* Each row of the tables is filled in. */
@@ -198,6 +241,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_unseen, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_skipped, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_process, setup, teardown),
                 cmocka_unit_test(test_tables),
         };
 

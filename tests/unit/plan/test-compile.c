@@ -85,6 +85,37 @@ static void test_files_none(void **state) {
         assert_non_null(find(plan, OP_CHDIR, "/app"));
 }
 
+static uint64_t arg_of(const PlanImage *plan, PlanOp op, const char *target) {
+        const PlanStep *step = find(plan, op, target);
+
+        return step ? step->arg : UINT64_MAX;
+}
+
+/* Nothing of namespaces, and what is there in their place. */
+static void test_process(void **state) {
+        _cleanup_(profile_freep) Profile *profile = profile_load("default");
+        _cleanup_free_ PlanImage *plan = NULL;
+
+        profile->engine = ENGINE_PROCESS;
+        profile->proc = PROFILE_PROC_NONE;
+        free(profile->read_only);
+        profile->read_only = calloc(2, sizeof(*profile->read_only));
+        profile->read_only[0] = strdup("/usr/share/fonts");
+        plan = compile(profile);
+        assert_true(plan->flags & PLAN_FLAG_NOT_ALONE);
+        FOREACH_ARRAY(step, plan->steps, plan->n_steps)
+                assert_false(step->op == OP_NAMESPACES || step->op == OP_ID_MAP ||
+                             step->op == OP_PIVOT_ROOT || step->op == OP_MKDIR);
+        assert_true(arg_of(plan, OP_ALLOW_READ, "/usr/share/fonts") == PLAN_OPTIONAL);
+        assert_true(arg_of(plan, OP_DROP_CAPABILITIES, NULL) == PLAN_KEEP_BOUNDING);
+        assert_int_equal(arg_of(plan, OP_LANDLOCK, NULL), 3);
+        assert_non_null(find(plan, OP_DIE_WITH_INIT, NULL));
+        assert_null(find(plan, OP_CHDIR, NULL));
+        /* A step of the other engine. */
+        plan->engine = ENGINE_NAMESPACE;
+        assert_int_equal(plan_check(plan, NULL), -EINVAL);
+}
+
 static void test_keys(void **state) {
         _cleanup_(profile_freep) Profile *profile = profile_load("default");
         PlanImage *plan;
@@ -236,10 +267,15 @@ static void test_syscall_names(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_header),        cmocka_unit_test(test_policy_off),
-                cmocka_unit_test(test_files_none),    cmocka_unit_test(test_keys),
-                cmocka_unit_test(test_directories),   cmocka_unit_test(test_too_big),
-                cmocka_unit_test(test_tables),        cmocka_unit_test(test_rules_mean_something),
+                cmocka_unit_test(test_header),
+                cmocka_unit_test(test_policy_off),
+                cmocka_unit_test(test_files_none),
+                cmocka_unit_test(test_keys),
+                cmocka_unit_test(test_process),
+                cmocka_unit_test(test_directories),
+                cmocka_unit_test(test_too_big),
+                cmocka_unit_test(test_tables),
+                cmocka_unit_test(test_rules_mean_something),
                 cmocka_unit_test(test_syscall_names),
         };
 

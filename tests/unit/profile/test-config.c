@@ -23,6 +23,9 @@ static void test_defaults(void **state) {
         assert_int_equal(c->max_connections_per_user, 128);
         assert_int_equal(c->idle_exit_usec, 600 * USEC_PER_SEC);
         assert_string_equal(c->default_profile, "default");
+        assert_int_equal(daemon_config_engines(c, false), ENGINE_BIT(ENGINE_NAMESPACE));
+        assert_int_equal(daemon_config_engines(c, true),
+                         ENGINE_BIT(ENGINE_NAMESPACE) | ENGINE_BIT(ENGINE_PROCESS));
 }
 
 static void test_all_keys(void **state) {
@@ -33,6 +36,7 @@ static void test_all_keys(void **state) {
                                     "f:5: daemon.max_connections = 3\n"
                                     "f:6: daemon.max_connections_per_user = 1\n"
                                     "f:7: daemon.idle_exit = 0\n"
+                                    "f:7: daemon.engines = \"process\"\n"
                                     "f:8: ids.first = 100000\n"
                                     "f:9: ids.count = 1";
         _cleanup_(daemon_config_freep) DaemonConfig *c = NULL;
@@ -41,6 +45,7 @@ static void test_all_keys(void **state) {
         if (daemon_config_parse(lines, strlen(lines), &c, &error) < 0)
                 fail_msg("%s", error);
         assert_true(c->allow_degraded);
+        assert_int_equal(c->engines, ENGINE_BIT(ENGINE_PROCESS));
         assert_string_equal(c->default_profile, "eval");
         assert_int_equal(c->max_running_jobs, 2);
         assert_int_equal(c->max_queued_jobs, 0);
@@ -169,6 +174,9 @@ static void test_change(void **state) {
                   "restart" },
                 { "f:1: ids.first = 100001\nf:2: ids.count = 100\n",
                   "f:1: ids.first: 100001, which was 100000 at the start, changes only with a restart" },
+                { "f:1: ids.first = 100000\nf:2: ids.count = 100\nf:3: daemon.max_running_jobs = 7\n"
+                  "f:4: daemon.engines = \"namespace\"\nf:5: daemon.engines = \"process\"\n",
+                  "f:4: daemon.engines: 3, which was 1 at the start, changes only with a restart" },
                 { "f:1: ids.first = 100000\nf:2: ids.count = 99\n",
                   "f:2: ids.count: 99, which was 100 at the start, changes only with a restart" },
         };

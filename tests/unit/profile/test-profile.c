@@ -399,9 +399,16 @@ static void test_problem(void **state) {
 
                 assert_int_equal(profile_parse(text, strlen(text), &p, &error), 0);
                 if (row->problem)
-                        assert_string_equal(profile_problem(p, buf, sizeof(buf)), row->problem);
+                        assert_string_equal(
+                                profile_problem(p, ENGINE_BIT(ENGINE_NAMESPACE), buf, sizeof(buf)),
+                                row->problem);
                 else
-                        assert_null(profile_problem(p, buf, sizeof(buf)));
+                        assert_null(
+                                profile_problem(p, ENGINE_BIT(ENGINE_NAMESPACE), buf, sizeof(buf)));
+                assert_string_equal(
+                        profile_problem(p, ENGINE_BIT(ENGINE_PROCESS), buf, sizeof(buf)),
+                        "its engine is \"namespace\", which is not allowed here: add it to "
+                        "engines in pysbd.toml, and restart");
         }
 }
 

@@ -15,8 +15,9 @@ import io
 import os
 import stat
 
-# Tests outside of a box let it be another directory, one without symlinks in its path.
-ROOT = '/app'
+# Where a box has no mounts of its own, and in tests, it is another directory, one without symlinks in its path. It
+# has this name there, too.
+NAME = ROOT = '/app'
 
 PATH_BYTES = 4096
 NAME_BYTES = 255
@@ -76,10 +77,10 @@ def _below_root(text: str, path: str) -> list[str]:
     names = _components(text)
     if not text.startswith('/'):
         return names
-    root = _components(ROOT)
-    if names[:len(root)] != root:
-        raise _outside(path)
-    return names[len(root):]
+    for root in map(_components, (ROOT, NAME)):
+        if names[:len(root)] == root:
+            return names[len(root):]
+    raise _outside(path)
 
 
 class named:
