@@ -104,20 +104,21 @@ static void verdict_cpu(Verdict *v, const OutcomeInput *in) {
 
 static void verdict_setup(Verdict *v, const BoxFacts *f) {
         const char *name = strerrorname_np(f->setup_error);
+        bool has_step = f->setup_step != UINT32_MAX;
 
         if (!name)
                 name = "unknown error";
         v->outcome = OUTCOME_INTERNAL_ERROR;
-        if (f->setup_op == OP_NAMESPACES)
+        if (has_step && f->setup_op == OP_NAMESPACES)
                 verdict_say(v,
                             "the sandbox could not be made: this machine gives no namespaces (%s); "
                             "`pysbctl doctor` says what it lacks",
                             name);
-        else if (f->setup_op == OP_LANDLOCK && f->setup_error == EOPNOTSUPP)
+        else if (has_step && f->setup_op == OP_LANDLOCK && f->setup_error == EOPNOTSUPP)
                 verdict_say(v,
                             "the sandbox could not be made: the engine \"process\" needs a kernel "
                             "with Landlock, from Linux 6.2 on");
-        else if (f->setup_step != UINT32_MAX)
+        else if (has_step)
                 verdict_say(v, "the sandbox could not be made: step %u %s: %s", f->setup_step,
                             f->setup_op < _OP_MAX ? plan_op_to_string((PlanOp) f->setup_op) : "?",
                             name);

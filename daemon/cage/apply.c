@@ -36,6 +36,26 @@ static int cage_set_filter(const PlanImage *plan) {
         return listener_fd < 0 ? listener_fd : 0;
 }
 
+/* What a process keeps from now on. */
+static int cage_set_flag(PlanOp op) {
+        if (op == OP_SESSION_KEYRING)
+                return sys_join_session_keyring();
+        if (op == OP_SPECULATION)
+                return cage_stop_speculation();
+        if (op == OP_NOT_DUMPABLE)
+                return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
+        if (op == OP_DIE_WITH_INIT)
+                return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+/* What concerns all mounts at once. */
+static int cage_change_root(PlanOp op) {
+        if (op == OP_PRIVATE_MOUNTS)
+                return cage_private_mounts();
+        return op == OP_PIVOT_ROOT ? cage_pivot_root() : cage_read_only_root();
+}
+
 static int cage_apply_step(const CageBox *box, const PlanStep *step) {
         const char *source = plan_string(box->plan, step->source);
         const char *target = plan_string(box->plan, step->target);
@@ -44,11 +64,11 @@ static int cage_apply_step(const CageBox *box, const PlanStep *step) {
         case OP_NAMESPACES:
         case OP_CGROUP:
         case OP_ID_MAP:
-                return 0; /* phase OUTER: done around clone3 by the builder and cage_clone() */
+        case OP_ALLOW_READ:
+        case OP_ALLOW_DEVICE:
+                return 0; /* done around clone3 by the builder and cage_clone(), or by OP_LANDLOCK */
         case OP_SET_IDS:
                 return cage_set_ids(step->arg);
-        case OP_PRIVATE_MOUNTS:
-                return cage_private_mounts();
         case OP_MOUNT_ROOT:
                 return cage_mount_root(step->arg);
         case OP_MKDIR:
@@ -65,13 +85,10 @@ static int cage_apply_step(const CageBox *box, const PlanStep *step) {
                 return cage_mount_tmpfs(target, (mode_t) step->arg, &box->make);
         case OP_MOUNT_PROC:
                 return cage_mount_proc(target);
+        case OP_PRIVATE_MOUNTS:
         case OP_PIVOT_ROOT:
-                return cage_pivot_root();
         case OP_READ_ONLY_ROOT:
-                return cage_read_only_root();
-        case OP_ALLOW_READ:
-        case OP_ALLOW_DEVICE:
-                return 0; /* a rule of OP_LANDLOCK */
+                return cage_change_root(step->op);
         case OP_OWN_DIRECTORY:
                 return cage_make_directory_of_its_own();
         case OP_HOSTNAME:
@@ -80,23 +97,16 @@ static int cage_apply_step(const CageBox *box, const PlanStep *step) {
                 return cage_loopback_up();
         case OP_CHDIR:
                 return chdir(target) < 0 ? -errno : 0;
-        case OP_SESSION_KEYRING:
-                return sys_join_session_keyring();
-        case OP_NOT_DUMPABLE:
-                return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
         case OP_DROP_CAPABILITIES:
                 return cage_drop_capabilities(step->arg == PLAN_KEEP_BOUNDING);
-        case OP_NO_NEW_PRIVILEGES:
-                return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
-        case OP_DIE_WITH_INIT:
-                /* An init that is gone already does not read what comes before the program. */
-                return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
-        case OP_LANDLOCK:
-                if (box->make.landlock_abi < step->arg)
-                        return -EOPNOTSUPP;
-                return cage_restrict_files(box->plan, box->make.landlock_abi);
+        case OP_SESSION_KEYRING:
         case OP_SPECULATION:
-                return cage_stop_speculation();
+        case OP_NOT_DUMPABLE:
+        case OP_NO_NEW_PRIVILEGES:
+        case OP_DIE_WITH_INIT: /* an init that is gone already reads no word of the cage, and so nothing runs */
+                return cage_set_flag(step->op);
+        case OP_LANDLOCK:
+                return cage_restrict_files(box->plan, box->make.landlock_abi);
         case OP_RLIMITS:
                 return cage_set_rlimits(box);
         case OP_SECCOMP:

@@ -117,6 +117,9 @@ int cage_restrict_files(const PlanImage *plan, uint32_t abi) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
+        FOREACH_ARRAY(step, plan->steps, plan->n_steps)
+                if (step->op == OP_LANDLOCK && abi < step->arg)
+                        return -EOPNOTSUPP;
         if (abi == 0)
                 return 0;
         fd = sys_landlock_create_ruleset(&ruleset);

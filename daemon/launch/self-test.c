@@ -89,11 +89,11 @@ static void self_test_complain(const SelfTest *test, const SelfTestVerdict *verd
         for (Probe p = 0; p < _PROBE_MAX; p++)
                 if (verdict->failed & PROBE_BIT(p))
                         log_error(
-                                "Self-test %s, engine %s: %s That is for the layer %s to stop (seen: "
-                                "%" PRIi64 "). %s",
-                                probe_to_string(p), engine_names[test->engine], probe_meaning(p),
+                                "Self-test %s: %s That is for the layer %s to stop (seen: %" PRIi64
+                                ", by a box of the engine %s). %s",
+                                probe_to_string(p), probe_meaning(p),
                                 layer_to_string(probe_layer(p)), test->record.seen[p],
-                                layer_remedy(probe_layer(p)));
+                                engine_names[test->engine], layer_remedy(probe_layer(p)));
 }
 
 /* What the program in the box has seen, and who the kernel says that it was. */
@@ -300,8 +300,7 @@ static int self_test_decide(const SelfTest *test) {
                           strerror(report->facts.setup_error));
         if (report->facts.setup_error != 0 || report->probes_failed != 0)
                 return -EPERM;
-        log_info("Self-test: a sandbox of each engine stopped all of %d probes, after %" PRIu64
-                 " ms.",
+        log_info("Self-test: a sandbox stopped all of %d probes, after %" PRIu64 " ms.",
                  __builtin_popcountll(report->probes_tried),
                  (clock_monotonic_usec() - test->started_usec) / USEC_PER_MSEC);
         return 0;

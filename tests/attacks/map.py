@@ -58,7 +58,7 @@ STEPS = {
 }
 
 # What no shipped profile asks for
-BY_KEY = ("speculation", "allow-read", "allow-device", "own-directory", "die-with-init")
+BY_KEY = ("speculation",)
 
 REQUIREMENTS = {
     "R-FS1": "The root is a tmpfs with a closed list of names; no way leads out of it",

@@ -3,6 +3,7 @@
 """The engine that has no namespaces: who may use it, how its jobs end, and what they leave."""
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -202,7 +203,9 @@ class Service(unittest.TestCase):
     def test_both(self):
         """where both are allowed each is tried at the start, and a job has an id of the range"""
         server = self.serve('engines = ["namespace", "process"]')
-        self.assertIn("Self-test: a sandbox of each engine stopped", server.read_log())
+        stopped = r"Self-test: a sandbox stopped all of (\d+) probes"
+        alone = self.serve("")
+        self.assertEqual(*(int(re.search(stopped, s.read_log())[1]) - more for s, more in ((server, 2), (alone, 0))))
         with server.client() as client:
             self.assertEqual(client.run("print(1)").engine, "namespace")
             for _ in range(3):

@@ -104,7 +104,7 @@ class Embedded(unittest.TestCase):
 
 @unittest.skipUnless(os.getuid() == 0, "needs root, to become another user")
 class EmbeddedAsOrdinaryUser(Embedded):
-    skipped = CGROUP | {"uid", "gid"}
+    skipped = CGROUP | PROCESS | {"uid", "gid"}
 
     @classmethod
     def make_tree(cls):

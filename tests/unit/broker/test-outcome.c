@@ -238,6 +238,18 @@ static const Case cases[] = {
           .outcome = OUTCOME_INTERNAL_ERROR,
           .exit_code = -1,
           .message = "the sandbox could not be made: step 17 mount-proc: EPERM" },
+        { "no namespaces",
+          { .setup_error = EPERM, .setup_op = OP_NAMESPACES },
+          .outcome = OUTCOME_INTERNAL_ERROR,
+          .exit_code = -1,
+          .message = "the sandbox could not be made: this machine gives no namespaces (EPERM); "
+                     "`pysbctl doctor` says what it lacks" },
+        { "no Landlock, where there is nothing else",
+          { .setup_error = EOPNOTSUPP, .setup_op = OP_LANDLOCK, .setup_step = 9 },
+          .outcome = OUTCOME_INTERNAL_ERROR,
+          .exit_code = -1,
+          .message = "the sandbox could not be made: the engine \"process\" needs a kernel with "
+                     "Landlock, from Linux 6.2 on" },
         { "an op from nowhere",
           { .setup_error = EPERM, .setup_op = 4711 },
           .outcome = OUTCOME_INTERNAL_ERROR,

@@ -407,11 +407,22 @@ static int setup(void **state) {
         return 0;
 }
 
+/* Where nothing else holds a box, an older one than its plan wants is none. */
+static void test_least_abi(void **state) {
+        _cleanup_free_ PlanImage *plan = calloc(1, sizeof(*plan));
+
+        add_step(plan, OP_LANDLOCK, "", 3);
+        assert_int_equal(cage_restrict_files(plan, 2), -EOPNOTSUPP);
+        assert_int_equal(cage_restrict_files(plan, 0), -EOPNOTSUPP);
+        plan->steps[0].arg = 0;
+        assert_int_equal(cage_restrict_files(plan, 0), 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_refused),  cmocka_unit_test(test_works),
                 cmocka_unit_test(test_loopback), cmocka_unit_test(test_none),
-                cmocka_unit_test(test_fails),
+                cmocka_unit_test(test_fails),    cmocka_unit_test(test_least_abi),
         };
 
         return cmocka_run_group_tests(tests, setup, NULL);
