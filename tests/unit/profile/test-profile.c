@@ -226,31 +226,48 @@ static const struct {
 };
 
 /* Keys that are right alone and wrong together: the lines stand in for those of the same keys. */
-static void test_combinations(void **state) {
-        static const struct {
-                const char *keys[3];
-                const char *lines, *error;
-        } rows[] = {
-                { { "python.policy", "python.host_env" },
-                  "p.toml:1: python.policy = false\np.toml:2: python.host_env = false\n",
-                  "p.toml:2: python.host_env: must be true where policy is false" },
-                { { "python.host_env" },
-                  "p.toml:1: python.host_env = false\n",
-                  "p.toml:1: python.host_env: must be true where files is \"private\"" },
-                { { "profile.files", "profile.proc" },
-                  "p.toml:1: profile.files = \"none\"\np.toml:2: profile.proc = \"none\"\n",
-                  "p.toml:7: python.imports: must be \"whitelist\" where files is \"none\"" },
-                { { "profile.files", "profile.proc", "python.imports" },
-                  "p.toml:1: profile.files = \"none\"\np.toml:2: profile.proc = \"none\"\n"
-                  "p.toml:3: python.imports = \"whitelist\"\np.toml:4: python.packages = \"x\"\n",
-                  "p.toml:4: python.packages: needs files" },
-                { { "profile.files", "profile.proc", "python.imports" },
-                  "p.toml:1: profile.files = \"none\"\np.toml:2: profile.proc = \"none\"\n"
-                  "p.toml:3: python.imports = \"whitelist\"\np.toml:4: profile.read_only = \"/x\"\n",
-                  "p.toml:4: profile.read_only: needs files" },
-        };
+static const struct {
+        const char *keys[3];
+        const char *lines, *error;
+} combinations[] = {
+        { { "python.policy", "python.host_env" },
+          "p.toml:1: python.policy = false\np.toml:2: python.host_env = false\n",
+          "p.toml:2: python.host_env: must be true where policy is false" },
+        { { "python.host_env" },
+          "p.toml:1: python.host_env = false\n",
+          "p.toml:1: python.host_env: must be true where files is \"private\"" },
+        { { "profile.proc" },
+          "p.toml:1: profile.engine = \"process\"\np.toml:2: profile.proc = \"pids\"\n",
+          "p.toml:2: profile.proc: must be \"none\" where engine is \"process\"" },
+        { { "profile.proc", "profile.network" },
+          "p.toml:1: profile.engine = \"process\"\np.toml:2: profile.proc = \"none\"\n"
+          "p.toml:3: profile.network = \"loopback\"\n",
+          "p.toml:3: profile.network: must be \"none\" where engine is \"process\"" },
+        { { "profile.proc", "maximum.processes" },
+          "p.toml:1: profile.engine = \"process\"\np.toml:2: profile.proc = \"none\"\n"
+          "p.toml:3: maximum.processes = 32\n",
+          "p.toml:3: maximum.processes: must be 1 where engine is \"process\"" },
+        { { "profile.proc", "maximum.processes", "sessions." },
+          "p.toml:1: profile.engine = \"process\"\np.toml:2: profile.proc = \"none\"\n"
+          "p.toml:3: maximum.processes = 1\np.toml:4: sessions.allowed = true\n"
+          "p.toml:5: sessions.branches = 1\np.toml:6: sessions.idle = \"10min\"\n"
+          "p.toml:7: sessions.lifetime = \"1h\"\np.toml:8: sessions.max_lifetime = \"1h\"\n",
+          "p.toml:5: sessions.branches: must be 0 where engine is \"process\"" },
+        { { "profile.files", "profile.proc" },
+          "p.toml:1: profile.files = \"none\"\np.toml:2: profile.proc = \"none\"\n",
+          "p.toml:7: python.imports: must be \"whitelist\" where files is \"none\"" },
+        { { "profile.files", "profile.proc", "python.imports" },
+          "p.toml:1: profile.files = \"none\"\np.toml:2: profile.proc = \"none\"\n"
+          "p.toml:3: python.imports = \"whitelist\"\np.toml:4: python.packages = \"x\"\n",
+          "p.toml:4: python.packages: needs files" },
+        { { "profile.files", "profile.proc", "python.imports" },
+          "p.toml:1: profile.files = \"none\"\np.toml:2: profile.proc = \"none\"\n"
+          "p.toml:3: python.imports = \"whitelist\"\np.toml:4: profile.read_only = \"/x\"\n",
+          "p.toml:4: profile.read_only: needs files" },
+};
 
-        FOREACH_ARRAY(row, rows, ELEMENTSOF(rows)) {
+static void test_combinations(void **state) {
+        FOREACH_ARRAY(row, combinations, ELEMENTSOF(combinations)) {
                 _cleanup_free_ char *text = NULL, *error = NULL;
                 size_t size;
                 FILE *f = open_memstream(&text, &size);
