@@ -166,6 +166,16 @@ socket.socketpair()
 class EmbeddedUser(Embedded):
     user = ORDINARY_USER
 
+    def test_without_namespaces(self):
+        """where no namespace can be made the one engine says so in a sentence, and the other one works"""
+        tree = self.daemon.tree
+        script = ('echo 0 >/proc/sys/user/max_user_namespaces; for p in default process; do '
+                  'setpriv --ambient-caps=-all --inh-caps=-all "$0" submit --embedded -p $p -c "print(1)"; done')
+        run = harness.run(["unshare", "--user", f"--map-user={self.user}", f"--map-group={self.user}", "--keep-caps",
+                           "sh", "-c", script, tree.pysbctl], tree.environment)
+        self.assertIn("this machine gives no namespaces (ENOSPC); `pysbctl doctor` says what it lacks", run.stderr)
+        self.assertEqual(run.stdout, b"1\n", run)
+
 
 class Server(service.Service):
     """With the profiles above in /etc/pysb."""
