@@ -284,7 +284,7 @@ OK("before")
 for fd in (0, 2, 3):
     os.close(fd)
 os.kill(os.getpid(), signal.SIGSTOP)
-""", RAW, {"limits": {"wall_time_usec": 1_000_000}}, ("wall_time_limit",), wall(1_000_000), bare="never"),
+""", RAW, {"limits": {"wall_time_usec": 5_000_000}}, ("wall_time_limit",), wall(5_000_000), bare="never"),
     Attack("RS-09a", "R-T2", "ipc namespace, seccomp", "shared memory", """
 value, error = call(29, 0x70797362, 1 << 30, 0o1666)
 judge(value == -1, "shmget of a GiB", value, error)
