@@ -39,7 +39,8 @@ static int create(const char *dir, const char *path, mode_t mode) {
                 return -ENOMEM;
         if (dir_fd < 0)
                 return -errno;
-        while ((name = strsep(&rest, "/"))) {
+        for (;;) {
+                name = strsep(&rest, "/"); /* never NULL, because rest is not */
                 if (!is_below(name))
                         return -EINVAL;
                 if (!rest)

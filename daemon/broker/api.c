@@ -73,7 +73,7 @@ static const VarlinkInterface interfaces[] = {
 #define SERVICE(interfaces_, n_interfaces_)                                               \
         {                                                                                 \
                 .vendor = "pysb", .product = "pysbd", .version = PYSB_VERSION, .url = "", \
-                .interfaces = interfaces_, .n_interfaces = n_interfaces_                  \
+                .interfaces = (interfaces_), .n_interfaces = (n_interfaces_)              \
         }
 
 static const VarlinkService manager_service = SERVICE(interfaces, 1);

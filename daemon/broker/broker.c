@@ -82,9 +82,8 @@ static void broker_check_stopped(Broker *b) {
 
         if (broker_running(b) == 0)
                 server_hear_all(b->server);
-        if (broker_running(b) == 0 && server_is_flushed(b->server))
-                broker_exit(b, 0);
-        else if (now >= b->stop_deadline_usec)
+        if ((broker_running(b) == 0 && server_is_flushed(b->server)) ||
+            now >= b->stop_deadline_usec)
                 broker_exit(b, 0);
         else
                 broker_wake_at(b, MIN(now + 100 * USEC_PER_MSEC, b->stop_deadline_usec));

@@ -15,14 +15,20 @@ void profile_replies_done(ProfileReplies *r) {
         *r = (ProfileReplies){};
 }
 
+static bool view_is(const ProfileView *a, const ProfileView *b) {
+        return memcmp(&a->limits, &b->limits, sizeof(a->limits)) == 0 &&
+               memcmp(&a->maximum, &b->maximum, sizeof(a->maximum)) == 0 &&
+               strcmp(a->python_version, b->python_version) == 0 &&
+               a->is_allowed == b->is_allowed && a->is_default == b->is_default;
+}
+
 const char *profile_replies_find(const ProfileReplies *r,
                                  const ProfileStore *store,
                                  size_t index,
                                  const ProfileView *view) {
         const ProfileReply *reply = r->store == store ? &r->replies[index] : NULL;
 
-        return reply && reply->text && memcmp(&reply->view, view, sizeof(*view)) == 0 ? reply->text
-                                                                                      : NULL;
+        return reply && reply->text && view_is(&reply->view, view) ? reply->text : NULL;
 }
 
 int profile_replies_put(

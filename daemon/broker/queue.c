@@ -8,7 +8,8 @@
 /* A job's cost in virtual time at weight 1: divisible without much loss by every weight, and 2^43 jobs
  * of the lowest weight go into 64 bits. */
 #define STRIDE (UINT64_C(1) << 20)
-_Static_assert(STRIDE >= 100 * WEIGHT_MAX, "the rounding of a share stays below one percent");
+_Static_assert(STRIDE >= UINT64_C(100) * WEIGHT_MAX,
+               "the rounding of a share stays below one percent");
 
 void queue_item_init(QueueItem *item,
                      Tenant *tenant,

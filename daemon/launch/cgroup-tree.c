@@ -51,7 +51,7 @@ static int cgroup_open_own(int *ret_fd) {
         path = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
         if (!path)
                 return -ENOENT;
-        path = strchr(path, '/') + 1;
+        path += strcspn(path, "/") + 1;
         path[strcspn(path, "\n")] = '\0';
         FOREACH_ARRAY(mount, mounts, ELEMENTSOF(mounts)) {
                 _cleanup_close_ int top_fd = open(*mount, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

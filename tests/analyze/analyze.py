@@ -43,7 +43,7 @@ WRONG = [
     ("gcc", "daemon/broker/files-link.c", "null-argument", "memcpy(call->payload", "who says a size has that many bytes"),
     ("gcc", "daemon/broker/spec-program.c", "use-of-uninitialized-value", "sizes[i]", "the loop before has set each"),
     ("gcc", "daemon/builder/box.c", "use-after-free", "= box->ready_usec - ", "who has said that it is ready has a channel"),
-    ("gcc", "daemon/builder/box.c", "use-after-free", "box->state != BOX_OVER", "only a branch is freed there, which has no init"),
+    ("gcc", "daemon/builder/box.c", "use-after-free", "box->state != BOX_OVER", "freed are branches only: they have no init"),
     ("gcc", "daemon/profile/flat.c", "null-dereference", "dot[1] == ", "each key of a table has a section"),
     ("gcc", "daemon/profile/profile-values.c", "malloc-leak", "if (!longer[n])", LIST),
     ("gcc", "daemon/profile/profile.c", "use-of-uninitialized-value", "list && list[i]", "calloc() has made it zero"),
@@ -99,7 +99,7 @@ TOOLS = {"gcc": gcc, "cppcheck": cppcheck, "clang-tidy": clang_tidy}
 
 
 class Finding(typing.NamedTuple):
-    unit: str  # what was compiled: a line of a macro is found where it is used
+    unit: str  # what was compiled; a macro stands elsewhere
     file: str
     line: int
     message: str
@@ -116,7 +116,8 @@ class Finding(typing.NamedTuple):
                 return message
         with open(os.path.join(SOURCE, self.file), encoding="utf-8") as file:
             text = file.read().splitlines()[self.line - 1]
-        return next((w for w in WRONG if w[0] == tool and w[1] in (None, self.unit) and w[2] == self.check and w[3] in text), None)
+        return next((w for w in WRONG if w[0] == tool and w[1] in (None, self.unit) and w[2] == self.check and
+                     w[3] in text), None)
 
 
 def findings(command, directory, path):

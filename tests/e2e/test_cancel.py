@@ -162,14 +162,14 @@ class Cancel(harness.OnOneDaemon):
         """the first ^C of pysbctl submit is for the program, the second one kills it"""
         caught = "try:\n    print('ready', flush=True)\n    while True: pass\n" \
                  "except KeyboardInterrupt:\n    print('interrupted', flush=True)\n"
-        process = self.daemon.start(caught, "--timeout", "50s")
+        process = self.daemon.start(caught)
         harness.read_until(process.stdout, b"ready\n")
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=harness.PATIENCE)
         self.assertEqual((out, process.returncode), (b"interrupted\n", 130))
         again = "while True:\n    try:\n        while True: pass\n    except KeyboardInterrupt:\n" \
                 "        print('no', flush=True)"
-        process = self.daemon.start(caught + again, "-p", "raw", "--timeout", "50s")
+        process = self.daemon.start(caught + again, "-p", "raw")
         harness.read_until(process.stdout, b"ready\n")
         process.send_signal(signal.SIGINT)
         harness.read_until(process.stdout, b"interrupted\n")
