@@ -122,6 +122,9 @@ static void verdict_setup(Verdict *v, const BoxFacts *f) {
                 verdict_say(v, "the sandbox could not be made: step %u %s: %s", f->setup_step,
                             f->setup_op < _OP_MAX ? plan_op_to_string((PlanOp) f->setup_op) : "?",
                             name);
+        else if (f->setup_op < _OP_MAX)
+                verdict_say(v, "the sandbox could not be made: %s: %s",
+                            plan_op_to_string((PlanOp) f->setup_op), name);
         else if (f->setup_error == ECHILD) /* of the template: see the builder */
                 verdict_say(v,
                             "the sandbox could not be made: the interpreter of the profile did not "

@@ -84,6 +84,9 @@ void reload_report(Broker *b,
                 r = reload_adopt(b, fds);
         else if (n_fds == 1)
                 r = io_read_fd(fds[0], PROBLEM_BYTES_MAX, &b->reload.problem, NULL);
+        else
+                b->reload.problem =
+                        strdup("too few descriptors are left to hand over what was read");
         for (size_t i = 0; i < n_fds; i++)
                 fd_close(fds[i]);
         if (r < 0 || (n_fds != BUILDER_RELOADED_FDS && !b->reload.problem)) {

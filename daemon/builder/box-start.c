@@ -58,9 +58,11 @@ static int box_release(Box *box) {
         r = sys_pidfd_pid(box->pidfd, &box->pid);
         if (r < 0)
                 return r;
+        box->setup_op = OP_ID_MAP;
         r = engine_calls(box)->admit(box);
         if (r < 0)
                 return r;
+        box->setup_op = _OP_MAX;
         if (box->id == SELF_TEST_BOX)
                 self_test_look(builder->self_test, box);
         r = link_send(box->control_fd, &go, sizeof(go), NULL, 0);
@@ -88,7 +90,6 @@ void box_cloned(Box *box, int pidfd) {
 }
 
 int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
-        _cleanup_close_ int control_fd = -EBADF;
         TemplateMake make = {
                 .box = box->id,
                 .disk_bytes = box->limits.value[LIMIT_DISK],
@@ -106,11 +107,11 @@ int box_send_make(Box *box, int link_fd, uint64_t template_vm_bytes) {
         if (r < 0)
                 return r;
         box->control_fd = control[0];
-        control_fd = control[1];
+        box->room_fd = control[1];
         r = fd_set_nonblock(box->control_fd, true);
         if (r < 0)
                 return r;
-        return link_send(link_fd, &make, sizeof(make), (const int[]){ control_fd, box->leaf_fd },
+        return link_send(link_fd, &make, sizeof(make), (const int[]){ box->room_fd, box->leaf_fd },
                          MAKE_FD_CGROUP + (box->leaf_fd >= 0));
 }
 
@@ -134,10 +135,12 @@ static Box *box_alloc(PlanSet *set) {
                 .set = set,
                 .interpreter_pidfd = -EBADF,
                 .control_fd = -EBADF,
+                .room_fd = -EBADF,
                 .pidfd = -EBADF,
                 .leaf_fd = -EBADF,
                 .uid = (uid_t) -1,
                 .setup_step = UINT32_MAX,
+                .setup_op = _OP_MAX,
                 .requested_usec = clock_monotonic_usec(),
         };
         FOREACH_ARRAY(fd, box->fds, BUILDER_FDS_MAX)
@@ -219,13 +222,17 @@ void box_refuse(Builder *builder, uint64_t id, int error) {
 static int box_make(Box *box, uint32_t cpu_weight) {
         Template *template;
         Builder *builder = box->builder;
-        int r = 0;
+        int r;
 
-        if (builder->cgroups.layers != 0)
+        if (builder->cgroups.layers != 0) {
+                box->setup_op = OP_CGROUP;
                 r = cgroup_leaf_new(&builder->cgroups, box->slot, &box->limits, cpu_weight,
                                     &box->leaf_fd);
-        if (r >= 0)
-                r = engine_calls(box)->find_template(box, &template);
+                if (r < 0)
+                        return r;
+                box->setup_op = _OP_MAX;
+        }
+        r = engine_calls(box)->find_template(box, &template);
         if (r < 0)
                 return r;
         template_add(template, box);

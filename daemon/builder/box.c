@@ -50,6 +50,7 @@ void box_free(Box *box) {
         FOREACH_ARRAY(fd, box->fds, BUILDER_FDS_MAX)
                 fd_close(*fd);
         fd_close(box->control_fd);
+        fd_close(box->room_fd);
         fd_close(box->pidfd);
         fd_close(box->interpreter_pidfd);
         list_remove(&box->branches);
@@ -78,14 +79,14 @@ static void box_report_end(Box *box, const BoxFacts *facts) {
         builder_report(box->builder, &report);
 }
 
-/* The failed step, if it is one of the plan's own. */
+/* The failed step, by its number if it is one of init's. */
 static void box_name_step(const Box *box, BoxFacts *facts) {
         const PlanImage *plan = box->set->plans[box->plan];
 
         facts->setup_step = box->setup_step;
         facts->setup_op = plan && box->setup_step < plan->n_steps
                                   ? (PlanOp) plan->steps[box->setup_step].op
-                                  : _OP_MAX;
+                                  : box->setup_op;
 }
 
 void box_fail(Box *box, int error) {
@@ -285,8 +286,11 @@ static int box_on_cpu(sd_event_source *source, uint64_t usec, void *userdata) {
         Box *box = userdata;
         uint64_t used_usec;
 
-        if (box_cpu_usec(box, &used_usec) < 0)
-                return 0; /* RLIMIT_CPU still holds */
+        if (box_cpu_usec(box, &used_usec) < 0) {
+                box_kill(box,
+                         END_UNTIMED); /* its cgroup is gone, and RLIMIT_CPU is for each process */
+                return 0;
+        }
         if (used_usec >= box->cell_cpu_usec + box->limits.value[LIMIT_CPU_TIME]) {
                 if (box->in_cell)
                         box_interrupt(box, END_CPU_TIME);
@@ -421,6 +425,15 @@ int box_watch_control(Box *box) {
         return sd_event_source_set_priority(box->control_source, SD_EVENT_PRIORITY_NORMAL - 1);
 }
 
+static void box_kill_list(List *boxes) {
+        LIST_FOREACH(i, boxes) {
+                const Box *box = container_of(i, Box, bucket);
+
+                if (box->pidfd >= 0)
+                        (void) sys_kill_pidfd_of(box->pidfd, box->uid);
+        }
+}
+
 /* Nothing of them is left when we are gone. */
 static void box_free_list(List *boxes) {
         LIST_FOREACH(i, boxes) {
@@ -433,6 +446,10 @@ static void box_free_list(List *boxes) {
 }
 
 void box_free_all(Builder *builder) {
+        /* Namespaces take their time to go, and all of them go at once. */
+        box_kill_list(&builder->spares);
+        FOREACH_ARRAY(bucket, builder->boxes, BUILDER_BUCKETS)
+                box_kill_list(bucket);
         box_free_list(&builder->spares);
         FOREACH_ARRAY(bucket, builder->boxes, BUILDER_BUCKETS)
                 box_free_list(bucket);

@@ -37,7 +37,8 @@ typedef struct Box {
         int control_fd, pidfd, leaf_fd;
         uid_t uid; /* of its init, where the builder may not kill it otherwise; else (uid_t) -1 */
         Template *template; /* one of its own, or NULL */
-        pid_t pid;          /* behind the pidfd, as long as that is not reaped */
+        int room_fd; /* the template's end of the control link, whose place the clone's pidfd takes */
+        pid_t pid;   /* behind the pidfd, as long as that is not reaped */
         sd_event_source *control_source, *exit_source, *wall_source, *cpu_source;
 
         EndReason end_reason;
@@ -52,7 +53,8 @@ typedef struct Box {
         uint64_t cell_cpu_usec; /* what the box had used when the cell began */
         uint64_t late_cpu_usec; /* without a cgroup: as of the moment when it had to be killed */
         int setup_error;        /* positive errno */
-        uint32_t setup_step;    /* UINT32_MAX: none of the plan's own */
+        uint32_t setup_step;    /* UINT32_MAX: init has not told one */
+        PlanOp setup_op;        /* what we were at; init's own steps it tells by their numbers */
 } Box;
 
 /* Makes a box from a request that was checked; takes the descriptors over. Failures are reported

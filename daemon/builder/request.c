@@ -175,6 +175,23 @@ static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *req
         return 0;
 }
 
+/* A request whose descriptors found no room here is none of a broker that breaks the protocol. */
+static int request_refuse(Builder *builder, const BuilderRequest *request) {
+        Box *box = box_find(builder, request->box);
+
+        if (request->verb == BUILDER_START && request->box != SELF_TEST_BOX && !box)
+                box_refuse(builder, request->box, -EMFILE);
+        else if (request->verb == BUILDER_BRANCH && request->branch != SELF_TEST_BOX &&
+                 !box_find(builder, request->branch))
+                box_refuse(builder, request->branch, -EMFILE);
+        else if (request->verb == BUILDER_RESTART && (!box || box->is_session)) {
+                if (box)
+                        box_kill(box, END_CANCEL);
+        } else
+                return -EPROTO;
+        return 0;
+}
+
 int request_receive(Builder *builder, int fd) {
         int fds[BUILDER_FDS_MAX] = { -EBADF, -EBADF, -EBADF, -EBADF, -EBADF };
         PlanSet *set = NULL;
@@ -185,6 +202,8 @@ int request_receive(Builder *builder, int fd) {
         r = link_receive(fd, &request, sizeof(request), fds, ELEMENTSOF(fds), &n_fds);
         if (r == -EAGAIN)
                 return 0;
+        if (r == -EMFILE)
+                return request_refuse(builder, &request);
         if (r <= 0)
                 return r == 0 ? -ECONNRESET : r;
         if (request.verb == BUILDER_START)

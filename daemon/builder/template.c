@@ -121,15 +121,19 @@ static int template_read_made(Template *template) {
         _cleanup_close_ int pidfd = -EBADF;
         TemplateMade made;
         size_t n_fds = 0;
-        Box *box;
+        Box *box = NULL;
         int r;
 
+        if (!list_is_empty(&template->making)) {
+                box = container_of(template->making.next, Box, queue);
+                /* A clone that we have no pidfd of would never be reaped. */
+                box->room_fd = fd_close(box->room_fd);
+        }
         r = link_receive(template->link_fd, &made, sizeof(made), &pidfd, 1, &n_fds);
         if (r <= 0)
                 return r == 0 ? -ECONNRESET : r;
-        if (list_is_empty(&template->making))
+        if (!box)
                 return -EPROTO;
-        box = container_of(template->making.next, Box, queue);
         if (made.box != box->id || (n_fds == 0) != (made.error != 0) || made.error < 0)
                 return -EPROTO;
         if (made.error != 0) {

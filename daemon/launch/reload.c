@@ -120,7 +120,7 @@ static void reload_fail(Builder *builder, const char *text) {
 
         log_error("Nothing was reloaded: %.*s", (int) size, text);
         builder->reloaded_fds[0] = fd_new_sealed("problem", text, size);
-        builder->n_reloaded_fds = 1;
+        builder->n_reloaded_fds = builder->reloaded_fds[0] >= 0; /* without it, nobody knows why */
         builder_report(builder, &report);
 }
 
@@ -128,6 +128,26 @@ static int reload_text(const Reload *reload, int which, char **ret_text, size_t 
         if (lseek(reload->fds[which], 0, SEEK_SET) < 0)
                 return -errno;
         return io_read_fd(reload->fds[which], POLICY_TEXT_MAX, ret_text, ret_size);
+}
+
+/* For the broker, before anything is in force. */
+static int reload_seal(Builder *builder,
+                       const char *profiles,
+                       size_t profiles_size,
+                       const char *config,
+                       size_t config_size) {
+        int *fds = builder->reloaded_fds;
+
+        fds[0] = fd_new_sealed("profiles", profiles, profiles_size);
+        if (fds[0] < 0)
+                return fds[0];
+        fds[1] = fd_new_sealed("config", config, config_size);
+        if (fds[1] < 0) {
+                fds[0] = fd_close(fds[0]);
+                return fds[1];
+        }
+        builder->n_reloaded_fds = BUILDER_RELOADED_FDS;
+        return 0;
 }
 
 /* Puts the texts in force, or returns why not: *ret_problem is a sentence, to be freed. */
@@ -154,13 +174,11 @@ static int reload_adopt(Reload *reload, char **ret_problem) {
         r = plan_set_new(builder, store, &set);
         for (size_t i = 0; r >= 0 && i < store->n_profiles; i++)
                 r = plan_set_compile(set, i);
-        if (r < 0)
-                return r;
-        builder->reloaded_fds[0] = fd_new_sealed("profiles", profiles, profiles_size);
-        builder->reloaded_fds[1] = fd_new_sealed("config", config, config_size);
-        builder->n_reloaded_fds = BUILDER_RELOADED_FDS;
-        plan_set_install(TAKE_PTR(set));
-        return 0;
+        if (r >= 0)
+                r = reload_seal(builder, profiles, profiles_size, config, config_size);
+        if (r >= 0)
+                plan_set_install(TAKE_PTR(set));
+        return r;
 }
 
 static void reload_finish(Reload *reload, const siginfo_t *info) {

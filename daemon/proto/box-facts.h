@@ -30,8 +30,8 @@ typedef struct DeniedCall {
 typedef struct BoxFacts {
         uint32_t end_reason;    /* EndReason */
         int32_t setup_error;    /* 0, or the positive errno of a failed step: nothing ran */
-        uint32_t setup_op;      /* PlanOp of that step */
-        uint32_t setup_step;    /* its index in the plan */
+        uint32_t setup_op;      /* PlanOp of that step, _OP_MAX: of none */
+        uint32_t setup_step;    /* its index in the plan, UINT32_MAX: it is one of the builder's */
         uint32_t has_record;    /* whether init reported job_status before the box ended */
         int32_t job_status;     /* as of wait(2), of the job's main process */
         int32_t init_status;    /* without a record: as of wait(2), of the box's init */

@@ -90,7 +90,8 @@ int link_receive(
         if ((size_t) n != size || n_fds > max_fds || (mh.msg_flags & (MSG_CTRUNC | MSG_TRUNC))) {
                 for (size_t i = 0; i < n_fds; i++)
                         fd_close(fds[i]);
-                return -EPROTO;
+                /* The kernel puts in as many as find a number; those of a peer that sends too many all do. */
+                return (size_t) n == size && n_fds < max_fds ? -EMFILE : -EPROTO;
         }
         if (n_fds > 0)
                 memcpy(ret_fds, fds, n_fds * sizeof(int));

@@ -13,8 +13,9 @@
 int link_send(int fd, const void *message, size_t size, const int *fds, size_t n_fds);
 
 /* Receives one message of exactly size bytes. Returns 1, 0 at the end of file, -EAGAIN, or -EPROTO
- * for a wrong size, too many descriptors or truncation; received descriptors are CLOEXEC, the ones
- * of a refused message are closed. ret_fds has max_fds entries; may be NULL if max_fds is 0. */
+ * for a wrong size, too many descriptors or truncation, or -EMFILE: we have no room for its descriptors, but
+ * ret_message is there. Received descriptors are CLOEXEC, the ones of a refused message are closed. ret_fds has
+ * max_fds entries; may be NULL if max_fds is 0. */
 int link_receive(
         int fd, void *ret_message, size_t size, int *ret_fds, size_t max_fds, size_t *ret_n_fds);
 

@@ -54,7 +54,7 @@ class Tree:
         if libraries:
             self.environment["LD_LIBRARY_PATH"] = libraries
         for name, value in os.environ.items():
-            if name.endswith("SAN_OPTIONS"):
+            if name.endswith("SAN_OPTIONS") or name == "LLVM_PROFILE_FILE":
                 self.environment[name] = value
 
     def as_user(self, command):

@@ -35,6 +35,7 @@ class OnFiles(harness.OnOneDaemon):
     def collect(self, code, *patterns, **request):
         """Path to FileOutput."""
         result = self.ask(code, *patterns, **request)
+        self.assertIn("files", result)
         paths = [file["path"] for file in result["files"]]
         self.assertEqual(paths, sorted(set(paths)), "in order, each once")
         return {file["path"]: file for file in result["files"]}
@@ -119,7 +120,8 @@ class Collect(OnFiles):
         """names and patterns that take long to compare end the search, which the files say"""
         patterns = [f"*{'a' * 120}{n}" for n in range(64)]
         result = self.client.run("for n in range(300): open('a' * 250 + f'{n:03}', 'w')", collect=patterns)
-        self.assertEqual([(f.path, f.problem) for f in result.files], [(".", "search-limit")])
+        # On a machine that is busy with other things ten seconds are over before
+        self.assertIn([(f.path, f.problem) for f in result.files], ([(".", "search-limit")], [(".", "lost")]))
         self.assertEqual(self.client.run("open('a' * 254, 'w')", collect=patterns).files, [])
 
     def test_problems(self):
@@ -217,8 +219,10 @@ class Hostile(OnFiles):
         shutil.rmtree(cls.profiles)
 
     def broker(self):
-        return next(p.pid for p in harness.descendants(self.daemon.process.pid)
-                    if p.fields["Name"].startswith("pysbd-broker"))
+        def find():  # until its exec() it has the builder's name
+            return [p.pid for p in harness.descendants(self.daemon.process.pid)
+                    if p.fields["Name"].startswith("pysbd-broker")]
+        return harness.poll_until(find, "the broker")[0]
 
     def cpu_usec(self):
         """Of the broker, by the scheduler's own count."""

@@ -261,6 +261,11 @@ static const Case cases[] = {
           .exit_code = -1,
           .message = "the sandbox could not be made: the interpreter of the profile did not start "
                      "(ECHILD)" },
+        { "a step of the builder",
+          { .setup_error = ENOENT, .setup_op = OP_CGROUP, .setup_step = UINT32_MAX },
+          .outcome = OUTCOME_INTERNAL_ERROR,
+          .exit_code = -1,
+          .message = "the sandbox could not be made: cgroup: ENOENT" },
         { "no step of the plan",
           { .setup_error = ENOMEM, .setup_op = _OP_MAX, .setup_step = UINT32_MAX },
           .outcome = OUTCOME_INTERNAL_ERROR,

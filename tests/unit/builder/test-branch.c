@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +22,9 @@
 #include "basic/macro.h"
 #include "builder/box.h"
 #include "builder/plan-set.h"
+#include "builder/request.h"
+#include "launch/self-test.h"
+#include "proto/layers.h"
 #include "proto/link.h"
 
 #define BRANCHES 2
@@ -298,6 +302,114 @@ static void test_death_of_init(void **state) {
         assert_int_equal(slots_n_free(b->builder.slots), 4);
 }
 
+/* A request of the broker whose descriptors find no room here. */
+static int receive_without_room(Bench *b, const BuilderRequest *request) {
+        const int fds[] = { STDIN_FILENO, STDIN_FILENO, STDIN_FILENO, STDIN_FILENO };
+        struct rlimit none, old;
+        int r;
+
+        assert_int_equal(link_send(b->broker, request, sizeof(*request), fds, ELEMENTSOF(fds)), 0);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+        none = (struct rlimit){ .rlim_cur = 0, .rlim_max = old.rlim_max };
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+        r = request_receive(&b->builder, b->builder.broker_fd);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+        return r;
+}
+
+static void expect_no_room(Bench *b, const BuilderRequest *request, uint64_t box) {
+        BuilderReport report;
+
+        assert_int_equal(receive_without_room(b, request), 0);
+        report = next_report(b);
+        assert_int_equal(report.kind, BUILDER_ENDED);
+        assert_int_equal(report.box, box);
+        assert_int_equal(report.facts.setup_error, EMFILE);
+}
+
+/* It is refused, and neither the broker's fault nor the end of anything else. */
+static void test_no_room(void **state) {
+        Bench *b = *state;
+        BuilderRequest request = { .verb = BUILDER_START, .box = 2 };
+        char word;
+
+        expect_no_room(b, &request, 2);
+        request = (BuilderRequest){ .verb = BUILDER_BRANCH, .box = 1, .branch = 3 };
+        expect_no_room(b, &request, 3);
+        request = (BuilderRequest){ .verb = BUILDER_RESTART, .box = 4 }; /* it raced the end */
+        assert_int_equal(receive_without_room(b, &request), 0);
+        expect_no_report(b);
+        assert_int_equal(b->base->end_reason, END_BY_ITSELF);
+        request.box = 1; /* its old interpreter has no pipes to go on with */
+        assert_int_equal(receive_without_room(b, &request), 0);
+        assert_int_equal(b->base->end_reason, END_CANCEL);
+        assert_int_equal(link_receive(b->base_init, &word, 1, NULL, 0, NULL), 1);
+        assert_int_equal(word, BOX_STOP);
+}
+
+/* What would be refused in any case is. */
+static void test_no_room_for_nonsense(void **state) {
+        static const BuilderRequest nonsense[] = {
+                { .verb = BUILDER_START, .box = 1 },
+                { .verb = BUILDER_START, .box = SELF_TEST_BOX },
+                { .verb = BUILDER_BRANCH, .box = 1, .branch = 1 },
+                { .verb = BUILDER_BRANCH, .box = 1, .branch = SELF_TEST_BOX },
+                { .verb = BUILDER_KILL, .box = 1 },
+                { .verb = _BUILDER_VERB_MAX },
+        };
+
+        FOREACH_ARRAY(request, nonsense, ELEMENTSOF(nonsense))
+                assert_int_equal(receive_without_room(*state, request), -EPROTO);
+        expect_no_report(*state);
+}
+
+/* The cgroups of the daemon, when somebody has removed them. */
+static CgroupTree vanished_tree(uint64_t layers) {
+        char path[] = "/tmp/test-branch.XXXXXX";
+        CgroupTree tree = CGROUP_TREE_NONE;
+
+        assert_non_null(mkdtemp(path));
+        tree.jobs_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        tree.layers = layers;
+        assert_int_equal(rmdir(path), 0);
+        return tree;
+}
+
+/* No box starts without its cgroup, and it is said why. */
+static void test_no_cgroup(void **state) {
+        Bench *b = *state;
+        const BuilderRequest request = { .verb = BUILDER_START, .box = 2 };
+        int fds[BUILDER_FDS_MAX] = { -EBADF, -EBADF, -EBADF, -EBADF, -EBADF };
+        BuilderReport report;
+
+        b->builder.cgroups = vanished_tree(LAYER_BIT(LAYER_CGROUP_PIDS));
+        box_start(b->set, &request, fds);
+        report = next_report(b);
+        assert_int_equal(report.kind, BUILDER_ENDED);
+        assert_int_equal(report.facts.setup_error, ENOENT);
+        assert_int_equal(report.facts.setup_op, OP_CGROUP);
+        assert_int_equal(report.facts.setup_step, UINT32_MAX);
+        assert_int_equal(slots_n_free(b->builder.slots), 3);
+        assert_int_equal(b->base->state, BOX_RUNNING);
+        cgroup_tree_close(&b->builder.cgroups);
+}
+
+/* Nobody counts any more what the job of a cgroup that is gone uses. */
+static void test_cgroup_vanishes(void **state) {
+        Bench *b = *state;
+
+        b->builder.cgroups = vanished_tree(LAYER_BIT(LAYER_CGROUP_CPU));
+        b->base->leaf_fd = fcntl(b->builder.cgroups.jobs_fd, F_DUPFD_CLOEXEC, 0);
+        b->base->limits.value[LIMIT_CPU_TIME] = 1;
+        assert_true(box_limit_cpu(b->base, 0) >= 0);
+        while (b->base->end_reason == END_BY_ITSELF)
+                assert_true(sd_event_run(b->builder.event, UINT64_MAX) >= 0);
+        assert_int_equal(b->base->end_reason, END_UNTIMED);
+        box_free_all(&b->builder); /* what is gone is removed */
+        assert_int_equal(slots_n_free(b->builder.slots), 4);
+        cgroup_tree_close(&b->builder.cgroups);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
@@ -305,6 +417,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_end_of_branch, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_kill, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_death_of_init, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_no_room, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_no_room_for_nonsense, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_no_cgroup, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_cgroup_vanishes, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
