@@ -92,9 +92,14 @@ def has_ended(value):
     return bare.count('[') <= bare.count(']')
 
 
+def shown_part(part):
+    """A part of a key in messages: what is no bare key in TOML is quoted."""
+    return part if re.fullmatch('[A-Za-z0-9_-]+', part) else ascii(part)
+
+
 def shown_key(key, top):
     """The name of a key, as it stands in messages and in flat lines."""
-    parts = [part if re.fullmatch('[A-Za-z0-9_-]+', part) else ascii(part) for part in key]
+    parts = [shown_part(part) for part in key]
     return '.'.join([top] + parts if len(key) == 1 else parts)
 
 
@@ -112,7 +117,7 @@ def syntax_error(name, text, top, error):
     if not key:
         return ProfileError(where, 'is no TOML: %s' % sentence)
     is_section = text.split('\n')[line - 1].lstrip().startswith('[') and len(key) == 1
-    shown = key[0] if is_section else shown_key(key, top)
+    shown = shown_part(key[0]) if is_section else shown_key(key, top)
     first = places.first[key]
     if first < line and match[1].startswith(('Cannot overwrite', 'Cannot declare')):
         return ProfileError(

@@ -129,6 +129,7 @@ class Compile(unittest.TestCase):
         self.refused("[limits]\ncpu = 1%\n", "p.toml:2: limits.cpu: is no TOML: Expected newline")
         self.refused('a = "x', "p.toml:1: profile.a: is no TOML")
         self.refused("a\n", "p.toml:1: is no TOML: Expected")
+        self.refused('["\\u0000"\n', r"p.toml:1: '\x00': is no TOML: Expected ']'")
         self.refused(b'a = "\xff"\n', "p.toml: is not UTF-8")
         self.refused("[limits]\ncpu = 1.5\n", "p.toml:2: limits.cpu: must be an integer, or a string: of a time")
         self.refused("[limits]\nmemory = 1.5\n", 'of a size "50M"')
