@@ -21,7 +21,7 @@ PLACES = {
     "a lock": "lock = threading.Lock(); lock.acquire(); lock.acquire()",
     "a C loop that looks": "re.match('(a+)+b', 'a' * 60)",
     "input": "input()",
-    "a child": "subprocess.run(['/usr/bin/python3', '-c', 'input()'])",
+    "a child": "os.fork() or time.sleep(1000)\nos.wait()",
     "asyncio": "asyncio.run(asyncio.sleep(1000))",
     "a tool call": "_sandbox.tool_call('echo')",
     "an awaited tool call": "await _sandbox.tool_call_async('echo')",
@@ -29,7 +29,7 @@ PLACES = {
               "t = threading.Thread(target=l.acquire, daemon=True); t.start(); t.join()",
 }
 # Not when the program says that it is ready: CPython forgets a KeyboardInterrupt in a callback, and import has some
-IMPORTS = "import asyncio, re, subprocess, threading, time, _sandbox, _thread"
+IMPORTS = "import asyncio, os, re, threading, time, _sandbox, _thread"
 HANDLER = """
 try:
     print("ready", flush=True)
