@@ -21,15 +21,17 @@ PLACES = {
     "a lock": "lock = threading.Lock(); lock.acquire(); lock.acquire()",
     "a C loop that looks": "re.match('(a+)+b', 'a' * 60)",
     "input": "input()",
-    "a child": "os.fork() or time.sleep(1000)\nos.wait()",
+    "a child": "os.wait()",
     "asyncio": "asyncio.run(asyncio.sleep(1000))",
     "a tool call": "_sandbox.tool_call('echo')",
     "an awaited tool call": "await _sandbox.tool_call_async('echo')",
     "a join": "l = _thread.allocate_lock(); l.acquire()\n"
               "t = threading.Thread(target=l.acquire, daemon=True); t.start(); t.join()",
 }
-# Not when the program says that it is ready: CPython forgets a KeyboardInterrupt in a callback, and import has some
-IMPORTS = "import asyncio, os, re, threading, time, _sandbox, _thread"
+# Not when the program has said that it is ready: CPython forgets a KeyboardInterrupt in a callback, and import and
+# fork have some
+IMPORTS = "import asyncio, os, re, threading, time, _sandbox, _thread\n"
+CHILD = "os.fork() or time.sleep(1000)\n"
 HANDLER = """
 try:
     print("ready", flush=True)
@@ -61,7 +63,7 @@ class Cancel(harness.OnOneDaemon):
 
     def check_place(self, code):
         # The stack of lines that the handler has around the code
-        program = IMPORTS + HANDLER.format(code.replace("\n", "\n    "))
+        program = IMPORTS + (CHILD if "wait()" in code else "") + HANDLER.format(code.replace("\n", "\n    "))
         if "tool_call" in code:
             over = threading.Event()
             self.addCleanup(over.set)
