@@ -166,14 +166,17 @@ static int work(void *userdata, size_t n, uint64_t *nsec) {
         if (m->n_processes == 1)
                 return work_alone(m, n, nsec);
         for (size_t i = 0; i < m->n_processes; i++) {
-                pid_t pid = fork();
+                pid_t pid;
 
-                if (pid < 0)
-                        return -errno;
+                PyOS_BeforeFork();
+                pid = fork();
                 if (pid == 0) {
                         PyOS_AfterFork_Child();
                         _exit(work_alone(m, n / m->n_processes, nsec) < 0);
                 }
+                PyOS_AfterFork_Parent();
+                if (pid < 0)
+                        return -errno;
         }
         while (wait(&status) > 0)
                 if (status != 0)
