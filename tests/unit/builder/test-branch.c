@@ -24,10 +24,40 @@
 #include "builder/plan-set.h"
 #include "builder/request.h"
 #include "launch/self-test.h"
+#include "profile/limits.h"
 #include "proto/layers.h"
 #include "proto/link.h"
 
 #define BRANCHES 2
+
+static bool has_timers = true;
+
+int __real_sd_event_add_time(sd_event *event,
+                             sd_event_source **source,
+                             clockid_t clock,
+                             uint64_t usec,
+                             uint64_t accuracy_usec,
+                             sd_event_time_handler_t handler,
+                             void *userdata);
+int __wrap_sd_event_add_time(sd_event *event,
+                             sd_event_source **source,
+                             clockid_t clock,
+                             uint64_t usec,
+                             uint64_t accuracy_usec,
+                             sd_event_time_handler_t handler,
+                             void *userdata);
+
+int __wrap_sd_event_add_time(sd_event *event,
+                             sd_event_source **source,
+                             clockid_t clock,
+                             uint64_t usec,
+                             uint64_t accuracy_usec,
+                             sd_event_time_handler_t handler,
+                             void *userdata) {
+        return has_timers ? __real_sd_event_add_time(event, source, clock, usec, accuracy_usec,
+                                                     handler, userdata)
+                          : -ENOMEM;
+}
 
 typedef struct Bench {
         Builder builder;
@@ -410,6 +440,109 @@ static void test_cgroup_vanishes(void **state) {
         cgroup_tree_close(&b->builder.cgroups);
 }
 
+static void put(int dir_fd, const char *name, const char *text) {
+        int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        close(fd);
+}
+
+/* The figures of a cgroup are those of the box; what it has killed is of each branch, too. */
+static void test_cgroup_counts(void **state) {
+        static const char *const names[] = { "cpu.stat", "memory.current", "memory.events" };
+        Bench *b = *state;
+        char path[] = "/tmp/test-branch.XXXXXX";
+        BuilderReport report;
+        int branch;
+
+        assert_non_null(mkdtemp(path));
+        b->builder.cgroups = vanished_tree(0);
+        b->base->leaf_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        put(b->base->leaf_fd, names[0], "user_usec 20\nsystem_usec 10\n");
+        put(b->base->leaf_fd, names[1], "4096\n");
+        put(b->base->leaf_fd, names[2], "oom_kill 1\n");
+        branch = make_branch(b, 2);
+        box_report_usage(&b->builder, 1);
+        report = next_report(b);
+        assert_int_equal(report.kind, BUILDER_USED);
+        assert_int_equal(report.memory_bytes, 4096);
+        assert_int_equal(report.facts.cpu_user_usec, 20);
+
+        say(b, b->base_init, BOX_END);
+        report = next_report(b);
+        assert_int_equal(report.kind, BUILDER_ENDED);
+        assert_int_equal(report.facts.cpu_system_usec, 10);
+        fd_close(branch); /* it has died */
+        report = next_report(b);
+        assert_int_equal(report.kind, BUILDER_ENDED);
+        assert_int_equal(report.box, 2);
+        assert_int_equal(report.facts.oom_kills, 1);
+
+        FOREACH_ARRAY(name, names, ELEMENTSOF(names))
+                assert_int_equal(unlinkat(b->base->leaf_fd, *name, 0), 0);
+        assert_int_equal(rmdir(path), 0);
+        box_free_all(&b->builder);
+        cgroup_tree_close(&b->builder.cgroups);
+}
+
+static void expect_end(Bench *b, EndReason reason) {
+        assert_int_equal(b->base->end_reason, reason);
+        b->base->end_reason = END_BY_ITSELF; /* for the next step */
+}
+
+/* Nobody runs without limits: a box whose timers cannot be set is ended. */
+static void test_untimed(void **state) {
+        Bench *b = *state;
+        Limits limits = b->base->limits;
+
+        has_timers = false;
+        box_begin_cell(b->base, &limits);
+        expect_end(b, END_UNTIMED);
+        box_tool_wait(b->base, 0, true);
+        expect_end(b, END_UNTIMED);
+        box_interrupt(b->base, END_CPU_TIME);
+        expect_end(b, END_CPU_TIME);
+        box_end_cell(b->base);
+        expect_end(b, END_UNTIMED);
+        box_restarted(b->base);
+        expect_end(b, END_UNTIMED);
+        expect_report(b, BUILDER_RESTARTED, 1);
+        has_timers = true;
+}
+
+static void test_untimed_start(void **state) {
+        Bench *b = *state;
+        BuilderReport report;
+
+        has_timers = false;
+        b->base->state = BOX_SETUP;
+        say(b, b->base_init, BOX_READY);
+        has_timers = true;
+        while (box_find(&b->builder, 1))
+                assert_true(sd_event_run(b->builder.event, UINT64_MAX) >= 0);
+        expect_report(b, BUILDER_STARTED, 1);
+        report = next_report(b);
+        assert_int_equal(report.kind, BUILDER_ENDED);
+        assert_int_equal(report.facts.end_reason, END_UNTIMED);
+}
+
+/* A broker that asks for a profile whose engine the operator has not allowed is none of ours. */
+static void test_engine(void **state) {
+        Bench *b = *state;
+        BuilderRequest request = { .verb = BUILDER_START, .box = 2 };
+        const int fds[BUILDER_START_FDS] = { STDIN_FILENO, STDIN_FILENO, STDIN_FILENO,
+                                             STDIN_FILENO };
+
+        for (LimitId id = 0; id < _LIMIT_MAX; id++) {
+                request.limits.value[id] = limit_infos[id].lowest;
+                b->set->store->profiles[0]->maximum.value[id] = limit_infos[id].highest;
+        }
+        assert_int_equal(link_send(b->broker, &request, sizeof(request), fds, BUILDER_START_FDS),
+                         0);
+        assert_int_equal(request_receive(&b->builder, b->builder.broker_fd), -EPROTO);
+        assert_null(box_find(&b->builder, 2));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
@@ -421,6 +554,10 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_no_room_for_nonsense, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_no_cgroup, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_cgroup_vanishes, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_cgroup_counts, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_untimed, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_untimed_start, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_engine, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
  * has cloned them. */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,10 +12,12 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "builder/plan-set.h"
 #include "builder/spare.h"
 #include "launch/self-test.h"
+#include "proto/layers.h"
 
 #define DISK (UINT64_C(1) << 20)
 #define SLOTS 8
@@ -211,12 +214,53 @@ static void test_failed(void **state) {
         assert_int_equal(b->set->demand[1].n_wanted, 0);
 }
 
+/* The cgroups of the daemon, when somebody has removed them. */
+static void vanish_cgroups(Builder *builder) {
+        char path[] = "/tmp/test-spare.XXXXXX";
+
+        assert_non_null(mkdtemp(path));
+        builder->cgroups = CGROUP_TREE_NONE;
+        builder->cgroups.jobs_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        builder->cgroups.layers = LAYER_BIT(LAYER_CGROUP_MEMORY);
+        assert_int_equal(rmdir(path), 0);
+}
+
+/* One that cannot be given the limits of the request is none for it. */
+static void test_no_limits(void **state) {
+        Bench *b = *state;
+        BuilderRequest request = request_of(1);
+        int fds[BUILDER_FDS_MAX] = { -EBADF, -EBADF, -EBADF, -EBADF, -EBADF };
+        Box *box = add_spare(b, 1, 0);
+
+        vanish_cgroups(&b->builder);
+        box->leaf_fd = fcntl(b->builder.cgroups.jobs_fd, F_DUPFD_CLOEXEC, 0);
+        request.cpu_weight = 1;
+        box_start(b->set, &request, fds);
+        assert_int_equal(count(b), 0);
+        assert_null(box_find(&b->builder, request.box)); /* and for a new one there is no cgroup */
+        assert_true(b->set->demand[1].is_known);
+        cgroup_tree_close(&b->builder.cgroups);
+}
+
+/* What cannot be made is not tried again until somebody asks. */
+static void test_no_cgroup(void **state) {
+        Bench *b = *state;
+
+        vanish_cgroups(&b->builder);
+        b->set->demand[1].n_wanted = 2;
+        spare_refill(b->set, 1);
+        assert_int_equal(count(b), 0);
+        assert_int_equal(b->set->demand[1].n_wanted, 0);
+        cgroup_tree_close(&b->builder.cgroups);
+}
+
 #define BENCH(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                BENCH(test_find),    BENCH(test_demand), BENCH(test_review),
-                BENCH(test_end_all), BENCH(test_failed),
+                BENCH(test_find),      BENCH(test_demand), BENCH(test_review),
+                BENCH(test_end_all),   BENCH(test_failed), BENCH(test_no_limits),
+                BENCH(test_no_cgroup),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,7 +91,8 @@ static void put(int dir_fd, const char *name, const char *text) {
 
 /* A directory with the files that a leaf has. */
 static void test_leaf(void **state) {
-        static const char *const names[] = { "cpu.stat", "memory.current", "memory.peak" };
+        static const char *const names[] = { "cpu.stat",      "memory.current", "memory.peak",
+                                             "memory.events", "pids.events",    "pids.peak" };
         char path[] = "/tmp/test-usage.XXXXXX";
         BoxFacts facts = {};
         int fd;
@@ -103,6 +104,9 @@ static void test_leaf(void **state) {
         put(fd, "cpu.stat", "usage_usec 30\nuser_usec 20\nsystem_usec 10\nthrottled_usec 5\n");
         put(fd, "memory.current", "12345678\n");
         put(fd, "memory.peak", "23456789\n");
+        put(fd, "memory.events", "low 1\noom_kill 3\n");
+        put(fd, "pids.events", "max 4\n");
+        put(fd, "pids.peak", "6\n");
         assert_int_equal(cgroup_leaf_memory_bytes(fd), 12345678);
         cgroup_leaf_read_facts(fd, &facts);
         assert_int_equal(facts.has_cgroup, 1);
@@ -110,6 +114,9 @@ static void test_leaf(void **state) {
         assert_int_equal(facts.cpu_system_usec, 10);
         assert_int_equal(facts.cpu_throttled_usec, 5);
         assert_int_equal(facts.memory_peak_bytes, 23456789);
+        assert_int_equal(facts.oom_kills, 3);
+        assert_int_equal(facts.pids_denied, 4);
+        assert_int_equal(facts.pids_peak, 5); /* without init */
         FOREACH_ARRAY(name, names, ELEMENTSOF(names))
                 assert_int_equal(unlinkat(fd, *name, 0), 0);
         close(fd);
