@@ -102,6 +102,13 @@ static void verdict_cpu(Verdict *v, const OutcomeInput *in) {
                       figure_time(facts_cpu_usec(in->facts), figure, sizeof(figure)));
 }
 
+/* What a machine without namespaces says: none may be made, none by this user, or the kernel has none. What passes,
+ * such as too little memory, is not among it. */
+static bool is_no_namespaces(int error) {
+        return error == EPERM || error == EACCES || error == ENOSPC || error == EUSERS ||
+               error == EINVAL || error == ENOSYS;
+}
+
 static void verdict_setup(Verdict *v, const BoxFacts *f) {
         const char *name = strerrorname_np(f->setup_error);
         bool has_step = f->setup_step != UINT32_MAX;
@@ -109,7 +116,7 @@ static void verdict_setup(Verdict *v, const BoxFacts *f) {
         if (!name)
                 name = "unknown error";
         v->outcome = OUTCOME_INTERNAL_ERROR;
-        if (has_step && f->setup_op == OP_NAMESPACES)
+        if (has_step && f->setup_op == OP_NAMESPACES && is_no_namespaces(f->setup_error))
                 verdict_say(v,
                             "the sandbox could not be made: this machine gives no namespaces (%s); "
                             "`pysbctl doctor` says what it lacks",

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -18,6 +20,8 @@
 #include "cage/internal.h"
 
 #define ENTRIES_BYTES 4096
+#define REMOVALS_MAX 1000
+#define REMOVAL_WAIT_MSEC 10
 
 static char own[64];
 
@@ -45,8 +49,7 @@ int cage_make_directory_of_its_own(void) {
         return chdir(own) < 0 ? -errno : 0;
 }
 
-/* Removes names until one is a directory with something in it: 1, and that is the directory now. 0: nothing is left,
- * or nothing that can be removed. */
+/* Removes names until one is a directory with something in it: 1, and that is the directory now. 0: nothing is left. */
 static int remove_names(int *fd) {
         _Alignas(struct dirent64) char entries[ENTRIES_BYTES];
         ssize_t n;
@@ -64,8 +67,8 @@ static int remove_names(int *fd) {
                                 continue;
                         if (errno != ENOTEMPTY)
                                 return -errno;
-                        /* Whatever umask it was made under. */
-                        if (fchmodat(*fd, entry->d_name, 0700, 0) < 0)
+                        /* Whatever umask it was made under; and it may be a symlink by now. */
+                        if (fchmodat(*fd, entry->d_name, 0700, AT_SYMLINK_NOFOLLOW) < 0)
                                 return -errno;
                         below = openat(*fd, entry->d_name,
                                        O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -78,26 +81,42 @@ static int remove_names(int *fd) {
         return n < 0 ? -errno : 0;
 }
 
-/* Nobody else is there any more, so the way up is "..", and the depth is no matter. */
-void cage_remove_directory(void) {
-        int fd, depth = 0, r;
+static bool is_same(int fd, const struct stat *st) {
+        struct stat other;
 
-        if (!*own)
-                return;
-        fd = open(own, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return fstat(fd, &other) >= 0 && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
+}
+
+/* The way up is "..", so that the depth is no matter. It ends where it began and not after as many steps: a directory
+ * that is moved meanwhile is nearer to the top than it was, and above that is everybody's /tmp. */
+static void remove_content(void) {
+        int fd = open(own, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r;
+        struct stat top;
+
+        if (fd >= 0 && fstat(fd, &top) < 0)
+                fd = fd_close(fd);
         while (fd >= 0) {
-                r = remove_names(&fd);
-                if (r < 0)
-                        break;
-                depth += r;
-                if (r == 0 && depth-- > 0) { /* it goes from the one above */
-                        int above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                int above;
 
-                        fd_close(fd);
-                        fd = above;
-                } else if (r == 0)
+                r = remove_names(&fd);
+                if (r < 0 || (r == 0 && is_same(fd, &top)))
                         break;
+                if (r > 0)
+                        continue;
+                above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                fd_close(fd);
+                fd = above;
         }
         fd_close(fd);
-        (void) rmdir(own);
+}
+
+/* Where the builder was killed, the end of its link is here before the job's, and what the job still makes goes at the
+ * next attempt. There are so many of them because its end may take long on a busy machine. */
+void cage_remove_directory(void) {
+        for (int n = 0; *own && n < REMOVALS_MAX; n++) {
+                remove_content();
+                if (rmdir(own) >= 0 || (errno != ENOTEMPTY && errno != EEXIST))
+                        return;
+                (void) poll(NULL, 0, REMOVAL_WAIT_MSEC);
+        }
 }

@@ -92,7 +92,6 @@ static void want_inside(const SelfTestBox *box, Want *wants) {
         wants[PROBE_LOCKED_MEMORY] = want_between(0, LOCKED_BYTES_MAX);
 }
 
-/* An operator's `default` may have no files and no /proc: there is less to look at then. */
 /* What the host's names and processes are to a box that has them around. */
 static void want_alone(const SelfTestBox *box, Want *wants) {
         wants[PROBE_READ_HOST] = (Want){ .kind = WANT_BLOCKED }; /* by the filter, or by Landlock */
@@ -104,6 +103,7 @@ static void want_alone(const SelfTestBox *box, Want *wants) {
         }
 }
 
+/* An operator's `default` may have no files and no /proc: there is less to look at then. */
 static void want_files(const SelfTestBox *box, Want *wants) {
         const PlanImage *plan = box->plan;
 

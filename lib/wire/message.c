@@ -40,7 +40,7 @@ int wire_json_parse(const char *text, size_t size, json_t **ret_value) {
 char *wire_json_text(const json_t *value) {
         Buf buf = {};
 
-        if (json_write(&buf, value) < 0 || buf_append(&buf, "", 1) < 0) {
+        if (!value || json_write(&buf, value) < 0 || buf_append(&buf, "", 1) < 0) {
                 buf_done(&buf);
                 return NULL;
         }

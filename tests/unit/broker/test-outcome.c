@@ -244,6 +244,11 @@ static const Case cases[] = {
           .exit_code = -1,
           .message = "the sandbox could not be made: this machine gives no namespaces (EPERM); "
                      "`pysbctl doctor` says what it lacks" },
+        { "too many processes for a moment",
+          { .setup_error = EAGAIN, .setup_op = OP_NAMESPACES },
+          .outcome = OUTCOME_INTERNAL_ERROR,
+          .exit_code = -1,
+          .message = "the sandbox could not be made: step 0 namespaces: EAGAIN" },
         { "no Landlock, where there is nothing else",
           { .setup_error = EOPNOTSUPP, .setup_op = OP_LANDLOCK, .setup_step = 9 },
           .outcome = OUTCOME_INTERNAL_ERROR,

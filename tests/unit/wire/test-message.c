@@ -231,6 +231,7 @@ static void test_text_without_memory(void **state) {
         }
         fails_at = SIZE_MAX;
         json_decref(object);
+        assert_null(wire_json_text(NULL)); /* a value that there was no memory for */
 }
 
 int main(void) {
