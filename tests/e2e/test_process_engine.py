@@ -107,7 +107,8 @@ class Embedded(unittest.TestCase):
         for code, outcome, options in (("import os; os._exit(3)", "exit_nonzero", {}),
                                        ("1/0", "exception", {}),
                                        ("import signal; signal.pause()", "wall_time_limit", {"limits": {"wall_time_usec": 200_000}}),
-                                       ("while True: pass", "cpu_time_limit", {"limits": {"cpu_time_usec": 300_000}}),
+                                       ("while True: pass", "cpu_time_limit",
+                                        {"limits": {"cpu_time_usec": 300_000, "wall_time_usec": 60_000_000}}),
                                        ("while True: print('x' * 9999)", "output_limit", {})):
             with self.subTest(code):
                 result = self.run_job(f"import os; print(os.getcwd(), flush=True)\n{code}", **options)
