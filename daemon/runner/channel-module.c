@@ -403,7 +403,7 @@ PyObject *channel_module_next_job(PyObject *sandbox) {
         Py_BEGIN_ALLOW_THREADS;
         (void) PyThread_acquire_lock(channel.reader, WAIT_LOCK);
         Py_END_ALLOW_THREADS;
-        while (r >= 0 && (r = channel_take_job(&payload)) == 0) {
+        while (r >= 0 && channel_take_job(&payload) == 0) {
                 if (channel_take_branch()) {
                         payload = Py_NewRef(Py_None);
                         break;

@@ -34,6 +34,7 @@ WRONG_MESSAGES = [
 # What is wrong about this one: tool, file (None is any), check, what stands in the line, and why it is not so
 LIST = "gcc 12 forgets what is in a list of ours, or in an array whose index it does not know"
 REMOVED = "list_remove() has taken it out of the list"
+CLEANUP = "what is left is for __attribute__((cleanup))"
 WRONG = [
     ("gcc", "daemon/broker/api-files.c", "malloc-leak", "free(op->paths);", LIST),
     ("gcc", "daemon/broker/builder-link.c", "malloc-leak", "sd_event_source_set_io_events", LIST),
@@ -44,13 +45,17 @@ WRONG = [
     ("gcc", "daemon/broker/spec-program.c", "use-of-uninitialized-value", "sizes[i]", "the loop before has set each"),
     ("gcc", "daemon/builder/box.c", "use-after-free", "= box->ready_usec - ", "who has said that it is ready has a channel"),
     ("gcc", "daemon/builder/box.c", "use-after-free", "box->state != BOX_OVER", "freed are branches only: they have no init"),
+    ("gcc", "daemon/builder/request.c", "null-dereference", "set->store->profiles", "request_check() finds it in a set"),
     ("gcc", "daemon/profile/flat.c", "null-dereference", "dot[1] == ", "each key of a table has a section"),
     ("gcc", "daemon/profile/profile-values.c", "malloc-leak", "if (!longer[n])", LIST),
     ("gcc", "daemon/profile/profile.c", "use-of-uninitialized-value", "list && list[i]", "calloc() has made it zero"),
     ("clang-tidy", "daemon/broker/builder-link.c", "clang-analyzer-unix.Malloc", "link_send(", REMOVED),
     ("clang-tidy", "daemon/broker/files-link.c", "clang-analyzer-unix.Malloc", "container_of(link->calls.next", REMOVED),
     ("clang-tidy", "daemon/broker/blob-store.c", "bugprone-not-null-terminated-result", '"sha256:"', "snprintf() goes on"),
-    ("clang-tidy", None, "clang-analyzer-deadcode.DeadStores", "= fd_close(", "what is left is for __attribute__((cleanup))"),
+    ("clang-tidy", None, "clang-analyzer-deadcode.DeadStores", "= fd_close(", CLEANUP),
+    ("clang-tidy", "daemon/runner/job.c", "clang-analyzer-deadcode.DeadStores", "owned = Py_NewRef(file);", CLEANUP),
+    ("clang-tidy", "daemon/runner/job.c", "clang-analyzer-deadcode.DeadStores", "done = PyObject_CallMethod(", CLEANUP),
+    ("clang-tidy", "daemon/runner/report.c", "clang-analyzer-deadcode.DeadStores", "flushed = PyObject_CallMethod(", CLEANUP),
     *(("clang-tidy", f"daemon/cage/{name}.c", "clang-analyzer-security.insecureAPI.vfork", "vfork()", "the child only ends")
       for name in ("branch", "init")),
 ]
