@@ -16,7 +16,7 @@
 #include "plan/syscalls.h"
 
 #define EQUALS(argument_, value_) \
-        { .argument = argument_, .mask = UINT32_MAX, .value = (uint32_t) (value_) }
+        { .argument = (argument_), .mask = UINT32_MAX, .value = (uint32_t) (value_) }
 #define RULE(name_, ...)                                  \
         {                                                 \
                 .name = name_, .compare = { __VA_ARGS__ } \

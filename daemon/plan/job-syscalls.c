@@ -22,9 +22,9 @@
 
 /* An int or unsigned int: the kernel never looks at the upper half. */
 #define EQUALS(argument_, value_) \
-        { .argument = argument_, .mask = UINT32_MAX, .value = (uint32_t) (value_) }
+        { .argument = (argument_), .mask = UINT32_MAX, .value = (uint32_t) (value_) }
 #define MASKED(argument_, mask_, value_) \
-        { .argument = argument_, .mask = (uint32_t) (mask_), .value = (uint32_t) (value_) }
+        { .argument = (argument_), .mask = (uint32_t) (mask_), .value = (uint32_t) (value_) }
 
 #define RULE(name_, ...)                                  \
         {                                                 \

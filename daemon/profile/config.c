@@ -7,10 +7,10 @@
 
 #include "profile/flat.h"
 
-#define CONFIG_KEY(name_, parse_, field, documentation_)                                 \
-        {                                                                                \
-                .name = name_, .parse = parse_, .is_optional = true,                     \
-                .offset = offsetof(DaemonConfig, field), .documentation = documentation_ \
+#define CONFIG_KEY(name_, parse_, field, documentation_)                                   \
+        {                                                                                  \
+                .name = (name_), .parse = (parse_), .is_optional = true,                   \
+                .offset = offsetof(DaemonConfig, field), .documentation = (documentation_) \
         }
 
 static const char *const unknown_uids[] = { "own", "deny", NULL };
@@ -170,7 +170,7 @@ static DaemonConfig *config_new(void) {
                 .gateway_gid = NO_GATEWAY,
                 .max_connections = 1024,
                 .max_connections_per_user = 128,
-                .idle_exit_usec = 10 * 60 * USEC_PER_SEC,
+                .idle_exit_usec = USEC_PER_SEC * 60 * 10,
         };
         return config;
 }

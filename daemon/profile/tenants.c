@@ -50,15 +50,15 @@ static int parse_profile(const Key *key, const FlatLine *line, void *field, char
         return 0;
 }
 
-#define TENANT_KEY(name_, parse_, field, documentation_)                                \
-        {                                                                               \
-                .name = "tenant." name_, .parse = parse_, .is_optional = true,          \
-                .offset = offsetof(TenantEntry, field), .documentation = documentation_ \
+#define TENANT_KEY(name_, parse_, field, documentation_)                                  \
+        {                                                                                 \
+                .name = "tenant." name_, .parse = (parse_), .is_optional = true,          \
+                .offset = offsetof(TenantEntry, field), .documentation = (documentation_) \
         }
-#define TENANT_LIST(name_, parse_, field, documentation_)                               \
-        {                                                                               \
-                .name = "tenant." name_, .parse = parse_, .is_list = true,              \
-                .offset = offsetof(TenantEntry, field), .documentation = documentation_ \
+#define TENANT_LIST(name_, parse_, field, documentation_)                                 \
+        {                                                                                 \
+                .name = "tenant." name_, .parse = (parse_), .is_list = true,              \
+                .offset = offsetof(TenantEntry, field), .documentation = (documentation_) \
         }
 
 static const Key keys[] = {

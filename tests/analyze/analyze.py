@@ -34,6 +34,7 @@ WRONG_MESSAGES = [
 # What is wrong about this one: tool, file (None is any), check, what stands in the line, and why it is not so
 LIST = "gcc 12 forgets what is in a list of ours, or in an array whose index it does not know"
 REMOVED = "list_remove() has taken it out of the list"
+KEY = "flat_line_next() returns 1 for a line with a key only"
 CLEANUP = "what is left is for __attribute__((cleanup))"
 WRONG = [
     ("gcc", "daemon/broker/api-files.c", "malloc-leak", "free(op->paths);", LIST),
@@ -52,6 +53,11 @@ WRONG = [
     ("clang-tidy", "daemon/broker/builder-link.c", "clang-analyzer-unix.Malloc", "link_send(", REMOVED),
     ("clang-tidy", "daemon/broker/files-link.c", "clang-analyzer-unix.Malloc", "container_of(link->calls.next", REMOVED),
     ("clang-tidy", "daemon/broker/blob-store.c", "bugprone-not-null-terminated-result", '"sha256:"', "snprintf() goes on"),
+    ("clang-tidy", "daemon/profile/flat.c", "bugprone-not-null-terminated-result", "line->where, n)", "its end is compared, too"),
+    ("clang-tidy", "daemon/profile/flat.c", "clang-analyzer-core.NonNullParamChecker", "key->name", KEY),
+    ("clang-tidy", "daemon/profile/flat.c", "clang-analyzer-core.NonNullParamChecker", "line->key", KEY),
+    ("clang-tidy", "daemon/profile/profile.c", "clang-analyzer-core.UndefinedBinaryOperatorResult", "value < info->lowest",
+     "flat_error() is negative"),
     ("clang-tidy", None, "clang-analyzer-deadcode.DeadStores", "= fd_close(", CLEANUP),
     ("clang-tidy", "daemon/runner/job.c", "clang-analyzer-deadcode.DeadStores", "owned = Py_NewRef(file);", CLEANUP),
     ("clang-tidy", "daemon/runner/job.c", "clang-analyzer-deadcode.DeadStores", "done = PyObject_CallMethod(", CLEANUP),
