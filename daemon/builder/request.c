@@ -158,7 +158,7 @@ static int request_run(Builder *builder, PlanSet *set, const BuilderRequest *req
                 return request_restart(box, fds);
         if (request->verb == BUILDER_BRANCH)
                 return request_branch(builder, box, request, fds);
-        if (box) {
+        if (box || !set) {
                 close_fds(fds);
                 return -EPROTO;
         }
