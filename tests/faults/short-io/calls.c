@@ -69,13 +69,14 @@ WRAP(ssize_t, __read_chk, (int fd, void *p, size_t n, size_t size)) {
         return is_interrupted(waits(fd, 0)) ? -1 : __real___read_chk(fd, p, fewer(fd, n, 1), size);
 }
 
-WRAP(ssize_t, pread, (int fd, void *p, size_t n, off_t at)) {
-        return is_interrupted(waits(fd, 0)) ? -1 : __real_pread(fd, p, fewer(fd, n, 1), at);
+WRAP(ssize_t, pread64, (int fd, void *p, size_t n, off_t at)) {
+        return is_interrupted(waits(fd, 0)) ? -1 : __real_pread64(fd, p, fewer(fd, n, 1), at);
 }
 
-WRAP(ssize_t, __pread_chk, (int fd, void *p, size_t n, off_t at, size_t size)) {
-        return is_interrupted(waits(fd, 0)) ? -1
-                                            : __real___pread_chk(fd, p, fewer(fd, n, 1), at, size);
+WRAP(ssize_t, __pread64_chk, (int fd, void *p, size_t n, off_t at, size_t size)) {
+        return is_interrupted(waits(fd, 0))
+                       ? -1
+                       : __real___pread64_chk(fd, p, fewer(fd, n, 1), at, size);
 }
 
 WRAP(ssize_t, write, (int fd, const void *p, size_t n)) {
@@ -136,8 +137,9 @@ WRAP(ssize_t, splice, (int in, off_t *at, int out, off_t *out_at, size_t n, unsi
                        : __real_splice(in, at, out, out_at, fewer(out, n, 0), flags);
 }
 
-WRAP(ssize_t, sendfile, (int out, int in, off_t *at, size_t n)) {
-        return is_interrupted(1) ? -1 : __real_sendfile(out, in, at, n > 4096 ? n / 2 : n);
+WRAP(ssize_t, sendfile64, (int out, int in, off64_t *at, size_t n)) {
+        return is_interrupted(waits(in, 0)) ? -1
+                                            : __real_sendfile64(out, in, at, n > 4096 ? n / 2 : n);
 }
 
 WRAP(int, poll, (struct pollfd * p, nfds_t n, int timeout)) {
