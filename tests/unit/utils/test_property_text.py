@@ -43,7 +43,7 @@ class Generator(random.Random):
         for _ in range(self.randint(1, 3)):
             kind = self.choice(kinds)
             repeat = self.choice(("", "", "", *repeats))
-            inner = [r for r in repeats if r not in ("*", "+")] if repeat in ("*", "+") else repeats
+            inner = () if repeat in ("*", "+") else repeats
             if kind == "letter":
                 piece = self.choice(LETTERS)
             elif kind == "any":
