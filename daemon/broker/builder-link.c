@@ -82,8 +82,8 @@ static int link_on_io(sd_event_source *source, int fd, uint32_t revents, void *u
 
                 if (r == -EAGAIN)
                         return 0;
-                if (r <= 0 &&
-                    r != -EMFILE) { /* without its descriptors it is a reload that failed */
+                /* Without its descriptors it is a reload that failed. */
+                if (r <= 0 && r != -EMFILE) {
                         link_close(link);
                         return 0;
                 }

@@ -105,10 +105,10 @@ static int request_branch(Builder *builder, Box *box, const BuilderRequest *requ
         return 0;
 }
 
-/* START: safe because the plan is one of ours and of an engine that is allowed, the numbers are within what the operator allows for
- * it, no share of the CPU is above the highest that an operator can give, and the descriptors only ever
- * become the job's own 0, 1, 2 and 3, and one that init, which has no more rights than the job, answers
- * questions about the job's files on.
+/* START: safe because the plan is one of ours and of an engine that is allowed, the numbers are within
+ * what the operator allows for it, no share of the CPU is above the highest that an operator can give,
+ * and the descriptors only ever become the job's own 0, 1, 2 and 3, and one that init, which has no more
+ * rights than the job, answers questions about the job's files on.
  * KILL: safe because it can only end a box that the broker started.
  * TOOL_WAIT: safe because it moves a deadline by no more than LIMIT_TOOL_WAIT.
  * INTERRUPT: safe because a job can send itself any signal.

@@ -32,20 +32,7 @@
 
 static bool has_timers = true;
 
-int __real_sd_event_add_time(sd_event *event,
-                             sd_event_source **source,
-                             clockid_t clock,
-                             uint64_t usec,
-                             uint64_t accuracy_usec,
-                             sd_event_time_handler_t handler,
-                             void *userdata);
-int __wrap_sd_event_add_time(sd_event *event,
-                             sd_event_source **source,
-                             clockid_t clock,
-                             uint64_t usec,
-                             uint64_t accuracy_usec,
-                             sd_event_time_handler_t handler,
-                             void *userdata);
+__typeof__(sd_event_add_time) __real_sd_event_add_time, __wrap_sd_event_add_time;
 
 int __wrap_sd_event_add_time(sd_event *event,
                              sd_event_source **source,
@@ -453,14 +440,15 @@ static void test_cgroup_counts(void **state) {
         Bench *b = *state;
         char path[] = "/tmp/test-branch.XXXXXX";
         BuilderReport report;
-        int branch;
+        int branch, leaf_fd;
 
         assert_non_null(mkdtemp(path));
+        leaf_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        put(leaf_fd, names[0], "user_usec 20\nsystem_usec 10\n");
+        put(leaf_fd, names[1], "4096\n");
+        put(leaf_fd, names[2], "oom_kill 1\n");
         b->builder.cgroups = vanished_tree(0);
-        b->base->leaf_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        put(b->base->leaf_fd, names[0], "user_usec 20\nsystem_usec 10\n");
-        put(b->base->leaf_fd, names[1], "4096\n");
-        put(b->base->leaf_fd, names[2], "oom_kill 1\n");
+        b->base->leaf_fd = fcntl(leaf_fd, F_DUPFD_CLOEXEC, 0); /* which goes with the box */
         branch = make_branch(b, 2);
         box_report_usage(&b->builder, 1);
         report = next_report(b);
@@ -479,7 +467,8 @@ static void test_cgroup_counts(void **state) {
         assert_int_equal(report.facts.oom_kills, 1);
 
         FOREACH_ARRAY(name, names, ELEMENTSOF(names))
-                assert_int_equal(unlinkat(b->base->leaf_fd, *name, 0), 0);
+                assert_int_equal(unlinkat(leaf_fd, *name, 0), 0);
+        fd_close(leaf_fd);
         assert_int_equal(rmdir(path), 0);
         box_free_all(&b->builder);
         cgroup_tree_close(&b->builder.cgroups);

@@ -33,27 +33,9 @@ static bool has_sysinfo;
 static int fails_at; /* which sd_event_add_io() from now on; 0 is none */
 static bool has_timers;
 
-int __real_sysinfo(struct sysinfo *info);
-int __wrap_sysinfo(struct sysinfo *info);
-int __real_sd_event_add_io(sd_event *event,
-                           sd_event_source **source,
-                           int fd,
-                           uint32_t events,
-                           sd_event_io_handler_t handler,
-                           void *userdata);
-int __wrap_sd_event_add_io(sd_event *event,
-                           sd_event_source **source,
-                           int fd,
-                           uint32_t events,
-                           sd_event_io_handler_t handler,
-                           void *userdata);
-int __wrap_sd_event_add_time_relative(sd_event *event,
-                                      sd_event_source **source,
-                                      clockid_t clock,
-                                      uint64_t usec,
-                                      uint64_t accuracy_usec,
-                                      sd_event_time_handler_t handler,
-                                      void *userdata);
+__typeof__(sysinfo) __real_sysinfo, __wrap_sysinfo;
+__typeof__(sd_event_add_io) __real_sd_event_add_io, __wrap_sd_event_add_io;
+__typeof__(sd_event_add_time_relative) __wrap_sd_event_add_time_relative;
 
 int __wrap_sysinfo(struct sysinfo *info) {
         if (has_sysinfo)

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -87,7 +88,7 @@ static int setup(void **state) {
 
         missing = NULL;
         busy_errno = 0;
-        strcpy(b->path, "/tmp/test-cgroup.XXXXXX");
+        (void) snprintf(b->path, sizeof(b->path), "/tmp/test-cgroup.XXXXXX");
         assert_non_null(mkdtemp(b->path));
         b->tree = CGROUP_TREE_NONE;
         b->tree.jobs_fd = open(b->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -74,11 +74,11 @@ static void make_file(const char *path) {
 
 /* The working directory is the box's own, and beside it is somebody's file. */
 static int set_up(void **state) {
-        static char base[] = "/tmp/pysb-test.XXXXXX";
+        static char base[32];
         _cleanup_free_ PlanImage *plan = calloc(1, sizeof(*plan));
 
         is_too_far = false;
-        (void) strcpy(strrchr(base, '.'), ".XXXXXX");
+        (void) snprintf(base, sizeof(base), "/tmp/pysb-test.XXXXXX");
         assert_non_null(plan);
         assert_non_null(mkdtemp(base));
         plan->n_steps = 1;
